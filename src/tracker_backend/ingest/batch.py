@@ -1,0 +1,115 @@
+"""The value that flows through ingest: one batch of a session, from the decoded request to rows."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from tracker_backend.ingest.wire import Event
+
+
+class Lane(Enum):
+    """Which of the writer's queues a batch waits in: the one never waits for the other."""
+
+    CURRENT = "current"
+    """Events of today and yesterday."""
+    BULK = "bulk"
+    """Images, and events of older chunks."""
+
+
+class Counts(Struct, frozen=True):
+    """How many of a batch's events are what."""
+
+    events: int = 0
+    clicks: int = 0
+    errors: int = 0
+    pages: int = 0
+    rage_clicks: int = 0
+
+
+class SessionFields(Struct):
+    """What a batch can say about its session; None is unknown. The names are columns of `tracker.sessions`.
+
+    The first to say something wins: a late explicit start fills in what is missing.
+    """
+
+    client_session_id: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    fingerprint: str | None = None
+    page_url: str | None = None
+    referrer: str | None = None
+    user_agent: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    viewport_width: int | None = None
+    viewport_height: int | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    os: str | None = None
+    language: str | None = None
+    app_id: str | None = None
+    ticket_id: str | None = None
+    metadata: bytes | None = None
+    """A JSON object's text."""
+    bot_reason: str | None = None
+
+
+class Image(Struct):
+    """A screenshot, decoded and checked."""
+
+    page_url: str
+    format: str
+    width: int
+    height: int
+    sha256: bytes
+    data: bytes
+    thumbnail: bytes
+
+
+class Batch(Struct):
+    """Times are microseconds since 1970."""
+
+    project_id: int
+    session_id: UUID
+    received_at: int
+    size: int
+    """Bytes it holds while it waits."""
+    session: SessionFields
+    events: list[Event] = []
+    source: str = "native"
+    name: str | None = None
+    """The client's own name for the batch."""
+    sent_at: int | None = None
+    image: Image | None = None
+    times: list[int] = []
+    """When its events happened by the client's clock; an image has one."""
+
+    # What the steps find out.
+    identity: UUID | None = None
+    """Against repeats; None for a session start, which repeats itself harmlessly."""
+    offset: int | None = None
+    """What to add to the client's times, if this batch can tell."""
+    lane: Lane = Lane.CURRENT
+    counts: Counts = Counts()
+    rows: list[tuple[Any, ...]] = []
+    placed_with: int = 0
+    """The offset with which the rows were made."""
+    first_at: int | None = None
+    last_at: int | None = None
+    hours: set[int] = set()
+
+
+class Outcome(Struct, frozen=True):
+    """What became of a batch, once it is committed."""
+
+    repeated: bool
+    """It had been stored before, so nothing was written."""
+    ref: int | None
+    """The id of the screenshot, also of the first one when this was a repeat."""
+    created: bool
+    """The session was new."""
+    started_at: datetime | None
+    """When the session began; None for a repeat."""

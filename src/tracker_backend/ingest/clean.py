@@ -1,0 +1,38 @@
+"""Makes a JSON text one that PostgreSQL can hold, before it is decoded.
+
+U+0000 and lone surrogates are legal in JSON and are sent by browsers, but no PostgreSQL text or jsonb holds them. Each
+becomes U+FFFD, wherever it stands: in values, names and nested data. So no later step can meet one.
+"""
+
+import re
+
+_ESCAPE = re.compile(
+    rb"\\(?:"
+    rb"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character, fine
+    rb"|(?P<bad>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|.)",  # any other escape, so that the u0000 of `\\u0000` is not taken for one
+    re.DOTALL,
+)
+
+
+def _replace(match: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if match["bad"] else match[0]
+
+
+def clean_json(text: bytes) -> bytes:
+    """The text with U+0000, lone surrogates and bytes that are not UTF-8 replaced by U+FFFD; usually the same object."""
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            text = text.decode(errors="replace").encode()
+    if b"\\u0000" in text or b"\\ud" in text or b"\\uD" in text:
+        text = _ESCAPE.sub(_replace, text)
+    return text
+
+
+def clean_text(text: str) -> str:
+    """The same for a text that did not come as JSON (a header, a query parameter)."""
+    if text.isprintable():
+        return text
+    return text.replace("\0", "\ufffd").encode(errors="surrogatepass").decode(errors="replace")

@@ -1,0 +1,183 @@
+"""The steps of ingest: each takes a batch and gives it back changed. None of them waits for anything."""
+
+import re
+import uuid
+from functools import lru_cache
+from hashlib import blake2b
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Raw
+
+from tracker_backend.errors import Invalid
+from tracker_backend.ingest.agent import parse_agent
+from tracker_backend.ingest.batch import Batch, Counts, Lane
+from tracker_backend.ingest.times import DAY, SECOND, hour_of, parse_time, to_datetime
+from tracker_backend.ingest.wire import Event, with_extra
+from tracker_backend.settings import Settings
+from tracker_backend.storage.nodes import Node
+
+EVENT_TYPE_LENGTH = 50
+ELEMENT_LENGTH = 255
+PAGE_LENGTH = 512
+MASK = "********"
+
+_NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")  # Enter, ArrowUp, F5; UI Events calls them named key attribute values
+_NULL = Raw(b"null")
+_encode = msgspec.json.Encoder().encode
+
+
+def identify(batch: Batch) -> Batch:
+    """Gives the batch its identity: the client's name for it, else a digest of what it holds.
+
+    Never of `sent_at`, which changes with each attempt. Raises Invalid for an event without a readable time.
+    """
+    if batch.image is not None:
+        content = b"i" + batch.image.sha256 + _encode((batch.times, batch.image.page_url))
+    elif not batch.events:
+        return batch
+    elif batch.name is not None:
+        content = b"n" + batch.name.encode()
+    else:
+        content = b"e" + _encode(batch.events)
+    batch.identity = uuid.UUID(bytes=blake2b(content, digest_size=16).digest())
+    return batch
+
+
+def read_times(batch: Batch) -> Batch:
+    """Reads the client's times; Invalid names the event whose time is none."""
+    if batch.events:
+        batch.times = [
+            time if (time := parse_time(event.timestamp)) is not None else _no_time(index, event)
+            for index, event in enumerate(batch.events)
+        ]
+    return batch
+
+
+def fit(batch: Batch) -> Batch:
+    """Cuts texts to what is stored, and keeps secrets out: single keys and values that the browser marked as masked."""
+    for event in batch.events:
+        if len(event.event_type) > EVENT_TYPE_LENGTH:
+            event.event_type = event.event_type[:EVENT_TYPE_LENGTH]
+        if event.target_element is not None and len(event.target_element) > ELEMENT_LENGTH:
+            event.target_element = event.target_element[:ELEMENT_LENGTH]
+        if event.key_pressed is not None and not _NAMED_KEY.match(event.key_pressed):
+            event.key_pressed = "char"
+        if event.input_masked and event.input_value:
+            event.input_value = MASK
+    return batch
+
+
+def fill_pages(batch: Batch) -> Batch:
+    """An event that names no page happened on that of the event before it, the first ones on the first page named."""
+    page = batch.session.page_url
+    if page is None:
+        page = next((event.page_url for event in batch.events if event.page_url), None)
+        if page is None and batch.events:
+            raise Invalid("no event names its `page_url`, and the session is not known with one: add it to the events.")
+        batch.session.page_url = page
+    for event in batch.events:
+        if event.page_url:
+            page = event.page_url
+        else:
+            event.page_url = page
+    return batch
+
+
+def describe_agent(batch: Batch) -> Batch:
+    """Fills in browser, system and device from the user agent, and labels bots."""
+    session = batch.session
+    agent = parse_agent(session.user_agent or "")
+    session.browser = session.browser or agent.browser
+    session.os = session.os or agent.os
+    session.device_type = session.device_type or agent.device_type
+    session.bot_reason = agent.bot_reason
+    return batch
+
+
+def read_clock(batch: Batch, settings: Settings) -> Batch:
+    """Tells how far the client's clock is off, if it is off by more than `clock_skew`.
+
+    By `sent_at` where the client sends it. Else only a batch from the future tells: one from the past may be late.
+    """
+    now = batch.sent_at if batch.sent_at is not None else max(batch.times, default=None)
+    if now is None:
+        return batch
+    offset = batch.received_at - now
+    if batch.sent_at is None and offset > 0:
+        return batch
+    batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
+    return batch
+
+
+def count(batch: Batch) -> Batch:
+    """Counts what the session's counters count."""
+    kinds = [event.event_type for event in batch.events]
+    batch.counts = Counts(
+        events=len(kinds),
+        clicks=kinds.count("click"),
+        errors=kinds.count("error"),
+        pages=kinds.count("pageview"),
+        rage_clicks=kinds.count("rage_click"),
+    )
+    return batch
+
+
+def place(batch: Batch, offset: int | None = None, *, settings: Settings, node: Node) -> Batch:
+    """Puts the batch in time: the client's times plus `offset` (the session's, else the batch's own), and makes rows.
+
+    A time outside the late window is stored as that of receipt; the client's stays in `event_data`.
+    """
+    if not batch.times:
+        return batch
+    shift = offset if offset is not None else batch.offset or 0
+    received = batch.received_at
+    low, high = received - settings.late_days * DAY, received + settings.future_hours * 3600 * SECOND
+    placed = [time if low <= time <= high else received for time in (time + shift for time in batch.times)]
+    if batch.events:
+        batch.rows = _rows(batch, placed, shift, node)
+    batch.placed_with = shift
+    batch.first_at, batch.last_at = min(placed), max(placed)
+    hours = {hour_of(batch.first_at), hour_of(batch.last_at)}
+    batch.hours = hours if len(hours) == 1 else {hour_of(time) for time in placed}
+    yesterday = received - received % DAY - DAY
+    batch.lane = Lane.BULK if batch.image is not None or batch.first_at < yesterday else Lane.CURRENT
+    return batch
+
+
+def _rows(batch: Batch, placed: list[int], shift: int, node: Node) -> list[tuple[object, ...]]:
+    project_id, session_id, source = batch.project_id, batch.session_id, batch.source
+    rows: list[tuple[object, ...]] = []
+    ids = node.take(len(placed))
+    for event, identifier, client_time, time in zip(batch.events, ids, batch.times, placed, strict=True):
+        data = event.event_data
+        if time != client_time + shift:
+            data = with_extra(data, {"$client_timestamp": Raw(_encode(event.timestamp))})
+        host, path = split_page(event.page_url or "")
+        json = None if data == _NULL else data
+        fields = msgspec.structs.astuple(event)
+        rows.append((identifier, project_id, session_id, source, host, path, to_datetime(time), *fields[1:-1], json))
+    return rows
+
+
+def split_page(url: str) -> tuple[str, str]:
+    """Host (with port) and path of a URL, without query and fragment, each cut to 512 characters."""
+    return _split_page(url) if len(url) <= PAGE_LENGTH else _split(url)
+
+
+def _split(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as an unclosed [ in the host
+        return "", url.partition("?")[0][:PAGE_LENGTH]
+    host = parts.netloc.rpartition("@")[2].lower()
+    return host[:PAGE_LENGTH], (parts.path or "/")[:PAGE_LENGTH]
+
+
+_split_page = lru_cache(maxsize=4096)(_split)
+
+
+def _no_time(index: int, event: Event) -> int:
+    raise Invalid(
+        f"`$.events[{index}].timestamp` is {event.timestamp!r}: send an ISO 8601 text, epoch milliseconds or epoch seconds."
+    )

@@ -1,0 +1,191 @@
+"""What `v1` clients send, as typed structs, and the decoders of it.
+
+Times are ISO 8601 texts, epoch milliseconds or epoch seconds (a number below 10^11); coordinates are CSS pixels.
+"""
+
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tracker_backend.errors import Invalid, Malformed
+
+MAX_EVENTS = 100
+INT4 = 2**31 - 1
+
+Time = int | float | str
+Pixels = Annotated[int, Meta(ge=-INT4, le=INT4)] | None
+Label = Annotated[str, Meta(max_length=255)] | None
+Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
+
+
+class Event(Struct, forbid_unknown_fields=True, gc=False):
+    """One event. Its fields are, in this order, the last columns of a row: see `ROW_FIELDS`."""
+
+    timestamp: Time
+    event_type: Annotated[str, Meta(min_length=1)]
+    target_element: str | None = None
+    target_selector: str | None = None
+    target_tag: str | None = None
+    target_id: str | None = None
+    target_class: str | None = None
+    page_url: str | None = None
+    viewport_x: Pixels = None
+    viewport_y: Pixels = None
+    screen_x: Pixels = None
+    screen_y: Pixels = None
+    scroll_x: Pixels = None
+    scroll_y: Pixels = None
+    input_value: str | None = None
+    input_masked: bool | None = None
+    key_pressed: str | None = None
+    mouse_button: Annotated[int, Meta(ge=-32768, le=32767)] | None = None
+    click_count: Annotated[int, Meta(ge=-INT4, le=INT4)] | None = None
+    event_data: Raw = Raw(b"null")
+
+
+ROW_FIELDS = Event.__struct_fields__
+_INTEGERS = ("viewport_x", "viewport_y", "screen_x", "screen_y", "scroll_x", "scroll_y", "mouse_button", "click_count")
+
+
+class TrackRequest(Struct, gc=False):
+    """`POST /api/v1/track`."""
+
+    session_id: UUID
+    events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS)]
+    batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    sent_at: Time | None = None
+
+
+class LooseTrackRequest(Struct):
+    """The same with events as plain objects: for those that carry fields or numbers that `Event` does not have."""
+
+    session_id: UUID
+    events: Annotated[list[dict[str, Raw]], Meta(min_length=1, max_length=MAX_EVENTS)]
+    batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    sent_at: Time | None = None
+
+
+class ScreenshotRequest(Struct):
+    """`POST /api/v1/track/screenshot`; `image_data` is a `data:image/…;base64,` URL."""
+
+    session_id: UUID
+    page_url: Annotated[str, Meta(min_length=1)]
+    timestamp: Time
+    image_data: str
+    width: int | float | None = None
+    height: int | float | None = None
+
+
+class SessionRequest(Struct):
+    """`POST /api/v1/sessions`."""
+
+    page_url: Annotated[str, Meta(min_length=1)]
+    session_id: UUID | None = None
+    user_id: Label = None
+    user_email: Label = None
+    fingerprint: Label = None
+    referrer: str | None = None
+    user_agent: str | None = None
+    screen_width: Size = None
+    screen_height: Size = None
+    viewport_width: Size = None
+    viewport_height: Size = None
+    device_type: Label = None
+    browser: Label = None
+    os: Label = None
+    language: Label = None
+    app_id: Label = None
+    ticket_id: Label = None
+    metadata: dict[str, Raw] = {}
+
+
+T = TypeVar("T")
+
+_track = msgspec.json.Decoder(TrackRequest)
+_loose_track = msgspec.json.Decoder(LooseTrackRequest)
+_screenshot = msgspec.json.Decoder(ScreenshotRequest)
+_session = msgspec.json.Decoder(SessionRequest)
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_number = msgspec.json.Decoder(float | None)
+_event = msgspec.json.Decoder(Event)
+
+
+def decode_track(body: bytes) -> TrackRequest:
+    """A batch of events; Malformed or Invalid with the place and the reason."""
+    try:
+        return _track.decode(body)
+    except msgspec.ValidationError:
+        # Unknown fields and fractional pixels are rare and fine; what else is wrong comes up again below.
+        return _decode_loose(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed(error) from error
+
+
+def decode_screenshot(body: bytes) -> ScreenshotRequest:
+    """A screenshot upload; Malformed or Invalid."""
+    return _decode(_screenshot, body)
+
+
+def decode_session(body: bytes) -> SessionRequest:
+    """A session start; fields that `v1` does not know go to `metadata`. Malformed or Invalid."""
+    request = _decode(_session, body)
+    known = set(SessionRequest.__struct_fields__)
+    unknown = {name: value for name, value in _decode(_fields, body).items() if name not in known}
+    request.metadata = {**unknown, **request.metadata}
+    return request
+
+
+def with_extra(event_data: Raw, extra: dict[str, Raw]) -> Raw:
+    """`event_data` with more members; a name it has already gets a `$` in front, data that is not an object becomes
+    the member `$value`.
+    """
+    if not extra:
+        return event_data
+    text = bytes(event_data).lstrip()
+    if text.startswith(b"{"):
+        members = _fields.decode(text)
+    elif text in (b"", b"null"):
+        members = {}
+    else:
+        members = {"$value": event_data}
+    more = {f"${name}" if name in members else name: value for name, value in extra.items()}
+    return Raw(msgspec.json.encode({**members, **more}))
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"{error}.") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed(error) from error
+
+
+def _malformed(error: Exception) -> Malformed:
+    if isinstance(error, RecursionError):
+        return Malformed("the body is nested too deeply to be read: send flatter JSON.")
+    return Malformed(f"the body is not JSON: {error}.")
+
+
+def _decode_loose(body: bytes) -> TrackRequest:
+    loose = _decode(_loose_track, body)
+    events = [_loose_event(index, fields) for index, fields in enumerate(loose.events)]
+    return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at)
+
+
+def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
+    extra = {name: raw for name, raw in fields.items() if name not in ROW_FIELDS}
+    known = {name: raw for name, raw in fields.items() if name in ROW_FIELDS}
+    try:
+        for name in _INTEGERS:
+            if name in known and (number := _number.decode(known[name])) is not None:
+                known[name] = Raw(str(round(number)).encode())
+        event = _event.decode(msgspec.json.encode(known))
+    except (msgspec.ValidationError, OverflowError) as error:
+        place = f" - at `$.events[{index}]`"
+        text = str(error)
+        raise Invalid(text.replace("at `$.", f"at `$.events[{index}].") if "at `$" in text else f"{text}{place}") from error
+    event.event_data = with_extra(event.event_data, extra)
+    return event

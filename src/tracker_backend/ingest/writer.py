@@ -1,0 +1,158 @@
+"""Group commit: all batches that arrived while one transaction ran are written by the next.
+
+Two lanes with a queue each, so that events of today never wait for images or old chunks. A lane never waits for a
+group to fill: without load a batch's latency is that of its own transaction.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+
+import asyncpg
+from msgspec import Struct
+
+from tracker_backend.errors import Invalid, TrackerError, Unavailable
+from tracker_backend.ingest.batch import Batch, Lane, Outcome
+from tracker_backend.metrics import BATCHES, EVENTS, GROUPS, QUEUE_BYTES
+from tracker_backend.settings import Settings
+from tracker_backend.storage.store import Place, Store
+
+GROUP_BYTES = 8 * 1024 * 1024
+GROUP_BATCHES = 500
+_ATTEMPTS = 3
+_log = logging.getLogger(__name__)
+
+# Errors that a batch carries in itself: its data does not fit. Everything else is the database's or the network's.
+_BROKEN = (
+    asyncpg.DataError,  # class 22, and what asyncpg itself cannot encode
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.exceptions.StatementTooComplexError,
+)
+_TRY_AGAIN = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.SerializationError,
+)
+
+
+class _Waiting(Struct):
+    batch: Batch
+    done: asyncio.Future[Outcome]
+
+
+class Writer:
+    """`start`, then `write` from any number of requests, then `stop`, which writes what waits."""
+
+    def __init__(self, settings: Settings, store: Store, place: Place) -> None:
+        self._settings = settings
+        self._store = store
+        self._place = place
+        self._queues: dict[Lane, deque[_Waiting]] = {lane: deque() for lane in Lane}
+        self._wake = {lane: asyncio.Event() for lane in Lane}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._bytes = 0
+        self._stopping = False
+
+    def start(self) -> None:
+        """Starts the lanes."""
+        self._tasks = [asyncio.create_task(self._run(lane), name=f"writer-{lane.value}") for lane in Lane]
+
+    async def stop(self) -> None:
+        """Refuses new batches, commits those that wait, and ends the lanes."""
+        self._stopping = True
+        for wake in self._wake.values():
+            wake.set()
+        await asyncio.gather(*self._tasks)
+
+    async def write(self, batch: Batch) -> Outcome:
+        """Queues a batch and returns once it is committed.
+
+        Raises Unavailable at once when the queue is full, or when the commit takes longer than the request may;
+        it may still happen then, and the client's retry is recognised. Raises Invalid when the data cannot be stored.
+        """
+        if self._stopping:
+            raise Unavailable("the server is stopping: send the batch again.")
+        if self._bytes + batch.size > self._settings.queue_bytes:
+            BATCHES.labels("queue_full").inc()
+            raise Unavailable("the queue for the database is full: send the batch again.")
+        waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
+        self._bytes += batch.size
+        QUEUE_BYTES.set(self._bytes)
+        self._queues[batch.lane].append(waiting)
+        self._wake[batch.lane].set()
+        try:
+            async with asyncio.timeout(self._settings.request_timeout):
+                return await asyncio.shield(waiting.done)
+        except TimeoutError:
+            waiting.done.add_done_callback(_forget)
+            raise Unavailable("the database is slow: send the batch again, it is stored once.") from None
+
+    async def _run(self, lane: Lane) -> None:
+        queue, wake = self._queues[lane], self._wake[lane]
+        while True:
+            if not queue:
+                if self._stopping:
+                    return
+                wake.clear()
+                await wake.wait()
+                continue
+            group = self._take(queue)
+            await self._commit(group)
+            self._bytes -= sum(waiting.batch.size for waiting in group)
+            QUEUE_BYTES.set(self._bytes)
+
+    @staticmethod
+    def _take(queue: deque[_Waiting]) -> list[_Waiting]:
+        group = [queue.popleft()]
+        size = group[0].batch.size
+        while queue and len(group) < GROUP_BATCHES and size + queue[0].batch.size <= GROUP_BYTES:
+            size += queue[0].batch.size
+            group.append(queue.popleft())
+        return group
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        """Writes a group. A batch that breaks it is found by halving and fails alone."""
+        try:
+            outcomes = await self._attempt([waiting.batch for waiting in group])
+        except _BROKEN as error:
+            if len(group) > 1:
+                half = len(group) // 2
+                await self._commit(group[:half])
+                await self._commit(group[half:])
+                return
+            BATCHES.labels("refused").inc()
+            _fail(group, Invalid(f"the database cannot hold this batch: {error}."))
+        except Exception as error:
+            if not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TrackerError):
+                _log.exception("a group of %d batches failed", len(group))
+            else:
+                _log.warning("a group of %d batches was not written: %s", len(group), error)
+            _fail(group, Unavailable("the database is away: send the batch again."))
+        else:
+            GROUPS.observe(len(group))
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                BATCHES.labels("repeated" if outcome.repeated else "stored").inc()
+                if not outcome.repeated:
+                    EVENTS.labels(waiting.batch.source).inc(len(waiting.batch.events))
+                if not waiting.done.done():
+                    waiting.done.set_result(outcome)
+
+    async def _attempt(self, batches: list[Batch]) -> list[Outcome]:
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(*_TRY_AGAIN):
+                return await self._store.write(batches, self._place)
+        return await self._store.write(batches, self._place)
+
+
+def _fail(group: list[_Waiting], error: TrackerError) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+def _forget(done: asyncio.Future[Outcome]) -> None:
+    """Takes the error of a batch whose sender no longer waits, so that it is not reported as never seen."""
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,10 @@
+"""A PostgreSQL of our own, for servers without a DATABASE_URL: found, made, started, adopted, stopped.
+
+`EmbeddedPostgres(data_dir).start()` returns a DSN. Read cluster.py first; the others are one concern each.
+"""
+
+from .cluster import EmbeddedPostgres
+from .errors import EmbeddedError
+from .installation import Installation, find_installations
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "Installation", "find_installations"]

@@ -1,0 +1,114 @@
+"""The running server of one data folder: finding it, asking it, and what a killed one leaves behind."""
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from .config import PORT
+
+
+class Postmaster(msgspec.Struct, frozen=True):
+    """What postmaster.pid says. `started_on` is the data folder that the process was given."""
+
+    pid: int
+    started_on: Path
+    socket_folder: Path | None
+    status: str  # "starting", "ready", "stopping"; empty at the very beginning
+
+    def accepts_connections(self) -> bool:
+        """Whether the server asks for a password now; while it starts or stops it answers with an error."""
+        if self.status != "ready" or self.socket_folder is None:
+            return False
+        body = struct.pack("!i", 3 << 16) + b"user\0tracker\0database\0tracker\0\0"
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.socket_folder / f".s.PGSQL.{PORT}"))
+            connection.sendall(struct.pack("!i", len(body) + 4) + body)
+            return connection.recv(1) == b"R"
+        return False
+
+
+def name_for(data: Path) -> str:
+    """The cluster_name of a data folder, which all its processes carry in their command lines.
+
+    It is how they are recognised: /proc/PID/cwd would say it too, but a root without CAP_SYS_PTRACE (as in
+    Docker) cannot read that of another user's process.
+    """
+    return "tracker-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+
+
+def read(data: Path) -> Postmaster | None:
+    """Reads postmaster.pid of a data folder; None if there is none, or it is just being written."""
+    try:
+        lines = (data / "postmaster.pid").read_bytes().split(b"\n")
+        pid, started_on = int(lines[0]), Path(os.fsdecode(lines[1]))
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+    lines += [b""] * 8
+    socket_folder = Path(os.fsdecode(lines[4])) if lines[4] else None
+    return Postmaster(pid, started_on, socket_folder, lines[7].decode("ascii", "replace").strip())
+
+
+def running(data: Path) -> Postmaster | None:
+    """Returns the live postmaster of the folder that we started; None also where its pid is another's now."""
+    postmaster = read(data)
+    return postmaster if postmaster and name_for(data) in command_of(postmaster.pid) else None
+
+
+def command_of(pid: int) -> str:
+    """Returns the command line of a process; empty if it is gone or a zombie."""
+    if not Path("/proc/self").exists():
+        return _ps("-ww", "-o", "command=", "-p", str(pid))
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def is_postgres(command: str) -> bool:
+    """Whether a command line is that of a PostgreSQL server process."""
+    return re.search(r"(^|/)(postgres|postmaster)(:? |$)", command) is not None
+
+
+def end_orphans(data: Path, seconds: float = 10) -> bool:
+    """Ends what a killed postmaster left: its processes, which would keep a new one from starting.
+
+    SIGQUIT is PostgreSQL's own immediate shutdown; the write-ahead log recovers the rest. The log collector
+    ends after the others. Returns whether they are gone.
+    """
+    for pid in _processes(name_for(data)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGQUIT)
+    return wait_until(lambda: not any(_processes(name_for(data))), seconds)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Asks 20 times a second, as files and foreign processes give no signal. Returns whether it came true."""
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return met
+
+
+def _processes(name: str) -> Iterator[int]:
+    if not Path("/proc/self").exists():
+        table = _ps("-axww", "-o", "pid=,command=").splitlines()
+        rows = [(int(pid), command) for pid, _, command in (line.strip().partition(" ") for line in table)]
+    else:
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        rows = [(pid, command_of(pid)) for pid in pids]
+    return (pid for pid, command in rows if name in command and is_postgres(command.strip()))
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["ps", *arguments], check=False, capture_output=True, text=True).stdout  # noqa: S603, S607

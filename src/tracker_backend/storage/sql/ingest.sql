@@ -1,0 +1,133 @@
+-- bound_locks: never wait long for a lock (an old chunk may be under compression): the group is tried again
+set local lock_timeout = '5s';
+
+-- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch)
+with claimed as (
+    insert into tracker.ingest_batches (project_id, session_id, batch_id)
+    select project_id, session_id, batch_id
+    from unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
+    order by 1, 2, 3
+    on conflict do nothing
+    returning project_id, session_id, batch_id
+)
+select project_id, session_id, batch_id, s.clock_offset_ms
+from claimed left join tracker.sessions s using (project_id, session_id);
+
+-- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
+select project_id, session_id, batch_id, ref
+from tracker.ingest_batches
+join unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
+    using (project_id, session_id, batch_id);
+
+-- set_ref: remember the screenshot that a batch became
+update tracker.ingest_batches set ref = $4 where project_id = $1 and session_id = $2 and batch_id = $3;
+
+-- find_image: the screenshot of this session and day that holds the same bytes (a later day's chunk outlives it)
+select screenshot_id from tracker.screenshots
+where project_id = $1 and session_id = $2 and sha256 = $3 and image_of is null
+    and timestamp >= date_trunc('day', $4::timestamptz, 'UTC')
+    and timestamp < date_trunc('day', $4::timestamptz, 'UTC') + interval '1 day'
+limit 1;
+
+-- insert_screenshot: nothing comes back if the id was given twice in one millisecond
+insert into tracker.screenshots (
+    screenshot_id, project_id, session_id, timestamp, page_url, image_format, image_width, image_height, file_size,
+    sha256, image_of, image_data, thumbnail
+) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+on conflict do nothing
+returning screenshot_id;
+
+-- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column)
+with given as (
+    select * from unnest(
+        $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
+        $9::int[], $10::int[], $11::int[], $12::int[], $13::int[],
+        $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
+        $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[],
+        $27::int[], $28::int[], $29::int[], $30::int[],
+        $31::text[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::jsonb[], $38::text[]
+    ) as g (
+        project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
+        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
+        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
+        screenshot_count,
+        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
+        screen_width, screen_height, viewport_width, viewport_height,
+        device_type, browser, os, language, app_id, ticket_id, metadata, bot_reason
+    )
+    order by project_id, session_id
+),
+written as (
+    insert into tracker.sessions as s (
+        project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
+        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
+        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
+        screenshot_count,
+        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
+        screen_width, screen_height, viewport_width, viewport_height,
+        device_type, browser, os, language, app_id, ticket_id, metadata, bot_reason, is_bot
+    )
+    select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
+        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
+        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
+        screenshot_count,
+        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
+        screen_width, screen_height, viewport_width, viewport_height,
+        device_type, browser, os, language, app_id, ticket_id, coalesce(metadata, '{}'), bot_reason,
+        bot_reason is not null
+    from given
+    on conflict (project_id, session_id) do update set
+        last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
+        first_at = least(s.first_at, excluded.first_at),
+        last_at = greatest(s.last_at, excluded.last_at),
+        ended_at = case when s.ended_at is not null then greatest(s.ended_at, excluded.last_at) end,
+        clock_offset_ms = coalesce(s.clock_offset_ms, excluded.clock_offset_ms),
+        native_event_count = s.native_event_count + excluded.native_event_count,
+        native_click_count = s.native_click_count + excluded.native_click_count,
+        native_error_count = s.native_error_count + excluded.native_error_count,
+        native_page_count = s.native_page_count + excluded.native_page_count,
+        native_rage_click_count = s.native_rage_click_count + excluded.native_rage_click_count,
+        rrweb_event_count = s.rrweb_event_count + excluded.rrweb_event_count,
+        rrweb_click_count = s.rrweb_click_count + excluded.rrweb_click_count,
+        rrweb_error_count = s.rrweb_error_count + excluded.rrweb_error_count,
+        rrweb_page_count = s.rrweb_page_count + excluded.rrweb_page_count,
+        rrweb_rage_click_count = s.rrweb_rage_click_count + excluded.rrweb_rage_click_count,
+        screenshot_count = s.screenshot_count + excluded.screenshot_count,
+        client_session_id = coalesce(s.client_session_id, excluded.client_session_id),
+        user_id = coalesce(s.user_id, excluded.user_id),
+        user_email = coalesce(s.user_email, excluded.user_email),
+        fingerprint = coalesce(s.fingerprint, excluded.fingerprint),
+        page_url = coalesce(s.page_url, excluded.page_url),
+        referrer = coalesce(s.referrer, excluded.referrer),
+        user_agent = coalesce(s.user_agent, excluded.user_agent),
+        screen_width = coalesce(s.screen_width, excluded.screen_width),
+        screen_height = coalesce(s.screen_height, excluded.screen_height),
+        viewport_width = coalesce(s.viewport_width, excluded.viewport_width),
+        viewport_height = coalesce(s.viewport_height, excluded.viewport_height),
+        device_type = coalesce(s.device_type, excluded.device_type),
+        browser = coalesce(s.browser, excluded.browser),
+        os = coalesce(s.os, excluded.os),
+        language = coalesce(s.language, excluded.language),
+        app_id = coalesce(s.app_id, excluded.app_id),
+        ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
+        metadata = excluded.metadata || s.metadata,
+        bot_reason = coalesce(s.bot_reason, excluded.bot_reason),
+        is_bot = s.is_bot or excluded.is_bot
+    returning project_id, session_id, started_at, (xmax = 0) as created
+),
+marked as (
+    insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+    select distinct 'sessions_hourly', project_id, date_bin('1 hour', started_at, 'epoch') from written
+    where started_at < date_bin('1 hour', now(), 'epoch')
+),
+counted as (
+    insert into tracker.session_totals as t (project_id, node, sessions)
+    select project_id, $1, count(*) from written where created group by project_id order by project_id
+    on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
+)
+select project_id, session_id, started_at, created from written;
+
+-- mark_hours: list past hours that got late events (arrays: project, hour)
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'events_hourly', project_id, bucket from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
+where bucket < date_bin('1 hour', now(), 'epoch');

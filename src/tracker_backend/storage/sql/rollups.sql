@@ -1,0 +1,81 @@
+-- lock_rollup: one refresh of this rollup at a time; its watermark, and the one to reach: hours that ended two minutes ago, when no transaction of theirs can be open
+select upto, greatest(upto, date_bin('1 hour', now() - interval '2 minutes', 'epoch')) as target
+from tracker.rollups where name = $1 for update;
+
+-- take_hours: the hours listed for a rollup, taken off the list
+delete from tracker.hours_to_refresh where rollup = $1 returning project_id, bucket;
+
+-- move_rollup: hours before this are now read from the rollup
+update tracker.rollups set upto = $2 where name = $1;
+
+-- clear_events_hours: forget these hours of these projects (arrays)
+delete from tracker.events_hourly_rollup r
+using unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
+where r.project_id = h.project_id and r.bucket = h.bucket;
+
+-- compute_events_hours: compute them from the rows
+insert into tracker.events_hourly_rollup
+select e.project_id, h.bucket, event_type, page_host, page_path, count(*), count(distinct session_id)
+from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
+join tracker.events e on e.project_id = h.project_id
+    and e.timestamp >= h.bucket and e.timestamp < h.bucket + interval '1 hour'
+group by 1, 2, 3, 4, 5;
+
+-- extend_events_hours: compute the hours from the watermark to the target, of every project
+insert into tracker.events_hourly_rollup
+select project_id, date_bin('1 hour', timestamp, 'epoch'), event_type, page_host, page_path,
+       count(*), count(distinct session_id)
+from tracker.events
+where timestamp >= $1 and timestamp < $2
+group by 1, 2, 3, 4, 5;
+
+-- clear_sessions_hours: forget these hours of these projects (arrays)
+delete from tracker.sessions_hourly_rollup r
+using unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
+where r.project_id = h.project_id and r.bucket = h.bucket;
+
+-- compute_sessions_hours: compute them from the sessions
+insert into tracker.sessions_hourly_rollup
+select s.project_id, h.bucket, app_id, device_type, is_bot, count(*), sum(duration_seconds), sum(event_count),
+       sum(click_count), sum(error_count), sum(page_count), sum(rage_click_count)
+from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
+join tracker.sessions s on s.project_id = h.project_id
+    and s.started_at >= h.bucket and s.started_at < h.bucket + interval '1 hour'
+group by 1, 2, 3, 4, 5;
+
+-- extend_sessions_hours: compute the hours from the watermark to the target, of every project
+insert into tracker.sessions_hourly_rollup
+select project_id, date_bin('1 hour', started_at, 'epoch'), app_id, device_type, is_bot, count(*),
+       sum(duration_seconds), sum(event_count), sum(click_count), sum(error_count), sum(page_count),
+       sum(rage_click_count)
+from tracker.sessions
+where started_at >= $1 and started_at < $2
+group by 1, 2, 3, 4, 5;
+
+-- drop_events_hours: hourly numbers past their own retention
+delete from tracker.events_hourly_rollup where bucket < $1;
+
+-- drop_sessions_hours: the same for sessions
+delete from tracker.sessions_hourly_rollup where bucket < $1;
+
+-- drop_sessions: sessions whose last raw rows have expired, in the order of locks; their number is taken off the totals ($1 before, $2 this node)
+with doomed as (
+    select project_id, session_id from tracker.sessions
+    where greatest(last_activity_at, last_at) < $1
+    order by project_id, session_id
+    for update
+),
+dropped as (
+    delete from tracker.sessions s using doomed d
+    where s.project_id = d.project_id and s.session_id = d.session_id
+    returning s.project_id
+),
+counted as (
+    insert into tracker.session_totals as t (project_id, node, sessions)
+    select project_id, $2, -count(*) from dropped group by project_id order by project_id
+    on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
+)
+select count(*) from dropped;
+
+-- drop_batches: identities that no repeat can name any more
+delete from tracker.ingest_batches where received_at < $1;

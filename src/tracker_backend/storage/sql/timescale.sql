@@ -1,0 +1,61 @@
+-- versions: of what stores
+select split_part(current_setting('server_version'), ' ', 1) as postgresql, extversion as timescaledb
+from pg_extension where extname = 'timescaledb';
+
+-- remove_policies: before they are added again as the settings say
+call remove_columnstore_policy('tracker.events', if_exists => true);
+select remove_retention_policy('tracker.events', if_exists => true);
+select remove_retention_policy('tracker.screenshots', if_exists => true);
+select remove_retention_policy('tracker.recordings', if_exists => true);
+select remove_retention_policy('tracker.events_hourly', if_exists => true);
+select remove_continuous_aggregate_policy('tracker.events_hourly', if_exists => true);
+
+-- add_compression: compress chunks of events that ended so long ago
+call add_columnstore_policy('tracker.events', after => $1::interval);
+
+-- add_retention: drop chunks of a series or of the hourly numbers that ended so long ago
+select add_retention_policy(($1::text)::regclass, drop_after => $2::interval);
+
+-- add_refresh: compute finished hours of the late window ($1) every so often ($2)
+select add_continuous_aggregate_policy(
+    'tracker.events_hourly', start_offset => $1::interval, end_offset => interval '1 hour',
+    schedule_interval => $2::interval
+);
+
+-- make_chunk: the chunk of a day ahead, before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead)
+select created::int from _timescaledb_functions.create_chunk(
+    ($1::text)::regclass,
+    jsonb_build_object('timestamp', jsonb_build_array(
+        (extract(epoch from date_trunc('day', now(), 'UTC') + make_interval(days => $2)) * 1000000)::bigint,
+        (extract(epoch from date_trunc('day', now(), 'UTC') + make_interval(days => $2 + 1)) * 1000000)::bigint
+    ))
+);
+
+-- count_chunks: of everything that has retention
+select count(*) from timescaledb_information.chunks where hypertable_schema in ('tracker', '_timescaledb_internal');
+
+-- retention_jobs: the policies that drop our chunks
+select job_id from timescaledb_information.jobs j
+where proc_name = 'policy_retention' and hypertable_schema = 'tracker' or proc_name = 'policy_retention' and exists (
+    select from timescaledb_information.continuous_aggregates a
+    where a.view_schema = 'tracker' and a.materialization_hypertable_name = j.hypertable_name
+)
+order by 1;
+
+-- first_day: start of the oldest chunk of events; hours before it have lost their rows
+select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks
+where hypertable_schema = 'tracker' and hypertable_name = 'events';
+
+-- list_hours: hours to compute again, with the place of each entry: entries that come meanwhile stay
+select ctid, bucket from tracker.hours_to_refresh where rollup = 'events_hourly';
+
+-- unlist_hours: those are done
+delete from tracker.hours_to_refresh where ctid = any($1::tid[]);
+
+-- watermark: up to where hours are computed, and the start of the current hour
+select greatest(_timescaledb_functions.to_timestamp(_timescaledb_functions.cagg_watermark(h.id)), 'epoch'),
+       date_bin('1 hour', now(), 'epoch')
+from timescaledb_information.continuous_aggregates a
+join _timescaledb_catalog.hypertable h
+    on h.schema_name = a.materialization_hypertable_schema and h.table_name = a.materialization_hypertable_name
+where a.view_schema = 'tracker' and a.view_name = 'events_hourly';

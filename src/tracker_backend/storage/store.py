@@ -1,0 +1,153 @@
+"""The seam between the storage tiers: one class a tier, the same calls, the same conformance suite.
+
+What is the same on both stands here: a group of batches in one transaction. What differs (policies, partitions, how
+past hours are computed again) is abstract, and only `maintenance/` and the migration call it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from tracker_backend.ingest.batch import Batch, Image, Outcome
+from tracker_backend.ingest.times import to_datetime
+from tracker_backend.ingest.wire import ROW_FIELDS
+from tracker_backend.settings import Settings
+from tracker_backend.storage import sessions
+from tracker_backend.storage.nodes import Node
+from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.sql import load
+
+SERIES = ("events", "screenshots", "recordings")
+EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", "page_path", *ROW_FIELDS)
+"""The order of a batch's rows: what the server adds, then the fields of an event."""
+
+_ID_ATTEMPTS = 200
+_sql = load(__file__, "ingest")
+
+Identity = tuple[int, UUID, UUID]
+Place = Callable[[Batch, int], object]
+
+
+class Store(ABC):
+    """One database of one tier."""
+
+    tier: ClassVar[str]
+
+    def __init__(self, settings: Settings, pool: Pool, node: Node) -> None:
+        self.settings = settings
+        self.pool = pool
+        self.node = node
+
+    async def write(self, batches: Sequence[Batch], place: Place) -> list[Outcome]:
+        """Writes a group in one transaction and tells what became of each batch.
+
+        `place` makes a batch's rows anew, for a session whose clock offset turns out to be another.
+
+        Locks are taken in the order of everyone who takes several of them: identities in key order, sessions in key
+        order, this process's own counters.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(_sql.bound_locks)
+            fresh = await self._claim(connection, batches, place)
+            refs = await self._write_rows(connection, fresh)
+            started = await self._write_sessions(connection, fresh)
+            if len(fresh) < len(batches):
+                refs |= await self._find_refs(connection, batches)
+        stored = {id(batch) for batch in fresh}
+        outcomes: list[Outcome] = []
+        for batch in batches:
+            created, started_at = started.get((batch.project_id, batch.session_id), (False, None))
+            ref = refs.get(_identity(batch)) if batch.image else None
+            outcomes.append(Outcome(id(batch) not in stored, ref, created, started_at))
+        return outcomes
+
+    async def _claim(self, connection: Connection, batches: Sequence[Batch], place: Place) -> list[Batch]:
+        """The batches that were not stored before, once each, placed with their session's clock offset."""
+        named = {_identity(batch): batch for batch in reversed(batches) if batch.identity is not None}
+        fresh = [batch for batch in batches if batch.identity is None]
+        if named:
+            claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True))
+            for project_id, session_id, batch_id, offset_ms in claimed:
+                batch = named[project_id, session_id, batch_id]
+                offset = batch.offset or 0 if offset_ms is None else offset_ms * 1000
+                if offset != batch.placed_with:
+                    place(batch, offset)
+                fresh.append(batch)
+        return fresh
+
+    async def _write_rows(self, connection: Connection, fresh: list[Batch]) -> dict[Identity, int]:
+        rows = [row for batch in fresh for row in batch.rows]
+        if rows:
+            await connection.copy_records_to_table(
+                "events", schema_name="tracker", records=rows, columns=EVENT_COLUMNS
+            )
+            hours = {(batch.project_id, to_datetime(hour)) for batch in fresh if batch.rows for hour in batch.hours}
+            await connection.execute(_sql.mark_hours, *zip(*hours, strict=True))
+        return {
+            _identity(batch): await self._write_image(connection, batch, batch.image)
+            for batch in fresh
+            if batch.image is not None
+        }
+
+    async def _write_image(self, connection: Connection, batch: Batch, image: Image) -> int:
+        assert batch.first_at is not None  # noqa: S101 — an image always has a time
+        key = (batch.project_id, batch.session_id)
+        moment = to_datetime(batch.first_at)
+        holder: int | None = await connection.fetchval(_sql.find_image, *key, image.sha256, moment)
+        content = (holder, None, None) if holder is not None else (None, image.data, image.thumbnail)
+        size = (image.format, image.width, image.height, len(image.data), image.sha256)
+        for _ in range(_ID_ATTEMPTS):
+            identifier = self.node.take_at(moment)
+            values = (identifier, *key, moment, image.page_url, *size, *content)
+            if await connection.fetchval(_sql.insert_screenshot, *values) is not None:
+                await connection.execute(_sql.set_ref, *_identity(batch), identifier)
+                return identifier
+        raise ValueError(f"no id left for a screenshot at {moment}: too many of one millisecond")
+
+    async def _write_sessions(
+        self, connection: Connection, fresh: list[Batch]
+    ) -> dict[tuple[int, UUID], tuple[bool, datetime]]:
+        if not fresh:
+            return {}
+        columns = sessions.columns(sessions.changes(fresh))
+        rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *columns)
+        return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
+
+    @staticmethod
+    async def _find_refs(connection: Connection, batches: Sequence[Batch]) -> dict[Identity, int]:
+        images = {_identity(batch) for batch in batches if batch.image is not None}
+        rows = await connection.fetch(_sql.find_refs, *zip(*images, strict=True)) if images else []
+        return {(row["project_id"], row["session_id"], row["batch_id"]): row["ref"] for row in rows if row["ref"]}
+
+    @abstractmethod
+    async def versions(self) -> dict[str, str]:
+        """Names and versions of what stores: `{"postgresql": "18.6", "timescaledb": "2.29.2"}`."""
+
+    @abstractmethod
+    async def apply_settings(self, connection: Connection) -> None:
+        """Makes the database keep the intervals of the settings; called by every migration."""
+
+    @abstractmethod
+    async def make_ahead(self) -> int:
+        """Makes the chunks or partitions of the late window and of the days ahead; returns how many were new."""
+
+    @abstractmethod
+    async def drop_expired(self) -> int:
+        """Drops chunks or partitions past their retention; returns how many."""
+
+    @abstractmethod
+    async def kept_from(self) -> datetime:
+        """Start of the oldest raw day that is still there; hourly numbers before it can never be computed again."""
+
+    @abstractmethod
+    async def refresh_events_hourly(self) -> int:
+        """Computes finished and changed hours of `events_hourly`; returns how many."""
+
+
+
+
+def _identity(batch: Batch) -> Identity:
+    assert batch.identity is not None  # noqa: S101 — callers pass batches that have one
+    return batch.project_id, batch.session_id, batch.identity

@@ -1,0 +1,84 @@
+"""TimescaleDB Community: chunks, columnstore, policies, and `events_hourly` as a real-time continuous aggregate."""
+
+from datetime import UTC, datetime, timedelta
+
+from tracker_backend.storage.pool import Connection
+from tracker_backend.storage.sql import load
+from tracker_backend.storage.store import SERIES, Store
+
+_sql = load(__file__, "timescale")
+_HOUR = timedelta(hours=1)
+
+
+class TimescaleStore(Store):
+    """The policies run inside the database; what a policy cannot know is done by the calls here."""
+
+    tier = "timescale"
+
+    async def versions(self) -> dict[str, str]:
+        row = await self.pool.fetchrow(_sql.versions)
+        return dict(row) if row else {}
+
+    async def apply_settings(self, connection: Connection) -> None:
+        settings = self.settings
+        await connection.execute(_sql.remove_policies)
+        await connection.execute(_sql.add_compression, timedelta(days=settings.compress_after_days))
+        for series in SERIES:
+            await connection.execute(_sql.add_retention, f"tracker.{series}", timedelta(days=settings.retention_days))
+        hourly_retention = timedelta(days=settings.hourly_retention_days)
+        await connection.execute(_sql.add_retention, "tracker.events_hourly", hourly_retention)
+        # The window ends inside raw retention (see Settings): a refresh over dropped chunks would erase their hours.
+        window = timedelta(days=settings.late_days + 1)
+        await connection.execute(_sql.add_refresh, window, timedelta(minutes=settings.refresh_minutes))
+        await self._make_ahead(connection)
+
+    async def make_ahead(self) -> int:
+        async with self.pool.acquire() as connection:
+            return await self._make_ahead(connection)
+
+    async def _make_ahead(self, connection: Connection) -> int:
+        days = range(self.settings.chunks_ahead_days + 1)
+        return sum([await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days])
+
+    async def drop_expired(self) -> int:
+        """Runs the retention policies now; they also run by themselves once a day."""
+        async with self.pool.acquire() as connection:
+            before = await connection.fetchval(_sql.count_chunks)
+            for job in await connection.fetch(_sql.retention_jobs):
+                await connection.execute(f"call run_job({job['job_id']})")
+            return before - await connection.fetchval(_sql.count_chunks)
+
+    async def kept_from(self) -> datetime:
+        return await self.pool.fetchval(_sql.first_day)
+
+    async def refresh_events_hourly(self) -> int:
+        """Computes the hours since the watermark and the listed ones, neighbours in one call.
+
+        A refresh cannot run in a transaction, so an hour leaves the list after it: cut off, it is done again.
+        """
+        kept_from = await self.kept_from()
+        async with self.pool.acquire() as connection:
+            listed = await connection.fetch(_sql.list_hours)
+            hours = {row["bucket"] for row in listed if row["bucket"] >= kept_from}
+            watermark, now = await connection.fetchrow(_sql.watermark) or (kept_from, kept_from)
+            spans = _spans(hours)
+            start = max(watermark, kept_from)
+            if start < now:
+                spans.append((start, now))
+            for first, end in spans:
+                await connection.execute(
+                    f"call refresh_continuous_aggregate('tracker.events_hourly', '{first.isoformat()}', '{end.isoformat()}')"
+                )
+            await connection.execute(_sql.unlist_hours, [row["ctid"] for row in listed])
+        return sum((end - first) // _HOUR for first, end in spans)
+
+
+def _spans(hours: set[datetime]) -> list[tuple[datetime, datetime]]:
+    spans: list[tuple[datetime, datetime]] = []
+    for hour in sorted(hours):
+        moment = hour.astimezone(UTC)
+        if spans and spans[-1][1] == moment:
+            spans[-1] = (spans[-1][0], moment + _HOUR)
+        else:
+            spans.append((moment, moment + _HOUR))
+    return spans
