@@ -79,6 +79,7 @@ create table tracker.ingest_batches (
     session_id  uuid        not null,
     batch_id    uuid        not null,
     received_at timestamptz not null default now(),
+    events      integer     not null,
     ref         bigint,
     primary key (project_id, session_id, batch_id)
 );

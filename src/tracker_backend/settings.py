@@ -108,9 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"so set it higher than TRACKER_RETENTION_DAYS = {self.retention_days}."
             )
         if self.pool_min > self.pool_max:
-            raise SettingsError(
-                f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}."
-            )
+            raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
 
     @property
     def is_open(self) -> bool:

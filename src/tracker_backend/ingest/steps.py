@@ -12,7 +12,7 @@ from msgspec import Raw
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, Lane
-from tracker_backend.ingest.times import DAY, SECOND, hour_of, parse_time, to_datetime
+from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time, to_datetime
 from tracker_backend.ingest.wire import Event, with_extra
 from tracker_backend.settings import Settings
 from tracker_backend.storage.nodes import Node
@@ -23,7 +23,7 @@ PAGE_LENGTH = 512
 MASK = "********"
 
 _NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")  # Enter, ArrowUp, F5; UI Events calls them named key attribute values
-_NULL = Raw(b"null")
+_NO_DATA = (Raw(), Raw(b"null"))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -98,15 +98,16 @@ def describe_agent(batch: Batch) -> Batch:
 def read_clock(batch: Batch, settings: Settings) -> Batch:
     """Tells how far the client's clock is off, if it is off by more than `clock_skew`.
 
-    By `sent_at` where the client sends it. Else only a batch from the future tells: one from the past may be late.
+    By `sent_at` where the client sends it. Else only a batch from the near future tells: one from the past may be late,
+    and a time beyond the late window is no clock's.
     """
-    now = batch.sent_at if batch.sent_at is not None else max(batch.times, default=None)
+    latest = batch.received_at + settings.future_hours * HOUR
+    now = batch.sent_at
     if now is None:
-        return batch
-    offset = batch.received_at - now
-    if batch.sent_at is None and offset > 0:
-        return batch
-    batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
+        now = max((time for time in batch.times if batch.received_at < time <= latest), default=None)
+    if now is not None:
+        offset = batch.received_at - now
+        batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
     return batch
 
 
@@ -132,7 +133,7 @@ def place(batch: Batch, offset: int | None = None, *, settings: Settings, node: 
         return batch
     shift = offset if offset is not None else batch.offset or 0
     received = batch.received_at
-    low, high = received - settings.late_days * DAY, received + settings.future_hours * 3600 * SECOND
+    low, high = received - settings.late_days * DAY, received + settings.future_hours * HOUR
     placed = [time if low <= time <= high else received for time in (time + shift for time in batch.times)]
     if batch.events:
         batch.rows = _rows(batch, placed, shift, node)
@@ -154,7 +155,7 @@ def _rows(batch: Batch, placed: list[int], shift: int, node: Node) -> list[tuple
         if time != client_time + shift:
             data = with_extra(data, {"$client_timestamp": Raw(_encode(event.timestamp))})
         host, path = split_page(event.page_url or "")
-        json = None if data == _NULL else data
+        json = None if data in _NO_DATA else data
         fields = msgspec.structs.astuple(event)
         rows.append((identifier, project_id, session_id, source, host, path, to_datetime(time), *fields[1:-1], json))
     return rows

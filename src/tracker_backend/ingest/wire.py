@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, field
 
 from tracker_backend.errors import Invalid, Malformed
 
@@ -42,7 +42,7 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     key_pressed: str | None = None
     mouse_button: Annotated[int, Meta(ge=-32768, le=32767)] | None = None
     click_count: Annotated[int, Meta(ge=-INT4, le=INT4)] | None = None
-    event_data: Raw = Raw(b"null")
+    event_data: Raw = field(default_factory=Raw)
 
 
 ROW_FIELDS = Event.__struct_fields__
@@ -186,6 +186,8 @@ def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
     except (msgspec.ValidationError, OverflowError) as error:
         place = f" - at `$.events[{index}]`"
         text = str(error)
-        raise Invalid(text.replace("at `$.", f"at `$.events[{index}].") if "at `$" in text else f"{text}{place}") from error
+        raise Invalid(
+            text.replace("at `$.", f"at `$.events[{index}].") if "at `$" in text else f"{text}{place}"
+        ) from error
     event.event_data = with_extra(event.event_data, extra)
     return event

@@ -66,6 +66,11 @@ class Writer:
             wake.set()
         await asyncio.gather(*self._tasks)
 
+    @property
+    def is_busy(self) -> bool:
+        """More than half of the queue is full."""
+        return self._bytes * 2 > self._settings.queue_bytes
+
     async def write(self, batch: Batch) -> Outcome:
         """Queues a batch and returns once it is committed.
 

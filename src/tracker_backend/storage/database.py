@@ -18,11 +18,13 @@ _STORES: dict[str, type[Store]] = {store.tier: store for store in (PlainStore, T
 class Database:
     """An open database. `open` refuses one whose schema is not this server's; `close` gives everything back."""
 
-    def __init__(self, settings: Settings, pool: Pool, installation: Installation) -> None:
+    def __init__(self, settings: Settings, pool: Pool, slow_pool: Pool, installation: Installation) -> None:
         self.pool = pool
         self.installation = installation
         self.node = Node(pool)
         self.store = _STORES[installation.tier](settings, pool, self.node)
+        self.maintained = _STORES[installation.tier](settings, slow_pool, self.node)
+        """The same store for maintenance: its statements may take longer than a request."""
         self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
@@ -32,7 +34,7 @@ class Database:
         try:
             async with pool.acquire() as connection:
                 installation = await check(connection)
-            database = cls(settings, pool, installation)
+            database = cls(settings, pool, await open_pool(settings, dsn, is_serving=False), installation)
             await database.node.lease()
         except BaseException:
             pool.terminate()
@@ -49,8 +51,10 @@ class Database:
         try:
             async with asyncio.timeout(5):
                 await self.node.release()
+                await self.maintained.pool.close()
                 await self.pool.close()
-        except Exception:  # noqa: BLE001 — closing must end; the lease runs out by itself
+        except Exception:
+            self.maintained.pool.terminate()
             self.pool.terminate()
 
 
@@ -61,7 +65,7 @@ async def migrate(settings: Settings, dsn: str) -> tuple[Installation, list[str]
         installation, applied = await run_migrations(connection)
     finally:
         await connection.close()
-    pool = await open_pool(settings, dsn)
+    pool = await open_pool(settings, dsn, is_serving=False)
     try:
         store = _STORES[installation.tier](settings, pool, Node(pool))
         async with pool.acquire() as connection:

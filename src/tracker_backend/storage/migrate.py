@@ -79,7 +79,9 @@ async def check(connection: Connection) -> Installation:
         raise SchemaError("the database has no tracker schema: run `tracker-backend migrate`.")
     pending = await _pending(connection, files(installation.tier))
     if pending:
-        raise SchemaError(f"{len(pending)} migrations are not applied ({pending[0].name}): run `tracker-backend migrate`.")
+        raise SchemaError(
+            f"{len(pending)} migrations are not applied ({pending[0].name}): run `tracker-backend migrate`."
+        )
     return installation
 
 
@@ -139,11 +141,15 @@ async def _install(connection: Connection) -> Installation:
 
 
 async def _pending(connection: Connection, migrations: list[Migration]) -> list[Migration]:
-    known = {row["name"]: row["checksum"] for row in await connection.fetch("select name, checksum from tracker.migrations")}
+    known = {
+        row["name"]: row["checksum"] for row in await connection.fetch("select name, checksum from tracker.migrations")
+    }
     names = {migration.name for migration in migrations}
     newer = sorted(known.keys() - names)
     if newer:
-        raise SchemaError(f"the database was migrated by a newer server ({newer[-1]} is not known here): update the server.")
+        raise SchemaError(
+            f"the database was migrated by a newer server ({newer[-1]} is not known here): update the server."
+        )
     for migration in migrations:
         if known.get(migration.name, migration.checksum) != migration.checksum:
             raise SchemaError(

@@ -69,7 +69,7 @@ class Node:
                     await self.lease()
                 else:
                     self._reserved = reserved
-            except Exception as error:  # noqa: BLE001 — whatever it was, the next round tries again
+            except Exception as error:
                 _log.warning("the lease of node %d could not be renewed: %s", self.number, error)
 
     async def release(self) -> None:

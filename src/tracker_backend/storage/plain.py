@@ -72,6 +72,10 @@ class PlainStore(Store):
                 dropped += 1
         return dropped
 
+    async def drop_expired_hours(self, limit: datetime) -> int:
+        tag = await self.pool.execute(_sql.drop_hours, limit)
+        return int(tag.rpartition(" ")[2])
+
     async def kept_from(self) -> datetime:
         return await self.pool.fetchval(_sql.first_day)
 

@@ -4,6 +4,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from msgspec import Raw
 
 from tracker_backend.errors import SettingsError
 from tracker_backend.settings import Settings
@@ -18,12 +19,12 @@ else:
     Connection = asyncpg.Connection
 
 
-def _decode_jsonb(data: bytes) -> bytes:
-    return bytes(data[1:])
+def _decode_jsonb(data: bytes) -> Raw:
+    return Raw(bytes(data[1:]))
 
 
 async def _init(connection: Connection) -> None:
-    # jsonb goes in and out as JSON text in bytes; its binary form, which COPY needs, is a version number and the text.
+    # jsonb goes in as JSON text in bytes and comes out as Raw, to be answered as it is; its binary form, which COPY needs, is a version number and the text.
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=b"\x01".__add__, decoder=_decode_jsonb, format="binary"
     )
@@ -44,13 +45,16 @@ def connect_arguments(settings: Settings, dsn: str) -> dict[str, Any]:
     }
 
 
-async def open_pool(settings: Settings, dsn: str) -> Pool:
-    """A pool of `pool_min` to `pool_max` connections; raises SettingsError if the database cannot be reached."""
+async def open_pool(settings: Settings, dsn: str, *, is_serving: bool = True) -> Pool:
+    """A pool for requests, of `pool_min` to `pool_max` connections whose statements end at the request's time-out; or
+    a small one without a time-out. Raises SettingsError if the database cannot be reached.
+    """
     try:
         return await asyncpg.create_pool(
             **connect_arguments(settings, dsn),
-            min_size=settings.pool_min,
-            max_size=settings.pool_max,
+            min_size=settings.pool_min if is_serving else 0,
+            max_size=settings.pool_max if is_serving else 2,
+            command_timeout=settings.request_timeout if is_serving else None,
             init=_init,
             reset=_reset,
         )

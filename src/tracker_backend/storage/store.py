@@ -68,7 +68,8 @@ class Store(ABC):
         named = {_identity(batch): batch for batch in reversed(batches) if batch.identity is not None}
         fresh = [batch for batch in batches if batch.identity is None]
         if named:
-            claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True))
+            sizes = [len(batch.events) for batch in named.values()]
+            claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
             for project_id, session_id, batch_id, offset_ms in claimed:
                 batch = named[project_id, session_id, batch_id]
                 offset = batch.offset or 0 if offset_ms is None else offset_ms * 1000
@@ -80,9 +81,7 @@ class Store(ABC):
     async def _write_rows(self, connection: Connection, fresh: list[Batch]) -> dict[Identity, int]:
         rows = [row for batch in fresh for row in batch.rows]
         if rows:
-            await connection.copy_records_to_table(
-                "events", schema_name="tracker", records=rows, columns=EVENT_COLUMNS
-            )
+            await connection.copy_records_to_table("events", schema_name="tracker", records=rows, columns=EVENT_COLUMNS)
             hours = {(batch.project_id, to_datetime(hour)) for batch in fresh if batch.rows for hour in batch.hours}
             await connection.execute(_sql.mark_hours, *zip(*hours, strict=True))
         return {
@@ -138,14 +137,16 @@ class Store(ABC):
         """Drops chunks or partitions past their retention; returns how many."""
 
     @abstractmethod
+    async def drop_expired_hours(self, limit: datetime) -> int:
+        """Drops rows of `events_hourly` before `limit`, the end of the hourly retention; returns how many, if known."""
+
+    @abstractmethod
     async def kept_from(self) -> datetime:
         """Start of the oldest raw day that is still there; hourly numbers before it can never be computed again."""
 
     @abstractmethod
     async def refresh_events_hourly(self) -> int:
         """Computes finished and changed hours of `events_hourly`; returns how many."""
-
-
 
 
 def _identity(batch: Batch) -> Identity:

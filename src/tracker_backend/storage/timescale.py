@@ -38,13 +38,22 @@ class TimescaleStore(Store):
 
     async def _make_ahead(self, connection: Connection) -> int:
         days = range(self.settings.chunks_ahead_days + 1)
-        return sum([await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days])
+        return sum(
+            [await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days]
+        )
 
     async def drop_expired(self) -> int:
-        """Runs the retention policies now; they also run by themselves once a day."""
+        """Runs the retention policies of the series now; they also run by themselves once a day."""
+        return await self._run_retention(_sql.series_retention)
+
+    async def drop_expired_hours(self, limit: datetime) -> int:
+        """Runs the aggregate's own retention policy, which has the same limit."""
+        return await self._run_retention(_sql.hourly_retention)
+
+    async def _run_retention(self, jobs: str) -> int:
         async with self.pool.acquire() as connection:
             before = await connection.fetchval(_sql.count_chunks)
-            for job in await connection.fetch(_sql.retention_jobs):
+            for job in await connection.fetch(jobs):
                 await connection.execute(f"call run_job({job['job_id']})")
             return before - await connection.fetchval(_sql.count_chunks)
 

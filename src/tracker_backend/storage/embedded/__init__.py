@@ -4,7 +4,7 @@
 """
 
 from .cluster import EmbeddedPostgres
-from .errors import EmbeddedError
+from .errors import EmbeddedError, FolderInUseError
 from .installation import Installation, find_installations
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres", "Installation", "find_installations"]
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "FolderInUseError", "Installation", "find_installations"]

@@ -56,7 +56,7 @@ def load(data_dir: Path) -> Choice | None:
 
 def _as_path(kind: type, value: object) -> Path:
     if kind is not Path or not isinstance(value, str):
-        raise NotImplementedError(kind)
+        raise TypeError(f"{value!r} is not a path")
     return Path(value)
 
 

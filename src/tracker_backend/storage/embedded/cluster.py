@@ -8,15 +8,15 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote
 
 import msgspec
 
 from . import choice as choices
 from . import postmaster
 from .account import Account, choose_account, run
+from .attach import dsn_of
 from .choice import Choice
-from .config import PORT, render
+from .config import render
 from .create import create, discard_unfinished
 from .errors import (
     DataMissingError,
@@ -53,9 +53,7 @@ class EmbeddedPostgres:
     tier: str
     folder: Path
 
-    def __init__(
-        self, data_dir: Path, pg_bin: Path | None = None, *, options: Mapping[str, str] = {}
-    ) -> None:
+    def __init__(self, data_dir: Path, pg_bin: Path | None = None, *, options: Mapping[str, str] = {}) -> None:
         """`pg_bin` is TRACKER_PG_BIN; `options` are further settings of postgresql.conf."""
         self.data_dir = data_dir.expanduser().resolve()
         self._pg_bin = pg_bin
@@ -119,15 +117,12 @@ class EmbeddedPostgres:
         self.tier, self.folder = choice.tier, choice.folder
         server = self._run()
         choices.save(self.data_dir, choice)
-        password = (self.folder / "password").read_text("utf-8")
-        socket = quote(str(server.socket_folder))
-        self.dsn = f"postgresql://tracker:{password}@/tracker?host={socket}&port={PORT}"
+        discard_unfinished(self.folder)  # again: the initdb of a killed run may have written on
+        self.dsn = dsn_of(self.folder, server.socket_folder or self.folder / "socket")
         self.description = f"{self._name()} (embedded, {self.folder}), tier {self.tier}"
 
     def _name(self) -> str:
-        return (
-            str(self.installation) if self.tier == "timescale" else f"PostgreSQL {self.installation.version}"
-        )
+        return str(self.installation) if self.tier == "timescale" else f"PostgreSQL {self.installation.version}"
 
     def _take_folder(self) -> None:
         with contextlib.suppress(FileExistsError):
@@ -158,20 +153,15 @@ class EmbeddedPostgres:
 
     def _existing(self, choice: Choice) -> Choice:
         data = choice.folder / "data"
-        try:
-            made_by = (data / "PG_VERSION").read_text("utf-8").strip()
-        except FileNotFoundError as error:
-            raise DataMissingError(choice=self.data_dir / choices.FILE_NAME, folder=choice.folder) from error
+        if not data.exists():
+            raise DataMissingError(choice=self.data_dir / choices.FILE_NAME, folder=choice.folder)
         self._account = choose_account(data)
         owner, user = data.stat().st_uid, self._account.uid if self._account else os.geteuid()
         if owner != user:
-            remedy = (
-                "Run the server as that user or as root, or give the whole folder to one user (chown -R)."
-            )
+            remedy = "Run the server as that user or as root, or give the whole folder to one user (chown -R)."
             raise FolderAccessError(path=data, why=f"it belongs to user {owner}, not {user}", remedy=remedy)
-        self.installation, self._bin_dir = choices.pick_for_existing(
-            choice, made_by, self._pg_bin, self._account
-        )
+        made_by = (data / "PG_VERSION").read_text("utf-8").strip()
+        self.installation, self._bin_dir = choices.pick_for_existing(choice, made_by, self._pg_bin, self._account)
         timescaledb = choice.timescaledb and self.installation.timescaledb
         if timescaledb != choice.timescaledb:
             _log.warning(
@@ -192,9 +182,7 @@ class EmbeddedPostgres:
         bound_logs(self.folder / "log")
         if postmaster.running(data):
             if not config.exists() or config.read_bytes() != wanted:
-                _log.info(
-                    "PostgreSQL on %s runs with other settings or binaries: it is started anew.", self.folder
-                )
+                _log.info("PostgreSQL on %s runs with other settings or binaries: it is started anew.", self.folder)
                 self._stop()
             elif server := self._await_running():
                 _log.info("Adopted the running PostgreSQL on %s (process %d).", self.folder, server.pid)
@@ -251,9 +239,7 @@ class EmbeddedPostgres:
         log = self.folder / "log"
         tail = log_tail(log) or said.strip()
         if server := postmaster.running(self.folder / "data"):
-            return StillStartingError(
-                pid=server.pid, folder=self.folder, seconds=START_SECONDS, log=log, tail=tail
-            )
+            return StillStartingError(pid=server.pid, folder=self.folder, seconds=START_SECONDS, log=log, tail=tail)
         return StartFailedError(bin_dir=self._bin_dir, folder=self.folder, log=log, tail=tail)
 
     def _stop(self) -> None:
@@ -264,9 +250,7 @@ class EmbeddedPostgres:
             return
         done = self._pg_ctl("stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS))
         if postmaster.running(data):
-            _log.warning(
-                "PostgreSQL on %s does not stop in %d s: it is stopped at once.", self.folder, STOP_SECONDS
-            )
+            _log.warning("PostgreSQL on %s does not stop in %d s: it is stopped at once.", self.folder, STOP_SECONDS)
             done = self._pg_ctl("stop", "-w", "-m", "immediate", "-t", "10")
         # pg_ctl returns when postmaster.pid is gone, a moment before the process is.
         if not postmaster.wait_until(lambda: not postmaster.command_of(server.pid), 10):
@@ -289,8 +273,6 @@ def _operator_errors(data_dir: Path) -> Generator[None]:
         yield
     except OSError as error:
         remedy = f"The data folder is {data_dir} (TRACKER_DATA_DIR)."
-        raise FolderAccessError(
-            path=error.filename or data_dir, why=error.strerror or error, remedy=remedy
-        ) from error
+        raise FolderAccessError(path=error.filename or data_dir, why=error.strerror or error, remedy=remedy) from error
     except subprocess.SubprocessError as error:
         raise EmbeddedError(what=f"The embedded PostgreSQL in {data_dir}: {error}") from error

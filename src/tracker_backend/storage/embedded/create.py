@@ -25,9 +25,7 @@ CREATE DATABASE tracker OWNER tracker;
 """
 
 
-def create(
-    folder: Path, bin_dir: Path, installation: Installation, account: Account | None, *, durable: bool
-) -> None:
+def create(folder: Path, bin_dir: Path, installation: Installation, account: Account | None, *, durable: bool) -> None:
     """Makes `folder` with data/ (PGDATA), log/, socket/ and the file `password`. Raises CreateFailedError.
 
     A run that was killed leaves a folder `.new-…`, which the next one removes. `durable=False` skips the
@@ -39,9 +37,7 @@ def create(
     discard_unfinished(folder)
     new = folder.with_name(f"{folder.name}.new-{secrets.token_hex(4)}")
     new.mkdir()
-    new.chmod(
-        0o711 if account else 0o700
-    )  # root's PostgreSQL passes through, and changes nothing but its own part
+    new.chmod(0o711 if account else 0o700)  # root's PostgreSQL passes through, and changes nothing but its own part
     for name in ("data", "log", "socket"):
         (new / name).mkdir(mode=0o700)
         give(new / name, account)
@@ -69,9 +65,7 @@ def discard_unfinished(folder: Path) -> None:
         shutil.rmtree(left_over, ignore_errors=True)
 
 
-def _initdb(
-    new: Path, bin_dir: Path, installation: Installation, account: Account | None, *, durable: bool
-) -> None:
+def _initdb(new: Path, bin_dir: Path, installation: Installation, account: Account | None, *, durable: bool) -> None:
     # C.UTF-8 sorts by code point on every machine. From 17 on it is PostgreSQL's own, so that an upgrade of
     # the C library cannot break indexes; before, it comes from the C library, and macOS has none.
     if installation.major >= 17:
@@ -98,6 +92,4 @@ def _do(new: Path, command: list[str | Path], account: Account | None, given: st
     done = run(command, account, given=given, pgdata=new / "data")
     if done.returncode != 0:
         output = (done.stdout + done.stderr).strip()[-4000:]
-        raise CreateFailedError(
-            folder=new, command=Path(command[0]).name, code=done.returncode, output=output
-        )
+        raise CreateFailedError(folder=new, command=Path(command[0]).name, code=done.returncode, output=output)

@@ -121,6 +121,4 @@ class StillStartingError(EmbeddedError):
 class StopFailedError(EmbeddedError):
     """PostgreSQL did not stop."""
 
-    text = (
-        "PostgreSQL (process {pid}) on {folder} did not stop: {why}. End it by hand with `kill -QUIT {pid}`."
-    )
+    text = "PostgreSQL (process {pid}) on {folder} did not stop: {why}. End it by hand with `kill -QUIT {pid}`."

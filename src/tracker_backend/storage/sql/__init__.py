@@ -15,9 +15,7 @@ class Queries:
     def __init__(self, path: Path) -> None:
         parts = _HEADER.split(path.read_text("utf-8"))
         self._path = path
-        self._queries = {
-            name: body.strip().rstrip(";") for name, body in zip(parts[1::3], parts[3::3], strict=True)
-        }
+        self._queries = {name: body.strip().rstrip(";") for name, body in zip(parts[1::3], parts[3::3], strict=True)}
 
     def __getattr__(self, name: str) -> str:
         try:

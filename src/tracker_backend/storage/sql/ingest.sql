@@ -1,11 +1,11 @@
 -- bound_locks: never wait long for a lock (an old chunk may be under compression): the group is tried again
 set local lock_timeout = '5s';
 
--- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch)
+-- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch, number of events)
 with claimed as (
-    insert into tracker.ingest_batches (project_id, session_id, batch_id)
-    select project_id, session_id, batch_id
-    from unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
+    insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
+    select project_id, session_id, batch_id, events
+    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) as b (project_id, session_id, batch_id, events)
     order by 1, 2, 3
     on conflict do nothing
     returning project_id, session_id, batch_id

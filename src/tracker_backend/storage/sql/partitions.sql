@@ -13,3 +13,6 @@ order by 1;
 select coalesce(min(to_date(right(relname, 8), 'YYYYMMDD')), current_date)::timestamp at time zone 'UTC'
 from pg_class join pg_inherits on inhrelid = pg_class.oid
 where inhparent = 'tracker.events'::regclass;
+
+-- drop_hours: hourly numbers past their own retention
+delete from tracker.events_hourly_rollup where bucket < $1;

@@ -34,13 +34,17 @@ select created::int from _timescaledb_functions.create_chunk(
 -- count_chunks: of everything that has retention
 select count(*) from timescaledb_information.chunks where hypertable_schema in ('tracker', '_timescaledb_internal');
 
--- retention_jobs: the policies that drop our chunks
-select job_id from timescaledb_information.jobs j
-where proc_name = 'policy_retention' and hypertable_schema = 'tracker' or proc_name = 'policy_retention' and exists (
-    select from timescaledb_information.continuous_aggregates a
-    where a.view_schema = 'tracker' and a.materialization_hypertable_name = j.hypertable_name
-)
+-- series_retention: the policies that drop chunks of raw rows
+select job_id from timescaledb_information.jobs
+where proc_name = 'policy_retention' and hypertable_schema = 'tracker'
 order by 1;
+
+-- hourly_retention: the policy that drops hourly numbers
+select job_id from timescaledb_information.jobs j
+join timescaledb_information.continuous_aggregates a
+    on j.hypertable_schema = a.materialization_hypertable_schema
+    and j.hypertable_name = a.materialization_hypertable_name
+where proc_name = 'policy_retention' and a.view_schema = 'tracker';
 
 -- first_day: start of the oldest chunk of events; hours before it have lost their rows
 select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks

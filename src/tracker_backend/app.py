@@ -1,0 +1,78 @@
+"""The application: every route on one screen, and the server's life around it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+
+from tracker_backend import settings as environment
+from tracker_backend.http import analytics, pages, problem, screenshots, sessions, system, track
+from tracker_backend.http.cors import preflight
+from tracker_backend.http.docs import docs_asset, openapi_config
+from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, watch_parent
+from tracker_backend.services import Services
+from tracker_backend.settings import Settings
+from tracker_backend.storage.running import running_database
+
+API = "/api/v1"
+
+ROUTES = [
+    Router(
+        API,
+        route_handlers=[
+            preflight(["/sessions", "/track", "/track/screenshot"]),
+            sessions.create_session,
+            sessions.list_sessions,
+            sessions.get_session,
+            sessions.list_events,
+            sessions.delete_session,
+            track.track,
+            track.track_screenshot,
+            screenshots.list_screenshots,
+            screenshots.get_screenshot,
+            analytics.hourly,
+        ],
+    ),
+    system.health,
+    system.prometheus,
+    pages.tracker_script,
+    pages.tracker_part,
+    docs_asset,
+    pages.home,
+    pages.demo_home,
+    pages.demo,
+]
+
+
+def create_app(settings: Settings | None = None, dsn: str | None = None) -> Litestar:
+    """The ASGI app, for `serve` and for hosts that run it themselves (`tracker_backend.app:create_app`, a factory).
+
+    `dsn` is a database that is migrated; without it the app starts its own or migrates that of DATABASE_URL.
+    """
+    chosen = settings or environment.load()
+    given = dsn or os.environ.get(DSN_VARIABLE)
+    parent = os.environ.get(PARENT_VARIABLE)
+
+    @asynccontextmanager
+    async def life(app: Litestar) -> AsyncIterator[None]:
+        watch = asyncio.create_task(watch_parent(int(parent))) if parent else None
+        async with running_database(chosen, given) as ready:
+            services = await Services.open(chosen, ready)
+            app.state["services"] = services
+            try:
+                yield
+            finally:
+                await services.close()
+                if watch is not None:
+                    watch.cancel()
+
+    return Litestar(
+        ROUTES,
+        lifespan=[life],
+        exception_handlers=problem.HANDLERS,
+        openapi_config=openapi_config(),
+        request_max_body_size=chosen.max_body,
+        logging_config=None,
+    )

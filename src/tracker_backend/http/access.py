@@ -1,0 +1,123 @@
+"""Who calls, and whether they may: keys, the open mode of a local server, and the limits of both."""
+
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from tracker_backend.errors import Forbidden, Unauthorized
+from tracker_backend.http.client_ip import FORWARDING_HEADERS, Connection, client_ip, networks
+from tracker_backend.http.limits import TokenBucket
+from tracker_backend.queries import keys
+from tracker_backend.settings import Settings
+from tracker_backend.storage.pool import Pool
+
+Scope = Literal["write", "read", "admin"]
+_CACHE_SECONDS = 1.0
+_CACHE_KEYS = 10_000
+_ALLOWS: dict[str, frozenset[str]] = {
+    "write": frozenset({"write"}),
+    "read": frozenset({"read"}),
+    "admin": frozenset({"write", "read", "admin"}),
+}
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+_TO = {"write": "send data", "read": "read", "admin": "delete"}
+
+
+class Caller(Struct, frozen=True):
+    """Who calls: a project, by a key or as the keyless local caller."""
+
+    project_id: int
+    kind: Scope | None
+
+
+class Access:
+    """`check` finds the caller of a request or raises Unauthorized, Forbidden or LimitExceeded."""
+
+    def __init__(self, settings: Settings, pool: Pool, default_project: int) -> None:
+        self._open = settings.is_open
+        self._pool = pool
+        self._default_project = default_project
+        self._trusted = networks(settings.trusted_proxies)
+        self._keyless = TokenBucket(settings.limit_keyless)
+        self._by_key = TokenBucket(settings.limit_key)
+        self._by_project = TokenBucket(settings.limit_project)
+        self._cache: OrderedDict[str, tuple[float, keys.KeyRecord | None]] = OrderedDict()
+
+    async def check(self, connection: Connection, scope: Scope, *, limited: bool = True) -> Caller:
+        """The caller, if they may do what `scope` says."""
+        address = client_ip(connection, self._trusted)
+        key, is_public_place = _key_of(connection)
+        if key is None:
+            return self._keyless_caller(connection, scope, address, limited=limited)
+        record = await self._find(key)
+        now = datetime.now(UTC)
+        if record is None or (is_public_place and record.kind != "write"):
+            self._keyless.take(address)
+            raise Unauthorized(
+                "this key is not known."
+                if not is_public_place
+                else "only a write key may stand in a URL: use X-API-Key."
+            )
+        if record.revoked_at is not None:
+            raise Unauthorized("this key was revoked: use another one.")
+        if record.expires_at is not None and record.expires_at <= now:
+            raise Unauthorized(f"this key expired at {record.expires_at.isoformat()}: use another one.")
+        if scope not in _ALLOWS[record.kind]:
+            raise Forbidden(f"this is a {record.kind} key: to {_TO[scope]}, use a key of kind {scope}.")
+        if limited:
+            self._by_key.take((key, address))
+            self._by_project.take(record.project_id)
+        return Caller(record.project_id, record.kind)
+
+    def _keyless_caller(self, connection: Connection, scope: Scope, address: str, *, limited: bool) -> Caller:
+        if not self._open:
+            raise Unauthorized("a key is needed: send it as `X-API-Key` or `Authorization: Bearer`.")
+        if scope == "admin":
+            raise Unauthorized("deleting needs an admin key: make one with `tracker-backend key create --kind admin`.")
+        if not _is_local(connection, address):
+            raise Unauthorized(
+                "without a key only direct local calls are answered (Host localhost, 127.0.0.1 or [::1], no proxy)."
+            )
+        if limited:
+            self._keyless.take(address)
+        return Caller(self._default_project, None)
+
+    async def _find(self, key: str) -> keys.KeyRecord | None:
+        """The record of a key, at most a second old, so that a revoked key ends everywhere within that time."""
+        now = time.monotonic()
+        cached = self._cache.get(key)
+        if cached is not None and now - cached[0] < _CACHE_SECONDS:
+            return cached[1]
+        record = await keys.find_key(self._pool, key)
+        self._cache[key] = (now, record)
+        self._cache.move_to_end(key)
+        if len(self._cache) > _CACHE_KEYS:
+            self._cache.popitem(last=False)
+        return record
+
+
+def _key_of(connection: Connection) -> tuple[str | None, bool]:
+    """The key, and whether it stood in the URL, where only write keys may stand."""
+    headers = connection.headers
+    if key := headers.get("x-api-key"):
+        return key, False
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token.strip():
+        return token.strip(), False
+    key = connection.query_params.get("key")
+    return (str(key), True) if key else (None, False)
+
+
+def _is_local(connection: Connection, address: str) -> bool:
+    """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
+    name, and a remote caller could write any Host.
+    """
+    headers = connection.headers
+    if any(name in headers for name in FORWARDING_HEADERS) or address not in _LOOPBACK:
+        return False
+    host = headers.get("host", "").lower()
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return name in ("localhost", "127.0.0.1", "[::1]")

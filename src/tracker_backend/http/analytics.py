@@ -1,0 +1,51 @@
+"""Hourly numbers as JSON or CSV."""
+
+import csv
+import io
+from typing import Annotated
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.params import FromQuery, QueryParameter
+
+from tracker_backend.http.sessions import From, To
+from tracker_backend.queries import analytics
+from tracker_backend.queries.filters import time_parameter
+from tracker_backend.services import services_of
+
+
+@get("/analytics/hourly", tags=["read"])
+async def hourly(
+    request: Request[object, object, object],
+    from_: From = None,
+    to: To = None,
+    event_type: FromQuery[str | None] = None,
+    page_url: Annotated[
+        str | None, QueryParameter(description="A URL, a host, or a path that begins with /; the query is ignored")
+    ] = None,
+    group_by: Annotated[
+        str | None, QueryParameter(description="Comma-separated: bucket, event_type, page_host, page_path (all)")
+    ] = None,
+) -> Response[analytics.Hourly]:
+    """Count events by hour, type and page: the last 7 days unless told. `Accept: text/csv` gives CSV."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    groups = None if group_by is None else [name.strip() for name in group_by.split(",") if name.strip()]
+    found = await analytics.list_hours(
+        services.pool,
+        caller.project_id,
+        time_from=time_parameter(from_, "from"),
+        time_to=time_parameter(to, "to"),
+        event_type=event_type,
+        page_url=page_url,
+        group_by=groups,
+    )
+    if "text/csv" not in request.headers.get("accept", ""):
+        return Response(found)
+    columns = [*(name for name in analytics.GROUPS if not groups or name in groups), "count"]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in found.data:
+        writer.writerow([msgspec.to_builtins(getattr(row, name)) for name in columns])
+    return Response(out.getvalue().encode(), media_type="text/csv")  # pyright: ignore[reportReturnType] — bytes go out as they are

@@ -1,0 +1,34 @@
+"""CORS, on routes that trackers on other sites write to and on nothing else. It is no protection of the server: a
+foreign page's POST runs all the same. It lets such a page's tracker read the answer.
+"""
+
+from litestar import Request, Response, route
+from litestar.handlers import HTTPRouteHandler
+
+OPTION = "cors"
+HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Tracker-Dropped, Retry-After",
+}
+_PREFLIGHT = {
+    **HEADERS,
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type, Content-Encoding, X-API-Key, Authorization",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def headers_for(request: Request[object, object, object]) -> dict[str, str]:
+    """The headers for an answer to this request: none unless its route has them."""
+    handler = request.scope.get("route_handler")
+    return HEADERS if isinstance(handler, HTTPRouteHandler) and handler.opt.get(OPTION) else {}
+
+
+def preflight(paths: list[str]) -> HTTPRouteHandler:
+    """The handler that answers a browser's question before it writes."""
+
+    @route(paths, http_method="OPTIONS", status_code=204, include_in_schema=False)
+    async def answer() -> Response[None]:
+        return Response(None, status_code=204, headers=_PREFLIGHT)
+
+    return answer

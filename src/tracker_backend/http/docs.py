@@ -1,0 +1,60 @@
+"""The API's documentation at `/docs`: OpenAPI 3.1, read in the browser without asking any other host."""
+
+from litestar import Request, Response, get
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.params import FromPath
+
+from tracker_backend import __version__
+from tracker_backend.bundled import TRACKER_JS
+from tracker_backend.http.assets import REVALIDATE, answer, find_asset
+
+_ASSETS = "/docs-assets"
+_DESCRIPTION = """\
+Send events and screenshots, read sessions and hourly numbers. Every 2xx of a write is sent after the commit.
+
+Keys: `X-API-Key` or `Authorization: Bearer`; a write key may also stand in the URL (`?key=`), where a beacon cannot set
+headers. A server on loopback answers direct local calls without a key. Errors are RFC 9457 problem details."""
+
+
+def openapi_config() -> OpenAPIConfig:
+    """What litestar makes the document and the page from."""
+    return OpenAPIConfig(
+        title="tracker-backend",
+        version=__version__,
+        description=_DESCRIPTION,
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        path="/docs",
+        use_handler_docstrings=True,
+        tags=[
+            Tag(name="write", description="What trackers send (write key)"),
+            Tag(name="read", description="What people and programs read (read key)"),
+            Tag(name="delete", description="Needs an admin key, always"),
+            Tag(name="service", description="The server itself"),
+        ],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+                "bearer": SecurityScheme(type="http", scheme="bearer"),
+                "write key in URL": SecurityScheme(type="apiKey", name="key", security_scheme_in="query"),
+            }
+        ),
+        security=[{}, {"key": []}, {"bearer": []}],
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+                css_url=f"{_ASSETS}/swagger-ui.css",
+                standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",
+                favicon='<link rel="icon" href="data:,">',
+            ),
+            JsonRenderPlugin(path="/openapi.json"),
+        ],
+    )
+
+
+@get(_ASSETS + "/{name:str}", include_in_schema=False)
+async def docs_asset(request: Request[object, object, object], name: FromPath[str]) -> Response[bytes]:
+    """A file of the documentation page."""
+    return answer(request, find_asset(TRACKER_JS / "docs", name, ": run `make build`"), REVALIDATE)

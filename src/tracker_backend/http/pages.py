@@ -1,0 +1,55 @@
+"""What browsers load from here: the tracker's script with its lazy parts, and the demo shop."""
+
+from pathlib import Path
+
+from litestar import Request, Response, get
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from tracker_backend.bundled import TRACKER_JS
+from tracker_backend.http.assets import IMMUTABLE, REVALIDATE, answer, find_asset, make_asset
+from tracker_backend.services import services_of
+
+AnyRequest = Request[object, object, object]
+_HINT = ": run `make build` in a checkout, it makes the browser's files"
+_ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+
+@get("/tracker.js", include_in_schema=False)
+async def tracker_script(request: AnyRequest) -> Response[bytes]:
+    """The tag's script."""
+    return answer(request, find_asset(TRACKER_JS, "tracker.js", _HINT), REVALIDATE, _ANY_SITE)
+
+
+@get("/tracker/{name:str}", include_in_schema=False)
+async def tracker_part(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    """A part that the script loads on demand; its name carries a hash of its content."""
+    return answer(request, find_asset(TRACKER_JS, name, ""), IMMUTABLE, _ANY_SITE)
+
+
+@get("/", include_in_schema=False)
+async def home() -> Redirect:
+    """The first page a new user opens."""
+    return Redirect("/demo/")
+
+
+@get("/demo", include_in_schema=False)
+async def demo_home(request: AnyRequest) -> Response[bytes] | Redirect:
+    """The demo shop's first page; its links are relative to the folder."""
+    # The framework's own path has no slash at its end.
+    return _demo(request, "index.html") if request.scope["raw_path"].endswith(b"/") else Redirect("/demo/")
+
+
+@get("/demo/{path:path}", include_in_schema=False)
+async def demo(request: AnyRequest, path: FromPath[Path]) -> Response[bytes]:
+    """The other files of the demo shop."""
+    return _demo(request, str(path).strip("/"))
+
+
+def _demo(request: AnyRequest, name: str) -> Response[bytes]:
+    """A file of the shop, recorded under the default project."""
+    asset = find_asset(TRACKER_JS / "demo", name, _HINT)
+    if asset.media_type.startswith("text/html"):
+        page = asset.content.replace(b"{{write_key}}", services_of(request).write_key.encode())
+        asset = make_asset(page, asset.media_type)
+    return answer(request, asset, REVALIDATE)

@@ -1,0 +1,74 @@
+"""Every error as RFC 9457 `application/problem+json`: type, title, status, and a detail that helps."""
+
+import logging
+
+import asyncpg
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from tracker_backend.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    TooLarge,
+    TrackerError,
+    Unauthorized,
+    Unavailable,
+)
+from tracker_backend.http.cors import headers_for
+from tracker_backend.metrics import REFUSED
+
+_BY_STATUS: dict[int, type[TrackerError]] = {
+    kind.status: kind for kind in (Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid)
+}
+_log = logging.getLogger(__name__)
+AnyRequest = Request[object, object, object]
+
+
+def problem(request: AnyRequest, error: TrackerError) -> Response[dict[str, object]]:
+    """The answer for one of our errors."""
+    REFUSED.labels(error.kind).inc()
+    return _response(request, error.status, error.kind, error.title(), error.detail, error.headers)
+
+
+def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str, object]]:
+    """The answer for an error of the framework: no such route, wrong method, a parameter that does not fit."""
+    detail = error.detail
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        places = [
+            f"{extra.get('key', '')}: {extra.get('message', '')}" for extra in error.extra if isinstance(extra, dict)
+        ]
+        detail = "; ".join(places) or detail
+    kind = _BY_STATUS.get(error.status_code)
+    REFUSED.labels(kind.kind if kind else str(error.status_code)).inc()
+    if kind is None:
+        title = error.detail
+        return _response(request, error.status_code, "about:blank", title, detail, error.headers)
+    return _response(request, error.status_code, kind.kind, kind.title(), detail, error.headers)
+
+
+def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, object]]:
+    """A database that is away is 503; anything else is a defect of ours: 500, with the trace in the log only."""
+    if isinstance(
+        error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.CannotConnectNowError
+    ):
+        _log.warning("%s %s: the database did not answer: %r", request.method, request.url.path, error)
+        return problem(request, Unavailable("the database did not answer in time: try again."))
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(request, TrackerError("this is a defect of the server; its log tells more."))
+
+
+def _response(
+    request: AnyRequest, status: int, kind: str, title: str, detail: str, headers: dict[str, str] | None
+) -> Response[dict[str, object]]:
+    uri = kind if ":" in kind else f"/docs/errors#{kind}"
+    return Response(
+        {"type": uri, "title": title, "status": status, "detail": detail},
+        status_code=status,
+        media_type="application/problem+json",
+        headers={**(headers or {}), **headers_for(request)},
+    )
+
+
+HANDLERS = {TrackerError: problem, HTTPException: http_problem, Exception: unexpected}

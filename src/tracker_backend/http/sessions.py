@@ -1,0 +1,153 @@
+"""Sessions: start, list, look at, delete; and the events of one."""
+
+from typing import Annotated, Literal
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
+from msgspec import Meta, Struct
+
+from tracker_backend.errors import NotFound
+from tracker_backend.http import examples
+from tracker_backend.http.body import read_json
+from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.track import agent_of, now
+from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.times import to_datetime
+from tracker_backend.ingest.wire import SessionRequest, decode_session
+from tracker_backend.queries import events, sessions
+from tracker_backend.queries.filters import time_parameter
+from tracker_backend.services import services_of
+from tracker_backend.storage.erase import erase_session
+
+AnyRequest = Request[object, object, object]
+From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
+To = Annotated[str | None, QueryParameter(name="to", description="ISO 8601, epoch milliseconds or seconds")]
+
+
+class Started(Struct, frozen=True):
+    """The session is stored."""
+
+    session_id: UUID
+    started_at: Annotated[str, Meta(description="ISO 8601")]
+
+
+@post(
+    "/sessions",
+    operation_class=examples.operation(SessionRequest, examples.SESSION),
+    opt={OPTION: True},
+    response_headers=HEADERS,
+    tags=["write"],
+)
+async def create_session(request: AnyRequest, body: RawBody) -> Response[Started]:
+    """Start a session, or add to one what it does not know yet.
+
+    201 for a new session, 200 for one that is there already. A batch of an unknown session starts it too.
+    """
+    received_at = now()
+    services = services_of(request)
+    caller = await services.access.check(request, "write")
+    text = await read_json(request, body, services.settings.max_body)
+    sent = decode_session(text)
+    session_id = sent.session_id or uuid4()
+    fields = SessionFields(
+        **{name: getattr(sent, name) for name in SessionFields.__struct_fields__ if name in _COPIED},
+        user_agent=sent.user_agent or agent_of(request),
+        metadata=msgspec.json.encode(sent.metadata) if sent.metadata else None,
+    )
+    batch = Batch(caller.project_id, session_id, received_at, len(text), fields)
+    outcome = await services.pipeline.submit(batch)
+    started_at = outcome.started_at or to_datetime(received_at)
+    return Response(
+        Started(session_id, msgspec.to_builtins(started_at)),
+        status_code=201 if outcome.created else 200,
+        headers=HEADERS,
+    )
+
+
+_COPIED = set(SessionFields.__struct_fields__) & set(SessionRequest.__struct_fields__) - {"user_agent", "metadata"}
+
+
+@get("/sessions", tags=["read"])
+async def list_sessions(
+    request: AnyRequest,
+    from_: From = None,
+    to: To = None,
+    user_id: FromQuery[str | None] = None,
+    page_url: Annotated[str | None, QueryParameter(description="Part of the first page's URL")] = None,
+    device_type: FromQuery[Literal["desktop", "mobile", "tablet"] | None] = None,
+    browser: FromQuery[str | None] = None,
+    os: FromQuery[str | None] = None,
+    has_errors: FromQuery[bool | None] = None,
+    min_duration: Annotated[float | None, QueryParameter(ge=0, description="Seconds")] = None,
+    sort: Annotated[str, QueryParameter(description="A column, with - in front for the largest first")] = "-started_at",
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 20,
+    offset: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")] = None,
+) -> sessions.SessionPage:
+    """List sessions, newest first.
+
+    `total` is exact without a filter and up to 10,000; beyond it is an estimate, and `total_estimated` says so.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    wanted = sessions.SessionFilter(
+        started_from=time_parameter(from_, "from"),
+        started_to=time_parameter(to, "to"),
+        user_id=user_id,
+        page_url=page_url,
+        device_type=device_type,
+        browser=browser,
+        os=os,
+        has_errors=has_errors,
+        min_duration=min_duration,
+    )
+    return await sessions.list_sessions(
+        services.pool, caller.project_id, wanted, sort=sort, limit=limit, offset=offset, cursor=cursor
+    )
+
+
+@get("/sessions/{session_id:uuid}", tags=["read"])
+async def get_session(request: AnyRequest, session_id: FromPath[UUID]) -> sessions.Session:
+    """Look at a session: every column and its counters."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    return await sessions.get_session(services.pool, caller.project_id, session_id)
+
+
+@get("/sessions/{session_id:uuid}/events", tags=["read"])
+async def list_events(
+    request: AnyRequest,
+    session_id: FromPath[UUID],
+    from_: From = None,
+    to: To = None,
+    event_type: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 1000,
+    cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")] = None,
+) -> events.EventPage:
+    """Read a session's events in order of time."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    return await events.list_events(
+        services.pool,
+        caller.project_id,
+        session_id,
+        limit=limit,
+        time_from=time_parameter(from_, "from"),
+        time_to=time_parameter(to, "to"),
+        event_type=event_type,
+        cursor=cursor,
+    )
+
+
+@delete("/sessions/{session_id:uuid}", tags=["delete"])
+async def delete_session(request: AnyRequest, session_id: FromPath[UUID]) -> None:
+    """Delete a session with every row of it, in every table. Needs an admin key.
+
+    Hourly numbers of past hours are right again within five minutes.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "admin")
+    if not await erase_session(services.pool, services.database.node, caller.project_id, session_id):
+        raise NotFound(f"there is no session {session_id} in this project.")

@@ -1,0 +1,46 @@
+"""The service itself: its health and its metrics."""
+
+import time
+from typing import Literal
+
+from litestar import Request, Response, get
+from msgspec import Struct
+
+from tracker_backend import metrics
+from tracker_backend.queries import sessions
+from tracker_backend.services import services_of
+
+AnyRequest = Request[object, object, object]
+
+
+class Health(Struct, frozen=True):
+    """How the server is. `uptime` in seconds."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    database: Literal["connected", "disconnected"]
+    redis: Literal["connected", "disconnected", "disabled"]
+    uptime: int
+    sessions_active: int
+    events_per_minute: int
+    storage: dict[str, str]
+
+
+@get("/health", tags=["service"])
+async def health(request: AnyRequest) -> Response[Health]:
+    """How the server is: 200 while it can store and read, 503 when the database is away."""
+    services = services_of(request)
+    uptime = int(time.monotonic() - services.started)
+    try:
+        active, events = await sessions.count_activity(services.pool)
+        storage = {"tier": services.database.store.tier, **await services.database.store.versions()}
+    except Exception:
+        tier = {"tier": services.database.store.tier}
+        return Response(Health("unhealthy", "disconnected", "disabled", uptime, 0, 0, tier), status_code=503)
+    status = "degraded" if services.pipeline.writer.is_busy else "healthy"
+    return Response(Health(status, "connected", "disabled", uptime, active, events, storage))
+
+
+@get("/metrics", tags=["service"], media_type="text/plain")
+async def prometheus() -> Response[bytes]:
+    """Counters and gauges for Prometheus, of all workers of this host."""
+    return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)

@@ -1,0 +1,43 @@
+"""Dropping what is old: raw rows, hourly numbers, sessions without rows, identities of batches. Each is a task."""
+
+from datetime import UTC, datetime, timedelta
+
+from tracker_backend.storage.sql import load
+from tracker_backend.storage.store import Store
+
+_sql = load(__file__, "retention")
+
+
+def _ago(days: int) -> datetime:
+    return datetime.now(UTC) - timedelta(days=days)
+
+
+async def drop_series(store: Store) -> int:
+    """Drops chunks or partitions of raw rows; returns how many."""
+    return await store.drop_expired()
+
+
+async def drop_hours(store: Store) -> int:
+    """Drops hourly numbers; returns how many rows."""
+    limit = _ago(store.settings.hourly_retention_days)
+    dropped = await store.drop_expired_hours(limit)
+    return dropped + _rows(await store.pool.execute(_sql.drop_sessions_hours, limit))
+
+
+async def drop_sessions(store: Store) -> int:
+    """Drops sessions whose last raw row has expired; their hourly numbers stay. Returns how many."""
+    return await store.pool.fetchval(_sql.drop_sessions, _ago(store.settings.retention_days), store.node.number)
+
+
+async def drop_batches(store: Store) -> int:
+    """Drops identities of batches; returns how many."""
+    return _rows(await store.pool.execute(_sql.drop_batches, _ago(store.settings.batch_days)))
+
+
+async def sessions_kept_from(store: Store) -> datetime:
+    """Sessions that began later are all still there: before it, hourly numbers of sessions are final."""
+    return _ago(store.settings.retention_days)
+
+
+def _rows(command_tag: str) -> int:
+    return int(command_tag.rpartition(" ")[2])

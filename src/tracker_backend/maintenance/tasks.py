@@ -1,0 +1,45 @@
+"""What the server does by itself, now and then, on one process: name, how often, and what."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from msgspec import Struct
+
+from tracker_backend.maintenance import retention
+from tracker_backend.storage import rollups
+from tracker_backend.storage.store import Store
+
+
+class Task(Struct, frozen=True):
+    """`run_once` returns how many things it did: hours, chunks, rows."""
+
+    name: str
+    every: timedelta
+    purpose: str
+    run_once: Callable[[Store], Awaitable[int]]
+
+
+async def make_ahead(store: Store) -> int:
+    """Chunks or partitions of the days to come."""
+    return await store.make_ahead()
+
+
+async def refresh_events(store: Store) -> int:
+    """Hours of events that ended or changed."""
+    return await store.refresh_events_hourly()
+
+
+async def refresh_sessions(store: Store) -> int:
+    """Hours of sessions that ended or changed."""
+    return await rollups.refresh(store.pool, "sessions_hourly", await retention.sessions_kept_from(store))
+
+
+TASKS: list[Task] = [
+    Task("chunks", timedelta(hours=1), "make chunks or partitions ahead", make_ahead),
+    Task("events-hourly", timedelta(minutes=1), "compute new and changed hours of events", refresh_events),
+    Task("sessions-hourly", timedelta(minutes=1), "compute new and changed hours of sessions", refresh_sessions),
+    Task("retention", timedelta(hours=1), "drop raw rows past their retention", retention.drop_series),
+    Task("hourly-retention", timedelta(hours=6), "drop hourly numbers past theirs", retention.drop_hours),
+    Task("sessions", timedelta(hours=1), "drop sessions whose rows have all expired", retention.drop_sessions),
+    Task("batches", timedelta(hours=1), "drop identities that no repeat can name", retention.drop_batches),
+]

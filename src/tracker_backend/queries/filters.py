@@ -1,0 +1,89 @@
+"""The only builder of SQL: conditions joined by `and`, their values always as parameters."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tracker_backend.errors import Invalid
+from tracker_backend.ingest.times import parse_time, to_datetime
+
+
+class Where:
+    """Collects conditions; `?` in each stands for its value."""
+
+    def __init__(self, **first: object) -> None:
+        self.values: list[object] = []
+        self._conditions: list[str] = []
+        for column, value in first.items():
+            self.add(f"{column} = ?", value)
+
+    def add(self, condition: str, *values: object) -> "Where":
+        """Adds a condition with a value for each `?`."""
+        for value in values:
+            self.values.append(value)
+            condition = condition.replace("?", f"${len(self.values)}", 1)
+        self._conditions.append(condition)
+        return self
+
+    def add_if(self, condition: str, value: object | None) -> "Where":
+        """Adds a condition unless its value is None."""
+        return self if value is None else self.add(condition, value)
+
+    def parameter(self, value: object) -> str:
+        """A value outside the conditions, such as a limit: its placeholder."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def copy(self) -> "Where":
+        """The same conditions, to go on from."""
+        other = Where()
+        other.values, other._conditions = [*self.values], [*self._conditions]
+        return other
+
+    def __str__(self) -> str:
+        return " and ".join(self._conditions) or "true"
+
+
+def contains(text: str) -> str:
+    """A LIKE pattern for any text with `text` in it."""
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def time_parameter(text: str | None, name: str) -> datetime | None:
+    """A time from the query string: ISO 8601, epoch milliseconds or seconds; Invalid names the parameter."""
+    if text is None:
+        return None
+    number = _number(text)
+    parsed = parse_time(text.replace(" ", "+") if number is None else number)  # an unescaped + arrives as a space
+    try:
+        if parsed is None:
+            raise ValueError
+        return to_datetime(parsed)
+    except (ValueError, OverflowError):
+        raise Invalid(f"`{name}` is {text!r}: give an ISO 8601 text, epoch milliseconds or epoch seconds.") from None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def encode_cursor(*values: object) -> str:
+    """Where a page ended, as an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+
+
+def decode_cursor(text: str, kind: Any) -> Any:
+    """The values of a cursor as `kind` (a tuple type); Invalid for one that this server did not give for this list."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
+    except (binascii.Error, ValueError, msgspec.MsgspecError):
+        raise Invalid(
+            "this `cursor` does not belong to this list: take `next_cursor` of an answer with the same sort."
+        ) from None

@@ -1,0 +1,71 @@
+"""Screenshots: lists, and the bytes of one."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from msgspec import Struct
+
+from tracker_backend.errors import NotFound
+from tracker_backend.queries import sessions
+from tracker_backend.storage.nodes import milliseconds_of
+from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.sql import load
+
+_PAGE = 200
+_sql = load(__file__, "screenshots")
+_BEGIN = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Screenshot(Struct, frozen=True):
+    """A screenshot without its bytes; sizes in pixels and bytes of the image as stored."""
+
+    screenshot_id: int
+    page_url: str
+    timestamp: datetime
+    image_format: str
+    image_width: int
+    image_height: int
+    file_size: int
+
+
+class Stored(Struct, frozen=True):
+    """The bytes of a screenshot."""
+
+    image_format: str
+    sha256: bytes
+    image_data: bytes
+    thumbnail: bytes
+
+
+async def list_screenshots(
+    pool: Pool, project_id: int, session_id: UUID, time_from: datetime | None, time_to: datetime | None
+) -> AsyncIterator[Screenshot]:
+    """A session's screenshots in order of time, from `time_from` to `time_to`, both included."""
+    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    first = max(bounds.first, time_from or bounds.first)
+    last = min(bounds.last, time_to or bounds.last)
+    position = (_BEGIN, 0)
+    while True:
+        rows = await pool.fetch(_sql.list_screenshots, project_id, session_id, first, last, *position, _PAGE)
+        for row in rows:
+            yield Screenshot(*row)
+        if len(rows) < _PAGE:
+            return
+        position = (rows[-1]["timestamp"], rows[-1]["screenshot_id"])
+
+
+async def get_image(pool: Pool, project_id: int, screenshot_id: int) -> Stored:
+    """The bytes of a screenshot, for a repeat those of the first one; NotFound for an unknown id."""
+    wanted = screenshot_id
+    for _ in range(2):
+        row = None
+        if 0 <= wanted < 2**53:
+            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds_of(wanted))
+            row = await pool.fetchrow(_sql.find_screenshot, project_id, wanted, moment)
+        if row is None:
+            break
+        if row["image_of"] is None:
+            return Stored(row["image_format"], row["sha256"], row["image_data"], row["thumbnail"])
+        wanted = row["image_of"]
+    raise NotFound(f"there is no screenshot {screenshot_id} in this project.")

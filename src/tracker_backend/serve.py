@@ -1,0 +1,131 @@
+"""Runs the server: its database first, then one process or several that share it."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from types import FrameType
+
+import msgspec
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from tracker_backend.errors import SettingsError
+from tracker_backend.queries import keys
+from tracker_backend.settings import Settings
+from tracker_backend.storage.pool import open_pool
+from tracker_backend.storage.running import running_database
+
+DSN_VARIABLE = "_TRACKER_READY_DSN"
+"""How worker processes learn of the database that this process started and migrated."""
+PARENT_VARIABLE = "_TRACKER_PARENT"
+_GRACE_SECONDS = 15
+
+
+def serve(settings: Settings, *, as_json: bool) -> None:
+    """Serves until SIGINT or SIGTERM; what waits is committed and an embedded database stopped before it returns."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listening = _listen(settings)
+    _end_in_order()
+    with asyncio.Runner() as runner:
+        database = running_database(settings)
+        dsn = runner.run(database.__aenter__())
+        try:
+            _announce(settings, listening, runner.run(_public_key(settings, dsn)), as_json=as_json)
+            _run(settings, listening, dsn)
+        finally:
+            runner.run(database.__aexit__(None, None, None))
+
+
+def _run(settings: Settings, listening: socket.socket, dsn: str) -> None:
+    os.environ[DSN_VARIABLE] = dsn
+    config = uvicorn.Config(
+        "tracker_backend.app:create_app",
+        factory=True,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        workers=settings.workers,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # http/client_ip.py believes trusted proxies only
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    if settings.workers == 1:
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        if not server.started:
+            sys.exit(1)
+        return
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
+    with tempfile.TemporaryDirectory(prefix="tracker-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket, before anything else is started: a port in use is the most frequent mistake."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "set another PORT or TRACKER_HOST, or stop what listens there."
+        ) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _end_in_order() -> None:
+    """uvicorn raises the signal that ended it again. It must unwind this process, not kill it: the embedded database
+    is stopped on the way out.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if hasattr(signal, "SIGHUP"):  # a closed terminal
+        signal.signal(signal.SIGHUP, lambda _number, _frame: os.kill(os.getpid(), signal.SIGTERM))
+
+
+async def _public_key(settings: Settings, dsn: str) -> str:
+    pool = await open_pool(settings, dsn, is_serving=False)
+    try:
+        return await keys.public_key(pool, await keys.default_project(pool))
+    finally:
+        await pool.close()
+
+
+def _announce(settings: Settings, listening: socket.socket, write_key: str, *, as_json: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{shown}:{port}"
+    values = {
+        "url": url,
+        "demo": f"{url}/demo/",
+        "docs": f"{url}/docs",
+        "write_key": write_key,
+        "auth": "open" if settings.is_open else "required",
+    }
+    if as_json:
+        print(msgspec.json.encode(values).decode(), flush=True)
+        return
+    print(f"\n  server     {url}", f"  demo shop  {values['demo']}", f"  API docs   {values['docs']}", sep="\n")
+    print(f"  write key  {write_key}")
+    print(f'  tag        <script async src="{url}/tracker.js" data-project="{write_key}"></script>')
+    if settings.is_open:
+        print("  calls from this machine need no key (TRACKER_AUTH=required changes that)")
+    print("\n  Ctrl-C stops it.\n", flush=True)
+
+
+async def watch_parent(parent: int) -> None:
+    """Ends this worker when the process that started it is gone: it would hold the port and nobody would restart it."""
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

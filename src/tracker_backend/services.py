@@ -1,0 +1,48 @@
+"""What a running server holds: opened at its start, closed at its end, reached from every handler."""
+
+import time
+
+from litestar.connection import ASGIConnection
+
+from tracker_backend.http.access import Access
+from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.maintenance.leader import Leader
+from tracker_backend.queries import keys
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database
+
+
+class Services:
+    """`open` and `close` are the server's life; handlers find it with `services_of`."""
+
+    def __init__(self, settings: Settings, database: Database, default_project: int, write_key: str) -> None:
+        self.settings = settings
+        self.started = time.monotonic()
+        self.database = database
+        self.pool = database.pool
+        self.pipeline = Pipeline(settings, database.store)
+        self.access = Access(settings, database.pool, default_project)
+        self.write_key = write_key
+        """The default project's public write key, for the demo page."""
+        self._leader = Leader(database.maintained)
+
+    @classmethod
+    async def open(cls, settings: Settings, dsn: str) -> "Services":
+        """Raises SettingsError or SchemaError with a text for the operator."""
+        database = await Database.open(settings, dsn)
+        project = await keys.default_project(database.pool)
+        services = cls(settings, database, project, await keys.public_key(database.pool, project))
+        services.pipeline.writer.start()
+        services._leader.start()
+        return services
+
+    async def close(self) -> None:
+        """Commits what waits, then gives everything back."""
+        await self._leader.stop()
+        await self.pipeline.writer.stop()
+        await self.database.close()
+
+
+def services_of(connection: ASGIConnection[object, object, object, object]) -> Services:
+    """The services of the app that answers this request."""
+    return connection.app.state["services"]

@@ -1,0 +1,37 @@
+-- lock_session: nobody writes to it meanwhile; a batch that comes now begins the session anew
+select coalesce(first_at, started_at), coalesce(last_at, started_at), started_at
+from tracker.sessions where project_id = $1 and session_id = $2 for update;
+
+-- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
+set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
+
+-- mark_events: the hours that lose events are computed again
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'events_hourly', project_id, date_bin('1 hour', timestamp, 'epoch') from tracker.events
+where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
+    and timestamp < date_bin('1 hour', now(), 'epoch');
+
+-- delete_events: of the session
+delete from tracker.events where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
+
+-- delete_screenshots: of the session
+delete from tracker.screenshots where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
+
+-- delete_recordings: of the session
+delete from tracker.recordings where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
+
+-- delete_batches: of the session
+delete from tracker.ingest_batches where project_id = $1 and session_id = $2;
+
+-- delete_session: the row itself, taken off the totals and its hour marked ($3 this node)
+with gone as (
+    delete from tracker.sessions where project_id = $1 and session_id = $2 returning project_id, started_at
+),
+marked as (
+    insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+    select 'sessions_hourly', project_id, date_bin('1 hour', started_at, 'epoch') from gone
+    where started_at < date_bin('1 hour', now(), 'epoch')
+)
+insert into tracker.session_totals as t (project_id, node, sessions)
+select project_id, $3, -1 from gone
+on conflict (project_id, node) do update set sessions = t.sessions - 1;

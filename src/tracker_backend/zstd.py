@@ -1,0 +1,10 @@
+"""Zstandard under one name: the standard library's from Python 3.14 on, its backport before."""
+
+import sys
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdCompressor, ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import ZstdCompressor, ZstdDecompressor, ZstdError
+
+__all__ = ["ZstdCompressor", "ZstdDecompressor", "ZstdError"]

@@ -1,0 +1,184 @@
+"""PostgreSQL for the tests: one server a tier, a database migrated once, a fresh copy of it for each test.
+
+The servers are real and end with the test run. The TimescaleDB tier runs where an installation with the extension is
+found, and is skipped by name elsewhere.
+"""
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+import pytest
+from litestar import Litestar
+
+from tracker_backend.app import create_app
+from tracker_backend.services import Services
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database, migrate
+from tracker_backend.storage.embedded import EmbeddedPostgres, Installation, find_installations
+
+TIERS = ("plain", "timescale")
+_numbers = itertools.count(1)
+# A test's data need not outlive a power cut. Policies run when a test calls them: TimescaleDB's background workers
+# would hold the database that copies are made from.
+_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+_TIMESCALE_OPTIONS = {"timescaledb.max_background_workers": "0"}
+
+
+def _installation(tier: str) -> Installation | None:
+    wants_timescale = tier == "timescale"
+    found = [it for it in find_installations() if (it.timescaledb is not None) == wants_timescale]
+    return next(iter(found), None)
+
+
+def with_database(dsn: str, name: str) -> str:
+    """The same server's DSN for another database."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+class Server:
+    """A running PostgreSQL with a migrated template."""
+
+    def __init__(self, postgres: EmbeddedPostgres) -> None:
+        self.postgres = postgres
+        self.admin_dsn = with_database(postgres.dsn, "postgres")
+        self._has_template = False
+
+    async def execute(self, statement: str) -> None:
+        """Runs a statement beside all databases."""
+        connection = await asyncpg.connect(self.admin_dsn)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def empty_database(self) -> str:
+        """The DSN of a new database without anything in it."""
+        name = f"empty_{next(_numbers)}"
+        await self.execute(f"create database {name}")
+        return with_database(self.postgres.dsn, name)
+
+    async def database(self) -> str:
+        """The DSN of a new database, migrated with the default settings."""
+        if not self._has_template:
+            await self.execute("create database template_migrated")
+            await migrate(Settings(), with_database(self.postgres.dsn, "template_migrated"))
+            self._has_template = True
+        name = f"test_{next(_numbers)}"
+        await self.execute(f"create database {name} template template_migrated")
+        return with_database(self.postgres.dsn, name)
+
+
+class Servers:
+    """The servers by tier, each started at its first use."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, Server] = {}
+        self._stack = ExitStack()
+
+    def of(self, tier: str) -> Server:
+        """The server of a tier; skips the test where this machine has none."""
+        if tier not in self._servers:
+            installation = _installation(tier)
+            if installation is None:
+                pytest.skip(f"no PostgreSQL with {tier} storage on this machine")
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix=f"tracker-test-{tier}-"))
+            Path(folder).chmod(0o755)  # a root's PostgreSQL runs as another user
+            options = _OPTIONS | (_TIMESCALE_OPTIONS if tier == "timescale" else {})
+            postgres = EmbeddedPostgres(Path(folder), installation.bin_dir, options=options)
+            self._stack.enter_context(postgres)
+            self._servers[tier] = Server(postgres)
+        return self._servers[tier]
+
+    def stop(self) -> None:
+        """Ends them all."""
+        self._stack.close()
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[Litestar]:
+    """The app between its start and its end, both in one task of their own, as the framework needs it."""
+    ready, done = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            ready.set()
+            await done.wait()
+
+    life = asyncio.create_task(live())
+    started = asyncio.create_task(ready.wait())
+    await asyncio.wait({life, started}, return_when=asyncio.FIRST_COMPLETED)
+    started.cancel()
+    if life.done():
+        life.result()
+    try:
+        yield app
+    finally:
+        done.set()
+        await life
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    started = Servers()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=TIERS)
+def tier(request: pytest.FixtureRequest) -> str:
+    """Both tiers: every test that uses it, or a database, runs on each."""
+    return request.param
+
+
+@pytest.fixture
+def server(servers: Servers, tier: str) -> Server:
+    return servers.of(tier)
+
+
+@pytest.fixture
+async def dsn(server: Server) -> str:
+    """A fresh migrated database."""
+    return await server.database()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Small pools and no limits; a test that is about a setting makes its own."""
+    return Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_project=0)
+
+
+@pytest.fixture
+async def database(settings: Settings, dsn: str) -> AsyncIterator[Database]:
+    """The open database, without a server on it."""
+    opened = await Database.open(settings, dsn)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def app(settings: Settings, dsn: str) -> AsyncIterator[Litestar]:
+    """The running application on a fresh database."""
+    made = create_app(settings, dsn)
+    async with running(made):
+        yield made
+
+
+@pytest.fixture
+def services(app: Litestar) -> Services:
+    """What the running application holds."""
+    return app.state["services"]
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """A local caller without a key."""
+    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
+        yield made

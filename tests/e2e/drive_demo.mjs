@@ -1,0 +1,123 @@
+// Visits the demo as a person would, in a real Chromium: node drive_demo.mjs <baseUrl>
+// Prints one JSON object about what was done; waits on answers of the server and on what the page shows, never on time.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const { chromium } = createRequire(new URL('../../tracker_js/package.json', import.meta.url))('playwright-core');
+
+const base = process.argv[2]?.replace(/\/+$/, '');
+if (!base) {
+  console.error('usage: node drive_demo.mjs <baseUrl>');
+  process.exit(2);
+}
+/** Of the whole visit, so that a test that waits for us never waits longer. */
+const TIMEOUT_MS = 90_000;
+const PASSWORD = 'hunter2-S3cret';
+
+const profile = await mkdtemp(join(tmpdir(), 'drive-demo-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  headless: true,
+  viewport: { width: 1280, height: 800 },
+  timeout: TIMEOUT_MS,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+browser.setDefaultTimeout(TIMEOUT_MS / 3);
+const watchdog = setTimeout(() => {
+  console.error(`the visit took longer than ${TIMEOUT_MS} ms`);
+  process.exit(1);
+}, TIMEOUT_MS);
+
+const report = { session_id: '', started_at: new Date().toISOString(), ended_at: '', password: PASSWORD, clicked_selectors: [], pages: [], screenshots: [], typed: {}, answers: {}, page_errors: [] };
+try {
+  const page = browser.pages()[0] ?? (await browser.newPage());
+  page.on('pageerror', (error) => report.page_errors.push(error.message));
+  const isPost = (path) => (response) => response.request().method() === 'POST' && new URL(response.url()).pathname === `/api/v1${path}`;
+  browser.on('response', (response) => {
+    const { pathname } = new URL(response.url());
+    if (response.request().method() === 'POST') (report.answers[pathname] ??= []).push(response.status());
+  });
+
+  /** Does what leads to another page (or step), and waits until the server has that page's screenshot. */
+  const visit = async (act) => {
+    const shot = page.waitForResponse(isPost('/track/screenshot'));
+    await act();
+    const answer = await shot;
+    if (answer.status() !== 201) throw new Error(`the screenshot was answered ${answer.status()}`);
+    const { screenshot_id: id } = await answer.json();
+    const [url, height] = await page.evaluate(() => [location.href, document.documentElement.scrollHeight]);
+    report.pages.push(url);
+    report.screenshots.push({ screenshot_id: id, page_url: url, page_height: height });
+  };
+  const button = (testId) => `[data-testid="${testId}"]`;
+  const click = async (testId, options) => {
+    const found = await page.locator(button(testId)).count();
+    if (found !== 1) throw new Error(`${button(testId)} found ${found} elements`);
+    await page.click(button(testId), options);
+    report.clicked_selectors.push(button(testId));
+  };
+  const type = async (testId, text) => {
+    await page.locator(button(testId)).pressSequentially(text);
+    report.typed[button(testId)] = text;
+  };
+
+  const started = page.waitForResponse(isPost('/sessions'));
+  await visit(() => page.goto(`${base}/demo`));
+  const session = await (await started).json();
+  report.session_id = session.session_id;
+  const shown = await page.locator(button('session-id')).textContent();
+  if (shown !== report.session_id) throw new Error(`the page shows session ${shown}, the server has ${report.session_id}`);
+
+  // The list.
+  await page.mouse.move(200, 300);
+  await page.mouse.move(700, 500, { steps: 20 });
+  await click('filter-table');
+  await visit(() => click('name-kettle'));
+
+  // The product: read to the end, then buy.
+  await page.mouse.wheel(0, 900);
+  await page.waitForFunction(() => window.scrollY > 0);
+  await click('add-to-cart');
+  await page.getByText('In the bag: 1 × Copper kettle').waitFor();
+  await click('added', { clickCount: 3 });
+  await visit(() => click('to-account'));
+
+  // The form: a password is typed hidden, shown, and typed once more.
+  await type('name', 'Ada Finch');
+  await type('email', 'ada.finch@example.org');
+  await type('tel', '+351 912 345 678');
+  await type('password', PASSWORD);
+  await click('show-password');
+  await page.locator(`${button('password')}[type="text"]`).waitFor();
+  await page.fill(button('password'), '');
+  await type('password', PASSWORD);
+  await type('card', '4242 4242 4242 4242');
+  await type('note', 'For the window table');
+  await page.keyboard.press('Tab');
+  const broken = page.waitForEvent('pageerror');
+  await click('throw-error');
+  await broken;
+  await click('reject-promise');
+  const missing = page.waitForResponse((response) => response.status() === 404);
+  await click('break-image');
+  await missing;
+  await visit(() => click('continue'));
+
+  // Checkout: steps of a single-page app, one back.
+  await visit(() => click('step-delivery'));
+  await visit(() => click('to-review'));
+  await visit(() => page.goBack());
+  await visit(() => click('step-review'));
+  await visit(() => click('place-order'));
+
+  // What is left goes now; afterwards this session says nothing more.
+  await page.evaluate(() => window.tracker.stop());
+  report.ended_at = new Date().toISOString();
+  console.log(JSON.stringify(report));
+} finally {
+  clearTimeout(watchdog);
+  await browser.close();
+  await rm(profile, { recursive: true, force: true });
+}

@@ -1,0 +1,39 @@
+import type { Context, EventFields, Teardown } from './types';
+import { describe } from './describe';
+import { listen } from './guard';
+
+/** Three clicks in a second on one spot: somebody expects an answer and gets none. */
+const RAGE_CLICKS = 3;
+const RAGE_MS = 1_000;
+const RAGE_PX = 30;
+
+export function initClicks({ emit, secrets }: Context): Teardown {
+  let burst: { target: EventTarget | null; x: number; y: number; last: number; recent: number[]; told: boolean } | undefined;
+
+  /** True for the third click of a burst, once: the ones after it are the same rage. */
+  const isRage = ({ target, clientX: x, clientY: y, timeStamp }: MouseEvent): boolean => {
+    const same = burst?.target === target && Math.hypot(x - burst.x, y - burst.y) <= RAGE_PX && timeStamp - burst.last <= RAGE_MS;
+    if (!burst || !same) burst = { target, x, y, last: timeStamp, recent: [], told: false };
+    burst.last = timeStamp;
+    burst.recent = [...burst.recent.filter((time) => timeStamp - time <= RAGE_MS), timeStamp];
+    if (burst.told || burst.recent.length < RAGE_CLICKS) return false;
+    burst.told = true;
+    return true;
+  };
+
+  return listen(document, 'click', (event: MouseEvent) => {
+    const fields: EventFields = {
+      ...describe(event.target, secrets),
+      viewport_x: Math.round(event.clientX),
+      viewport_y: Math.round(event.clientY),
+      screen_x: Math.round(event.screenX),
+      screen_y: Math.round(event.screenY),
+      scroll_x: Math.round(scrollX),
+      scroll_y: Math.round(scrollY),
+      mouse_button: event.button,
+      click_count: event.detail,
+    };
+    emit('click', fields);
+    if (isRage(event)) emit('rage_click', { ...fields, click_count: RAGE_CLICKS });
+  });
+}

@@ -1,0 +1,63 @@
+import type { Context, EventFields, Teardown } from './types';
+import { describe } from './describe';
+import { all, guard, listen } from './guard';
+import { isField, MASK, mayBecomeSecret } from './mask';
+
+/** A field is told after half a second of rest, or when it is left: never letter by letter. */
+const REST_MS = 500;
+const MAX_VALUE = 1_000;
+
+export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
+  const waiting = new Map<Element, { timer: ReturnType<typeof setTimeout>; at: EventFields }>();
+  /** Told under a mask only because it was not finished. */
+  const withheld = new WeakSet<Element>();
+
+  const content = (field: Element, finished: boolean): EventFields => {
+    withheld.delete(field);
+    if (secrets.isSecret(field)) return { input_value: MASK, input_masked: true };
+    if (!isField(field)) return {};
+    // A file's name is its owner's business.
+    if (field.type === 'file') return { input_masked: false, event_data: { files: (field as HTMLInputElement).files?.length ?? 0 } };
+    if (field.type === 'checkbox') return { input_value: String((field as HTMLInputElement).checked), input_masked: false };
+    const value = field.value;
+    if (!finished && mayBecomeSecret(value)) {
+      withheld.add(field);
+      return { input_value: MASK, input_masked: true };
+    }
+    return { input_value: value.slice(0, MAX_VALUE), input_masked: false };
+  };
+
+  const tell = guard((field: Element, finished: boolean) => {
+    const pending = waiting.get(field);
+    if (pending) clearTimeout(pending.timer);
+    waiting.delete(field);
+    emit('input', { ...describe(field, secrets), ...pending?.at, ...content(field, finished) });
+  });
+
+  const onInput = ({ target }: Event): void => {
+    const field = target as Element;
+    if (!isField(field) && !secrets.isSecret(field)) return;
+    // Asked at each keystroke, so that a field which is secret only now is remembered.
+    secrets.isSecret(field);
+    clearTimeout(waiting.get(field)?.timer);
+    const timer = setTimeout(() => {
+      tell(field, false);
+    }, REST_MS);
+    waiting.set(field, { timer, at: { page_url: location.href } });
+  };
+
+  return all([
+    () => {
+      for (const { timer } of waiting.values()) clearTimeout(timer);
+      waiting.clear();
+    },
+    beforeLeave(() => {
+      for (const field of [...waiting.keys()]) tell(field, false);
+    }),
+    listen(document, 'input', onInput),
+    listen(document, 'change', ({ target }) => {
+      const field = target as Element;
+      if (waiting.has(field) || withheld.has(field)) tell(field, true);
+    }),
+  ]);
+}

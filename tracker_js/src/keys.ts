@@ -1,0 +1,44 @@
+import type { Context, EventFields, Teardown } from './types';
+import { describe } from './describe';
+import { all, listen } from './guard';
+import { debounce } from './timing';
+
+/** The keys that are told by name. A list, not "longer than one character": what is not on it could be a character. */
+const NAMED =
+  /^(Enter|Tab|Escape|Backspace|Delete|Insert|Home|End|PageUp|PageDown|Arrow(Up|Down|Left|Right)|F\d{1,2}|ContextMenu|PrintScreen|Pause|(Media|Audio|Browser|Launch)[A-Z]\w*)$/;
+const MODIFIERS = /^(Shift|Control|Alt|AltGraph|Meta|OS|Fn|FnLock|Hyper|Super|CapsLock|NumLock|ScrollLock|Symbol|SymbolLock)$/;
+const REST_MS = 1_000;
+
+/**
+ * Named keys one by one; printing keys as one `char` for a whole run of them, which ends with a named key, another
+ * element or a second of rest. Its length is told unless the field is secret: a password's is a part of it.
+ */
+export function initKeys({ emit, secrets, beforeLeave }: Context): Teardown {
+  let run: { target: EventTarget | null; count: number; at: EventFields } | undefined;
+  const endRun = (): void => {
+    rest.cancel();
+    if (!run) return;
+    const { target, count, at } = run;
+    run = undefined;
+    const secret = (target as Node | null)?.nodeType === Node.ELEMENT_NODE && secrets.isSecret(target as Element);
+    emit('keydown', { ...describe(target, secrets), ...at, key_pressed: 'char', event_data: secret ? undefined : { count } });
+  };
+  const rest = debounce(endRun, REST_MS);
+
+  const onKey = ({ key, target, repeat, ctrlKey, altKey, metaKey, shiftKey }: KeyboardEvent): void => {
+    // Autofill sends a keydown without a key.
+    if (!key || MODIFIERS.test(key)) return;
+    if (NAMED.test(key)) {
+      endRun();
+      if (repeat) return;
+      const held = [ctrlKey && 'ctrl', altKey && 'alt', metaKey && 'meta', shiftKey && 'shift'].filter(Boolean);
+      emit('keydown', { ...describe(target, secrets), key_pressed: key, event_data: held.length ? { held } : undefined });
+      return;
+    }
+    if (run?.target !== target) endRun();
+    run ??= { target, count: 0, at: { timestamp: new Date().toISOString(), page_url: location.href } };
+    run.count++;
+    rest();
+  };
+  return all([rest.cancel, beforeLeave(endRun), listen(document, 'keydown', onKey)]);
+}

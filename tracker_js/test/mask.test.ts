@@ -1,0 +1,166 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe as describeTarget } from '../src/describe';
+import { isCard, isSecretValue, MASK, mayBecomeSecret, scrubText, watchSecrets } from '../src/mask';
+
+let secrets: ReturnType<typeof watchSecrets>;
+
+const page = (html: string): void => {
+  document.body.innerHTML = html;
+};
+const input = (selector = 'input'): HTMLInputElement => {
+  const element = document.querySelector<HTMLInputElement>(selector);
+  if (!element) throw new Error(`no ${selector}`);
+  return element;
+};
+
+beforeEach(() => {
+  page('');
+  secrets = watchSecrets();
+});
+afterEach(() => {
+  secrets.stop();
+});
+
+describe('a field is secret', () => {
+  test.each([
+    '<input type="password">',
+    '<input type="email">',
+    '<input type="tel">',
+    '<input type="hidden">',
+    '<input inputmode="tel">',
+    '<input autocomplete="section-blue billing cc-number">',
+    '<input autocomplete="one-time-code">',
+    '<input autocomplete="New-Password">',
+    '<input autocomplete="tel-national">',
+    '<input name="cardNumber">',
+    '<input name="card_cvc">',
+    '<input id="userPin">',
+    '<input name="pincode">',
+    '<input name="otp">',
+    '<input name="smsOtpCode">',
+    '<input name="social_security_number">',
+    '<input name="ssn">',
+    '<input placeholder="Your IBAN">',
+    '<input aria-label="API token">',
+    '<input aria-label="E-Mail">',
+    '<input name="user[phone]">',
+    '<label>Passwort<input name="f1"></label>',
+    '<label for="f2">Secret answer</label><input id="f2">',
+    '<div data-private><p><input name="city"></p></div>',
+    '<textarea name="client_secret"></textarea>',
+    '<input name="q" value="ada@example.org">',
+    '<input name="q" value="Card: 4242 4242 4242 4242">',
+  ])('%s', (html) => {
+    page(html);
+    expect(secrets.isSecret(input('input,textarea'))).toBe(true);
+  });
+
+  test('text that the visitor writes into the page itself', () => {
+    page('<div contenteditable="true"><p>x</p></div><div contenteditable="false"><i>y</i></div>');
+    expect(secrets.isSecret(input('p'))).toBe(true);
+    expect(secrets.isSecret(input('i'))).toBe(false);
+  });
+});
+
+test.each(['name', 'shipping', 'footprint', 'spinner', 'businessname', 'hotel', 'quantity', 'city', 'note', 'pinned'])('a field named %s is not secret', (name) => {
+  page(`<input name="${name}" value="Guimarães 4800">`);
+  expect(secrets.isSecret(input())).toBe(false);
+});
+
+describe('what was secret once stays so', () => {
+  test('when a password is shown, also in the same task and without anything typed before', () => {
+    page('<input type="password" name="a1">');
+    input().type = 'text';
+    expect(secrets.isSecret(input())).toBe(true);
+  });
+
+  test('when it stood there before the tracker came', () => {
+    page('<input type="password" name="a2">');
+    const late = watchSecrets();
+    input().type = 'text';
+    expect(late.isSecret(input())).toBe(true);
+    late.stop();
+  });
+
+  test('when a framework puts a text field of the same name in its place', async () => {
+    page('<form><input type="password" name="a3"></form>');
+    await Promise.resolve();
+    page('<form><input type="text" name="a3"></form>');
+    expect(secrets.isSecret(input())).toBe(true);
+  });
+
+  test('when its autocomplete is taken away', () => {
+    page('<input name="a4" autocomplete="cc-csc">');
+    input().removeAttribute('autocomplete');
+    expect(secrets.isSecret(input())).toBe(true);
+  });
+
+  test('when its value no longer looks like one', () => {
+    page('<input name="a5" value="ada@example.org">');
+    expect(secrets.isSecret(input())).toBe(true);
+    input().value = 'ada';
+    expect(secrets.isSecret(input())).toBe(true);
+  });
+});
+
+test('cards are told from other long numbers by their check digit', () => {
+  expect(isCard('4242 4242 4242 4242')).toBe(true);
+  expect(isCard('4242424242424241')).toBe(false);
+  expect(isCard('424242')).toBe(false);
+  expect(isSecretValue('378282246310005')).toBe(true);
+  expect(isSecretValue('order 1234567890123456')).toBe(false);
+});
+
+test('an unfinished card or address may become a secret, a quantity may not', () => {
+  expect(['4242 42', 'ada@', '+351 912 345'].map(mayBecomeSecret)).toEqual([true, true, true]);
+  expect(['12', 'Rua 17', '4800'].map(mayBecomeSecret)).toEqual([false, false, false]);
+});
+
+test('addresses and cards are taken out of the text of the page', () => {
+  expect(scrubText('Hi ada.finch+x@mail.example.org, card 4242-4242-4242-4242, order 12345')).toBe(`Hi ${MASK}, card ${MASK}, order 12345`);
+  expect(scrubText('medium.com/@user and vue@3.4.1')).toBe('medium.com/@user and vue@3.4.1');
+});
+
+test('what stands in a secret field is taken out of any text, also written as in a URL', () => {
+  page('<input type="password" name="a6"><input type="hidden" name="csrf" value="abcdef">');
+  input().value = 'p&ss wörd';
+  secrets.isSecret(input());
+  expect(secrets.scrub('wrong: p&ss wörd (?p=p%26ss%20w%C3%B6rd) abcdef')).toBe(`wrong: ${MASK} (?p=${MASK}) abcdef`);
+});
+
+describe('the outline of an element', () => {
+  const outline = (selector: string): string => describeTarget(document.querySelector(selector), secrets).target_element ?? '';
+
+  test('is its outer HTML as far as 255 characters go', () => {
+    page('<div id="big"></div>');
+    input('#big').textContent = 'x'.repeat(10_000);
+    expect(outline('#big')).toHaveLength(255);
+    page('<p id="p">a <b class="c">b</b></p>');
+    expect(outline('#p')).toBe('<p id="p">a <b class="c">b</b></p>');
+  });
+
+  test('never holds a value, typed text, or what mirrors it', () => {
+    page(`<label id="l" data-replicated-value="canary">Name <input name="n" value="canary" data-value="canary">
+      <textarea>canary</textarea><output>canary</output></label>`);
+    expect(outline('#l')).not.toContain('canary');
+    expect(outline('#l')).toContain('<input name="n">');
+  });
+
+  test('is silent inside private boxes and editors', () => {
+    page('<div id="d"><div data-private><p>canary</p></div><div contenteditable="true">canary</div></div>');
+    expect(outline('#d')).not.toContain('canary');
+    expect(outline('[data-private] p')).toBe('<p></p>');
+  });
+
+  test('leaves out the query of a link', () => {
+    page('<a id="a" href="/reset?token=canary#canary">x</a>');
+    expect(outline('#a')).toBe('<a id="a" href="/reset">x</a>');
+  });
+
+  test('does not repeat a password that the page echoes', () => {
+    page('<input type="password" name="a7"><p id="p">You typed hunter2-S3cret</p>');
+    input().value = 'hunter2-S3cret';
+    secrets.isSecret(input());
+    expect(outline('#p')).toBe(`<p id="p">You typed ${MASK}</p>`);
+  });
+});
