@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     parent = os.environ.get(PARENT_VARIABLE)
 
     @asynccontextmanager
-    async def life(app: Litestar) -> AsyncIterator[None]:
+    async def life(app: Litestar) -> AsyncGenerator[None]:
         watch = asyncio.create_task(watch_parent(int(parent))) if parent else None
         async with running_database(chosen, given) as ready:
             services = await Services.open(chosen, ready)

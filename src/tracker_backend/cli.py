@@ -60,14 +60,13 @@ async def _with_database(settings: Settings, options: argparse.Namespace) -> Any
 
 
 def _print(result: Any, *, as_json: bool) -> None:
-    plain = msgspec.to_builtins(result)
     if as_json:
-        print(msgspec.json.encode(plain).decode())
-    elif isinstance(plain, list):
-        for line in plain:
+        print(msgspec.json.encode(result).decode())
+    elif isinstance(result, list):
+        for line in msgspec.convert(msgspec.to_builtins(result), list[dict[str, Any]]):
             print("  ".join(f"{name}={value}" for name, value in line.items() if value is not None))
     else:
-        for name, value in plain.items():
+        for name, value in msgspec.convert(msgspec.to_builtins(result), dict[str, Any]).items():
             print(f"{name}: {value}")
 
 

@@ -126,6 +126,6 @@ def _announce(settings: Settings, listening: socket.socket, write_key: str, *, a
 
 async def watch_parent(parent: int) -> None:
     """Ends this worker when the process that started it is gone: it would hold the port and nobody would restart it."""
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 — the system sends no signal for it that works everywhere
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -2,9 +2,8 @@
 
 import time
 
-from litestar.connection import ASGIConnection
-
 from tracker_backend.http.access import Access
+from tracker_backend.http.request import Connection
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.leader import Leader
 from tracker_backend.queries import keys
@@ -43,6 +42,6 @@ class Services:
         await self.database.close()
 
 
-def services_of(connection: ASGIConnection[object, object, object, object]) -> Services:
+def services_of(connection: Connection) -> Services:
     """The services of the app that answers this request."""
     return connection.app.state["services"]

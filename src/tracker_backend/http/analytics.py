@@ -5,9 +5,10 @@ import io
 from typing import Annotated
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.sessions import From, To
 from tracker_backend.queries import analytics
 from tracker_backend.queries.filters import time_parameter
@@ -16,7 +17,7 @@ from tracker_backend.services import services_of
 
 @get("/analytics/hourly", tags=["read"])
 async def hourly(
-    request: Request[object, object, object],
+    request: AnyRequest,
     from_: From = None,
     to: To = None,
     event_type: FromQuery[str | None] = None,

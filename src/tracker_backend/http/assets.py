@@ -6,10 +6,11 @@ import mimetypes
 from functools import lru_cache
 from pathlib import Path
 
-from litestar import Request, Response
+from litestar import Response
 from msgspec import Struct
 
 from tracker_backend.errors import NotFound
+from tracker_backend.http.request import AnyRequest
 
 REVALIDATE = "no-cache"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -39,9 +40,7 @@ def find_asset(folder: Path, name: str, hint: str) -> Asset:
     return _read(path, path.stat().st_mtime_ns)
 
 
-def answer(
-    request: Request[object, object, object], asset: Asset, cache: str, headers: dict[str, str] | None = None
-) -> Response[bytes]:
+def answer(request: AnyRequest, asset: Asset, cache: str, headers: dict[str, str] | None = None) -> Response[bytes]:
     """The file, or 304 if the browser has it."""
     tag = f'"{asset.tag}"'
     sent = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept-Encoding", **(headers or {})}

@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Callable
 
 import brotli
-from litestar import Request
 
 from tracker_backend.errors import TooLarge, TrackerError, Undecodable
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.clean import clean_json
 from tracker_backend.zstd import ZstdDecompressor, ZstdError
 
@@ -15,7 +15,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _OFF_LOOP = 64 * 1024  # a larger body is inflated in a thread: 15 MB take 50 ms
 
 
-async def read_json(request: Request[object, object, object], body: bytes, limit: int) -> bytes:
+async def read_json(request: AnyRequest, body: bytes, limit: int) -> bytes:
     """The JSON text of a body of at most `limit` bytes, as sent and inflated.
 
     `Content-Encoding` is honoured, and gzip is recognised without it: a beacon cannot set the header.

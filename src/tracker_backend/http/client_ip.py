@@ -4,10 +4,9 @@ own writing.
 
 import ipaddress
 
-from litestar.connection import ASGIConnection
+from tracker_backend.http.request import Connection
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Connection = ASGIConnection[object, object, object, object]
 
 FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip")
 

@@ -2,8 +2,12 @@
 foreign page's POST runs all the same. It lets such a page's tracker read the answer.
 """
 
-from litestar import Request, Response, route
+from typing import cast
+
+from litestar import Response, route
 from litestar.handlers import HTTPRouteHandler
+
+from tracker_backend.http.request import AnyRequest
 
 OPTION = "cors"
 HEADERS = {
@@ -18,9 +22,9 @@ _PREFLIGHT = {
 }
 
 
-def headers_for(request: Request[object, object, object]) -> dict[str, str]:
+def headers_for(request: AnyRequest) -> dict[str, str]:
     """The headers for an answer to this request: none unless its route has them."""
-    handler = request.scope.get("route_handler")
+    handler = cast("dict[str, object]", request.scope).get("route_handler")  # no route, no handler
     return HEADERS if isinstance(handler, HTTPRouteHandler) and handler.opt.get(OPTION) else {}
 
 

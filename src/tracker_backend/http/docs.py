@@ -1,6 +1,6 @@
 """The API's documentation at `/docs`: OpenAPI 3.1, read in the browser without asking any other host."""
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from tracker_backend import __version__
 from tracker_backend.bundled import TRACKER_JS
 from tracker_backend.http.assets import REVALIDATE, answer, find_asset
+from tracker_backend.http.request import AnyRequest
 
 _ASSETS = "/docs-assets"
 _DESCRIPTION = """\
@@ -55,6 +56,6 @@ def openapi_config() -> OpenAPIConfig:
 
 
 @get(_ASSETS + "/{name:str}", include_in_schema=False)
-async def docs_asset(request: Request[object, object, object], name: FromPath[str]) -> Response[bytes]:
+async def docs_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A file of the documentation page."""
     return answer(request, find_asset(TRACKER_JS / "docs", name, ": run `make build`"), REVALIDATE)

@@ -1,7 +1,7 @@
-"""What `/docs` shows of request bodies, which the handlers read as raw bytes: schemas from the wire structs, examples."""
+"""What `/docs` shows of request bodies, which handlers read as raw bytes: schemas of the wire structs, examples."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
@@ -80,11 +80,13 @@ def _schema(schema: dict[str, Any]) -> Schema:
     definitions: dict[str, Any] = schema.pop("$defs", {})
 
     def put_in(node: Any) -> Any:
-        if isinstance(node, dict):
-            reference = node.get("$ref")
-            if isinstance(reference, str):
-                return put_in(definitions[reference.rpartition("/")[2]])
-            return {name: put_in(value) for name, value in node.items() if name != "default" or value is not None}
-        return [put_in(value) for value in node] if isinstance(node, list) else node
+        if isinstance(node, list):
+            return [put_in(value) for value in cast("list[Any]", node)]
+        if not isinstance(node, dict):
+            return node
+        members = cast("dict[str, Any]", node)
+        if "$ref" in members:
+            return put_in(definitions[str(members["$ref"]).rpartition("/")[2]])
+        return {name: put_in(value) for name, value in members.items() if name != "default" or value is not None}
 
     return _Inline(put_in(schema))

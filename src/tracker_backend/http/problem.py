@@ -1,9 +1,11 @@
 """Every error as RFC 9457 `application/problem+json`: type, title, status, and a detail that helps."""
 
 import logging
+from typing import Any
 
 import asyncpg
-from litestar import Request, Response
+import msgspec
+from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from tracker_backend.errors import (
@@ -17,13 +19,13 @@ from tracker_backend.errors import (
     Unavailable,
 )
 from tracker_backend.http.cors import headers_for
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.metrics import REFUSED
 
 _BY_STATUS: dict[int, type[TrackerError]] = {
     kind.status: kind for kind in (Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid)
 }
 _log = logging.getLogger(__name__)
-AnyRequest = Request[object, object, object]
 
 
 def problem(request: AnyRequest, error: TrackerError) -> Response[dict[str, object]]:
@@ -36,9 +38,8 @@ def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str
     """The answer for an error of the framework: no such route, wrong method, a parameter that does not fit."""
     detail = error.detail
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        places = [
-            f"{extra.get('key', '')}: {extra.get('message', '')}" for extra in error.extra if isinstance(extra, dict)
-        ]
+        extras = msgspec.convert(error.extra, list[dict[str, Any]])
+        places = [f"{extra.get('key', '')}: {extra.get('message', '')}" for extra in extras]
         detail = "; ".join(places) or detail
     kind = _BY_STATUS.get(error.status_code)
     REFUSED.labels(kind.kind if kind else str(error.status_code)).inc()

@@ -6,17 +6,16 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.screenshot import THUMBNAIL_WIDTH
 from tracker_backend.queries import screenshots, sessions
 from tracker_backend.queries.filters import time_parameter
 from tracker_backend.services import Services, services_of
-
-AnyRequest = Request[object, object, object]
 
 
 @get("/sessions/{session_id:uuid}/screenshots", tags=["read"], media_type="application/json")

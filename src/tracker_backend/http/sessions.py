@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 import msgspec
-from litestar import Request, Response, delete, get, post
+from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
@@ -12,6 +12,7 @@ from tracker_backend.errors import NotFound
 from tracker_backend.http import examples
 from tracker_backend.http.body import read_json
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.track import agent_of, now
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.times import to_datetime
@@ -21,7 +22,6 @@ from tracker_backend.queries.filters import time_parameter
 from tracker_backend.services import services_of
 from tracker_backend.storage.erase import erase_session
 
-AnyRequest = Request[object, object, object]
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
 To = Annotated[str | None, QueryParameter(name="to", description="ISO 8601, epoch milliseconds or seconds")]
 

@@ -3,14 +3,13 @@
 import time
 from typing import Literal
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from msgspec import Struct
 
 from tracker_backend import metrics
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
-
-AnyRequest = Request[object, object, object]
 
 
 class Health(Struct, frozen=True):

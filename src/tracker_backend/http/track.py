@@ -3,7 +3,7 @@
 import time
 from typing import Annotated
 
-from litestar import Request, post
+from litestar import post
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
@@ -11,6 +11,7 @@ from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
 from tracker_backend.http.body import read_json
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.clean import clean_text
 from tracker_backend.ingest.screenshot import check_image
@@ -18,8 +19,6 @@ from tracker_backend.ingest.times import parse_time
 from tracker_backend.ingest.wire import ScreenshotRequest, Time, TrackRequest, decode_screenshot, decode_track
 from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
-
-AnyRequest = Request[object, object, object]
 
 
 class Tracked(Struct, frozen=True):

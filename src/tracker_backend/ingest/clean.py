@@ -20,7 +20,7 @@ def _replace(match: re.Match[bytes]) -> bytes:
 
 
 def clean_json(text: bytes) -> bytes:
-    """The text with U+0000, lone surrogates and bytes that are not UTF-8 replaced by U+FFFD; usually the same object."""
+    """The text with U+0000, lone surrogates and bytes that are not UTF-8 replaced by U+FFFD; mostly the same object."""
     if not text.isascii():
         try:
             text.decode()

@@ -54,7 +54,7 @@ def _check(sent: ScreenshotRequest, header: re.Match[str], settings: Settings) -
                 raise Invalid(f"`image_data` says image/{declared}, but its bytes are {kind}.")
             if width * height > settings.max_image_pixels:
                 raise TooLarge(
-                    f"the image has {width} × {height} pixels, more than {settings.max_image_pixels}: scale it down."
+                    f"the image has {width} x {height} pixels, more than {settings.max_image_pixels}: scale it down."
                 )
             thumbnail = _thumbnail(image)
     except _UNREADABLE as error:

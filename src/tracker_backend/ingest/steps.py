@@ -180,5 +180,5 @@ _split_page = lru_cache(maxsize=4096)(_split)
 
 def _no_time(index: int, event: Event) -> int:
     raise Invalid(
-        f"`$.events[{index}].timestamp` is {event.timestamp!r}: send an ISO 8601 text, epoch milliseconds or epoch seconds."
+        f"`$.events[{index}].timestamp` is {event.timestamp!r}: send an ISO 8601 text, epoch milliseconds or seconds."
     )

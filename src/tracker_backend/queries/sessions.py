@@ -167,7 +167,8 @@ async def list_sessions(
             raise Invalid(f"this `cursor` belongs to `sort={of}`.")
         page.add(f"({column}, session_id) {operator} (?, ?)", value, session_id)
     rows = await pool.fetch(
-        f"select {_sql.columns} from tracker.sessions where {page} order by {column} {direction}, session_id {direction}"
+        f"select {_sql.columns} from tracker.sessions where {page}"
+        f" order by {column} {direction}, session_id {direction}"
         f" limit {page.parameter(limit + 1)} offset {page.parameter(offset)}",
         *page.values,
     )

@@ -24,7 +24,8 @@ def _decode_jsonb(data: bytes) -> Raw:
 
 
 async def _init(connection: Connection) -> None:
-    # jsonb goes in as JSON text in bytes and comes out as Raw, to be answered as it is; its binary form, which COPY needs, is a version number and the text.
+    # jsonb goes in as JSON text in bytes and comes out as Raw, to be answered as it is. Its binary form, which COPY
+    # needs, is a version number and the text.
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=b"\x01".__add__, decoder=_decode_jsonb, format="binary"
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from tracker_backend.settings import Settings
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 @asynccontextmanager
 async def running_database(
     settings: Settings, dsn: str | None = None, *, may_share: bool = False
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """The DSN of a migrated database; an embedded one is started before and stopped after.
 
     With `dsn` it is one that was started and migrated elsewhere: by the process that started this worker. A command

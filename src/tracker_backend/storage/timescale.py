@@ -75,9 +75,8 @@ class TimescaleStore(Store):
             if start < now:
                 spans.append((start, now))
             for first, end in spans:
-                await connection.execute(
-                    f"call refresh_continuous_aggregate('tracker.events_hourly', '{first.isoformat()}', '{end.isoformat()}')"
-                )
+                window = f"'{first.isoformat()}', '{end.isoformat()}'"
+                await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {window})")
             await connection.execute(_sql.unlist_hours, [row["ctid"] for row in listed])
         return sum((end - first) // _HOUR for first, end in spans)
 

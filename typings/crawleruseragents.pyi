@@ -1,0 +1,3 @@
+"""The part of crawler-user-agents that ingest/agent.py uses; the package has no types."""
+
+def is_crawler(user_agent: str) -> bool: ...
