@@ -71,7 +71,8 @@ class Server:
             await migrate(Settings(), with_database(self.postgres.dsn, "template_migrated"))
             self._has_template = True
         name = f"test_{next(_numbers)}"
-        await self.execute(f"create database {name} template template_migrated")
+        # Copying files takes a quarter of the time of copying through the WAL, the default.
+        await self.execute(f"create database {name} template template_migrated strategy file_copy")
         return with_database(self.postgres.dsn, name)
 
 

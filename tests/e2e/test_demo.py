@@ -119,6 +119,8 @@ def test_the_visit_is_listed_with_its_browser_and_system(server_url: str, visit:
     assert visit.session_id in [row["session_id"] for row in listed]
     assert session["browser"].startswith("Chrome"), session["browser"]
     assert session["os"].startswith("Linux"), session["os"]
+    assert session["page_url"] == visit.report["pages"][0]
+    assert session["screen_width"] == 1280
 
 
 def test_every_post_that_the_browser_saw_answered_was_taken(visit: Visit) -> None:

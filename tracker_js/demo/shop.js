@@ -64,7 +64,7 @@ function productPage() {
   document.title = `${product.name} – Alder & Finch`;
   for (const field of ['name', 'line', 'text', 'material']) each(`[data-product="${field}"]`, (element) => { element.textContent = product[field]; });
   one('[data-product="price"]').textContent = euros(product.price);
-  one('[data-product="image"]').src = `/demo/${id}.svg`;
+  one('[data-product="tile"]').append(make('img', { src: `/demo/${id}.svg`, alt: product.name, width: 400, height: 320 }));
   if (product.tile) one('[data-product="tile"]').classList.add(product.tile);
   one('[data-product="others"]').append(...Object.entries(PRODUCTS).filter(([other]) => other !== id).slice(0, 3).map(([other, { name, tile, line, price }]) =>
     make('li', {}, make('a', { class: 'product', href: `/demo/product.html?id=${other}`, 'data-testid': `other-${other}` },

@@ -19,8 +19,8 @@ function findTag(): HTMLScriptElement | null {
 }
 
 guard(() => {
-  // The tag stands on the page twice: the first one records.
-  if (window.tracker) return;
+  // The tag stands on the page twice: the first one records. (An element with the id "tracker" shows up here, too.)
+  if (typeof window.tracker?.init === 'function') return;
   const tag = findTag();
   // An inline script has an empty one.
   const source = new URL(tag?.src ?? '', location.href).href;

@@ -83,10 +83,10 @@ export function createOutbox(transport: Transport, max: number, onStop: () => vo
         onStop();
         break;
       case 'retry': {
-        if (entry.flights > 0) break;
+        // Its other attempt may still succeed; and several that failed together are one failure.
+        if (entry.flights > 0 || timer !== undefined) break;
         // Half of it by chance, so that a crowd does not come back at the same moment.
         const backoff = Math.min(FIRST_RETRY_MS * 2 ** failures++, LAST_RETRY_MS) * (0.5 + random() / 2);
-        clearTimeout(timer);
         timer = setTimeout(() => {
           timer = undefined;
           pump();

@@ -60,6 +60,7 @@ function start(options: Required<Options>, loadCapture: () => Promise<Capture>):
       screen_height: screen.height,
       viewport_width: innerWidth,
       viewport_height: innerHeight,
+      language: navigator.language,
       metadata: {
         language: navigator.language,
         timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,

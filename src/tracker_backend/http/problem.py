@@ -50,12 +50,16 @@ def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str
 
 
 def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, object]]:
-    """A database that is away is 503; anything else is a defect of ours: 500, with the trace in the log only."""
+    """A database that is away is 503, a value that no row can hold (U+0000) 422; anything else is a defect of ours:
+    500, with the trace in the log only.
+    """
     if isinstance(
         error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.CannotConnectNowError
     ):
         _log.warning("%s %s: the database did not answer: %r", request.method, request.url.path, error)
         return problem(request, Unavailable("the database did not answer in time: try again."))
+    if isinstance(error, asyncpg.DataError):
+        return problem(request, Invalid(f"the database cannot look for this: {error}."))
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem(request, TrackerError("this is a defect of the server; its log tells more."))
 

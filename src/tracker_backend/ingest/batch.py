@@ -5,9 +5,9 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from tracker_backend.ingest.wire import Event
+from tracker_backend.ingest.wire import Event, Time
 
 
 class Lane(Enum):
@@ -88,6 +88,8 @@ class Batch(Struct):
     """When its events happened by the client's clock; an image has one."""
 
     # What the steps find out.
+    sent: list[tuple[Time, Raw]] = []
+    """Each event's time and data as they came: `place` puts those of the row into the event, and may do so again."""
     identity: UUID | None = None
     """Against repeats; None for a session start, which repeats itself harmlessly."""
     offset: int | None = None

@@ -26,7 +26,7 @@ def clean_json(text: bytes) -> bytes:
             text.decode()
         except UnicodeDecodeError:
             text = text.decode(errors="replace").encode()
-    if b"\\u0000" in text or b"\\ud" in text or b"\\uD" in text:
+    if b"\\u" in text:
         text = _ESCAPE.sub(_replace, text)
     return text
 

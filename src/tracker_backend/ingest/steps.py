@@ -7,12 +7,14 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 import msgspec
+from asyncpg.pgproto.pgproto import UUID
 from msgspec import Raw
+from msgspec.structs import astuple
 
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, Lane
-from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time, to_datetime
+from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time
 from tracker_backend.ingest.wire import Event, with_extra
 from tracker_backend.settings import Settings
 from tracker_backend.storage.nodes import Node
@@ -106,7 +108,7 @@ def read_clock(batch: Batch, settings: Settings) -> Batch:
     if now is None:
         now = max((time for time in batch.times if batch.received_at < time <= latest), default=None)
     if now is not None:
-        offset = batch.received_at - now
+        offset = (batch.received_at - now) // 1000 * 1000  # stored in milliseconds
         batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
     return batch
 
@@ -147,17 +149,25 @@ def place(batch: Batch, offset: int | None = None, *, settings: Settings, node: 
 
 
 def _rows(batch: Batch, placed: list[int], shift: int, node: Node) -> list[tuple[object, ...]]:
-    project_id, session_id, source = batch.project_id, batch.session_id, batch.source
+    # asyncpg's own UUID is encoded without a call into Python.
+    project_id, session_id, source = batch.project_id, UUID(batch.session_id.bytes), batch.source
     rows: list[tuple[object, ...]] = []
+    page, host, path = None, "", ""
     ids = node.take(len(placed))
-    for event, identifier, client_time, time in zip(batch.events, ids, batch.times, placed, strict=True):
-        data = event.event_data
+    if not batch.sent:
+        batch.sent = [(event.timestamp, event.event_data) for event in batch.events]
+    for event, identifier, time, client_time, (sent_time, data) in zip(
+        batch.events, ids, placed, batch.times, batch.sent, strict=True
+    ):
+        kept = data
         if time != client_time + shift:
-            data = with_extra(data, {"$client_timestamp": Raw(_encode(event.timestamp))})
-        host, path = split_page(event.page_url or "")
-        json = None if data in _NO_DATA else data
-        fields = msgspec.structs.astuple(event)
-        rows.append((identifier, project_id, session_id, source, host, path, to_datetime(time), *fields[1:-1], json))
+            kept = with_extra(data, {"$client_timestamp": Raw(_encode(sent_time))})
+        if event.page_url != page:
+            page = event.page_url
+            host, path = split_page(page or "")
+        event.timestamp = time
+        event.event_data = None if kept in _NO_DATA else kept  # pyright: ignore[reportAttributeAccessIssue] — from here on a row's value, not one to encode
+        rows.append((identifier, project_id, session_id, source, host, path, *astuple(event)))
     return rows
 
 

@@ -175,13 +175,22 @@ def _decode_loose(body: bytes) -> TrackRequest:
     return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at)
 
 
+def _whole(raw: Raw, name: str) -> Raw:
+    """A number as an integer."""
+    try:
+        number = _number.decode(raw)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{error} - at `$.{name}`") from error
+    return raw if number is None else Raw(str(round(number)).encode())
+
+
 def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
     extra = {name: raw for name, raw in fields.items() if name not in ROW_FIELDS}
     known = {name: raw for name, raw in fields.items() if name in ROW_FIELDS}
     try:
         for name in _INTEGERS:
-            if name in known and (number := _number.decode(known[name])) is not None:
-                known[name] = Raw(str(round(number)).encode())
+            if name in known:
+                known[name] = _whole(known[name], name)
         event = _event.decode(msgspec.json.encode(known))
     except (msgspec.ValidationError, OverflowError) as error:
         place = f" - at `$.events[{index}]`"

@@ -1,6 +1,7 @@
 """The connection pool: no session state, so that it works through a pooler in transaction mode."""
 
 import ssl
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -19,6 +20,21 @@ else:
     Connection = asyncpg.Connection
 
 
+_PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_PG_EPOCH_US = 946_684_800_000_000
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _encode_time(value: int | datetime) -> tuple[int]:
+    if isinstance(value, int):
+        return (value - _PG_EPOCH_US,)
+    return ((value - _PG_EPOCH) // _MICROSECOND,)
+
+
+def _decode_time(value: tuple[int]) -> datetime:
+    return _PG_EPOCH + timedelta(microseconds=value[0])
+
+
 def _decode_jsonb(data: bytes) -> Raw:
     return Raw(bytes(data[1:]))
 
@@ -26,6 +42,11 @@ def _decode_jsonb(data: bytes) -> Raw:
 async def _init(connection: Connection) -> None:
     # jsonb goes in as JSON text in bytes and comes out as Raw, to be answered as it is. Its binary form, which COPY
     # needs, is a version number and the text.
+    # Rows carry times as microseconds since 1970: making a datetime of each and taking it apart again cost more than
+    # all the rest of a row.
+    await connection.set_type_codec(
+        "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
+    )
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=b"\x01".__add__, decoder=_decode_jsonb, format="binary"
     )

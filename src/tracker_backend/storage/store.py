@@ -5,13 +5,14 @@ past hours are computed again) is abstract, and only `maintenance/` and the migr
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
 from tracker_backend.ingest.batch import Batch, Image, Outcome
-from tracker_backend.ingest.times import to_datetime
+from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage import sessions
@@ -48,10 +49,9 @@ class Store(ABC):
         Locks are taken in the order of everyone who takes several of them: identities in key order, sessions in key
         order, this process's own counters.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(_sql.bound_locks)
-            fresh = await self._claim(connection, batches, place)
-            refs = await self._write_rows(connection, fresh)
+        async with self.pool.acquire() as connection, _group_transaction(connection):
+            fresh, hour = await self._claim(connection, batches, place)
+            refs = await self._write_rows(connection, fresh, hour)
             started = await self._write_sessions(connection, fresh)
             if len(fresh) < len(batches):
                 refs |= await self._find_refs(connection, batches)
@@ -63,27 +63,40 @@ class Store(ABC):
             outcomes.append(Outcome(id(batch) not in stored, ref, created, started_at))
         return outcomes
 
-    async def _claim(self, connection: Connection, batches: Sequence[Batch], place: Place) -> list[Batch]:
-        """The batches that were not stored before, once each, placed with their session's clock offset."""
+    async def _claim(
+        self, connection: Connection, batches: Sequence[Batch], place: Place
+    ) -> tuple[list[Batch], datetime | None]:
+        """The batches that were not stored before, once each, placed with their session's clock offset; and the start
+        of the database's current hour.
+        """
         named = {_identity(batch): batch for batch in reversed(batches) if batch.identity is not None}
+        if not named:
+            return list(batches), None
+        sizes = [len(batch.events) for batch in named.values()]
+        claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
         fresh = [batch for batch in batches if batch.identity is None]
-        if named:
-            sizes = [len(batch.events) for batch in named.values()]
-            claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
-            for project_id, session_id, batch_id, offset_ms in claimed:
-                batch = named[project_id, session_id, batch_id]
-                offset = batch.offset or 0 if offset_ms is None else offset_ms * 1000
-                if offset != batch.placed_with:
-                    place(batch, offset)
-                fresh.append(batch)
-        return fresh
+        fresh += [named[row[0], row[1], row[2]] for row in claimed]
+        # The session's offset is the stored one, else the first that this group can tell.
+        offsets = {(row[0], row[1]): row[3] * 1000 for row in claimed if row[3] is not None}
+        for batch in batches:
+            if batch.offset is not None:
+                offsets.setdefault((batch.project_id, batch.session_id), batch.offset)
+        for batch in fresh:
+            offset = offsets.get((batch.project_id, batch.session_id), 0)
+            if offset != batch.placed_with:
+                place(batch, offset)
+        return fresh, claimed[0]["current_hour"] if claimed else None
 
-    async def _write_rows(self, connection: Connection, fresh: list[Batch]) -> dict[Identity, int]:
+    async def _write_rows(
+        self, connection: Connection, fresh: list[Batch], current_hour: datetime | None
+    ) -> dict[Identity, int]:
         rows = [row for batch in fresh for row in batch.rows]
-        if rows:
+        if rows and current_hour is not None:
             await connection.copy_records_to_table("events", schema_name="tracker", records=rows, columns=EVENT_COLUMNS)
-            hours = {(batch.project_id, to_datetime(hour)) for batch in fresh if batch.rows for hour in batch.hours}
-            await connection.execute(_sql.mark_hours, *zip(*hours, strict=True))
+            limit = from_datetime(current_hour)
+            late = {(batch.project_id, hour) for batch in fresh if batch.rows for hour in batch.hours if hour < limit}
+            if late:
+                await connection.execute(_sql.mark_hours, *zip(*late, strict=True))
         return {
             _identity(batch): await self._write_image(connection, batch, batch.image)
             for batch in fresh
@@ -147,6 +160,19 @@ class Store(ABC):
     @abstractmethod
     async def refresh_events_hourly(self) -> int:
         """Computes finished and changed hours of `events_hourly`; returns how many."""
+
+
+@asynccontextmanager
+async def _group_transaction(connection: Connection) -> AsyncGenerator[None]:
+    """A transaction that begins with its settings in one round trip, which asyncpg's own does not."""
+    await connection.execute(_sql.begin_group)
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await connection.execute("rollback")
+        raise
+    await connection.execute("commit")
 
 
 def _identity(batch: Batch) -> Identity:

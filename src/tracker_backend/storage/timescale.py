@@ -21,15 +21,18 @@ class TimescaleStore(Store):
 
     async def apply_settings(self, connection: Connection) -> None:
         settings = self.settings
-        await connection.execute(_sql.remove_policies)
-        await connection.execute(_sql.add_compression, timedelta(days=settings.compress_after_days))
-        for series in SERIES:
-            await connection.execute(_sql.add_retention, f"tracker.{series}", timedelta(days=settings.retention_days))
-        hourly_retention = timedelta(days=settings.hourly_retention_days)
-        await connection.execute(_sql.add_retention, "tracker.events_hourly", hourly_retention)
-        # The window ends inside raw retention (see Settings): a refresh over dropped chunks would erase their hours.
-        window = timedelta(days=settings.late_days + 1)
-        await connection.execute(_sql.add_refresh, window, timedelta(minutes=settings.refresh_minutes))
+        # At once: two processes that start together must not meet half of each other's policies.
+        async with connection.transaction():
+            await connection.execute(_sql.lock_policies)
+            await connection.execute(_sql.remove_policies)
+            await connection.execute(_sql.add_compression, timedelta(days=settings.compress_after_days))
+            for name in SERIES:
+                await connection.execute(_sql.add_retention, f"tracker.{name}", timedelta(days=settings.retention_days))
+            hourly_retention = timedelta(days=settings.hourly_retention_days)
+            await connection.execute(_sql.add_retention, "tracker.events_hourly", hourly_retention)
+            # The window ends inside raw retention (see Settings): a refresh over dropped chunks would erase hours.
+            window = timedelta(days=settings.late_days + 1)
+            await connection.execute(_sql.add_refresh, window, timedelta(minutes=settings.refresh_minutes))
         await self._make_ahead(connection)
 
     async def make_ahead(self) -> int:
@@ -37,7 +40,7 @@ class TimescaleStore(Store):
             return await self._make_ahead(connection)
 
     async def _make_ahead(self, connection: Connection) -> int:
-        days = range(self.settings.chunks_ahead_days + 1)
+        days = range(-self.settings.late_days - 1, self.settings.chunks_ahead_days + 1)
         return sum(
             [await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days]
         )

@@ -1,5 +1,5 @@
--- bound_locks: never wait long for a lock (an old chunk may be under compression): the group is tried again
-set local lock_timeout = '5s';
+-- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
+begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
 -- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch, number of events)
 with claimed as (
@@ -10,7 +10,7 @@ with claimed as (
     on conflict do nothing
     returning project_id, session_id, batch_id
 )
-select project_id, session_id, batch_id, s.clock_offset_ms
+select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour
 from claimed left join tracker.sessions s using (project_id, session_id);
 
 -- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
@@ -129,5 +129,4 @@ select project_id, session_id, started_at, created from written;
 
 -- mark_hours: list past hours that got late events (arrays: project, hour)
 insert into tracker.hours_to_refresh (rollup, project_id, bucket)
-select distinct 'events_hourly', project_id, bucket from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
-where bucket < date_bin('1 hour', now(), 'epoch');
+select 'events_hourly', project_id, bucket from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket);

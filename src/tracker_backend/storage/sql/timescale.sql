@@ -2,6 +2,9 @@
 select split_part(current_setting('server_version'), ' ', 1) as postgresql, extversion as timescaledb
 from pg_extension where extname = 'timescaledb';
 
+-- lock_policies: one process changes them at a time
+select pg_advisory_xact_lock(hashtext('tracker.policies'));
+
 -- remove_policies: before they are added again as the settings say
 call remove_columnstore_policy('tracker.events', if_exists => true);
 select remove_retention_policy('tracker.events', if_exists => true);
@@ -22,7 +25,7 @@ select add_continuous_aggregate_policy(
     schedule_interval => $2::interval
 );
 
--- make_chunk: the chunk of a day ahead, before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead)
+-- make_chunk: the chunk of a day before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead, below 0 for the late window)
 select created::int from _timescaledb_functions.create_chunk(
     ($1::text)::regclass,
     jsonb_build_object('timestamp', jsonb_build_array(

@@ -1,0 +1,1 @@
+"""Measures the server against raw COPY of the same rows, side by side: `make bench`."""

@@ -1,0 +1,56 @@
+"""A server that outlives a test, for tables of requests and properties whose examples are sessions of their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from tests.conftest import Server, Servers, running
+from tests.http.api import local
+from tracker_backend.app import create_app
+from tracker_backend.services import Services
+from tracker_backend.settings import Settings
+
+SETTINGS = Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_project=0)
+
+
+class Standing:
+    """One running app a tier, started at its first use."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._apps: dict[str, Litestar] = {}
+
+    async def of(self, tier: str, server: Server) -> Litestar:
+        """The app of a tier."""
+        if tier not in self._apps:
+            app = create_app(SETTINGS, await server.database())
+            self._apps[tier] = await self._stack.enter_async_context(running(app))
+        return self._apps[tier]
+
+
+@pytest.fixture(scope="session")
+async def standing(servers: Servers) -> AsyncIterator[Standing]:
+    assert servers, "they end after the apps"
+    async with AsyncExitStack() as stack:
+        yield Standing(stack)
+
+
+@pytest.fixture
+async def standing_app(standing: Standing, tier: str, server: Server) -> Litestar:
+    """An app that other tests use too: a test looks at its own sessions only."""
+    return await standing.of(tier, server)
+
+
+@pytest.fixture
+def standing_services(standing_app: Litestar) -> Services:
+    return standing_app.state["services"]
+
+
+@pytest.fixture
+async def standing_client(standing_app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """A local caller of that app without a key."""
+    async with local(standing_app) as client:
+        yield client
