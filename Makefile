@@ -6,8 +6,9 @@
 python := .venv/bin/python
 # Node from its wheel where the machine has none; the folder is not there where it has.
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
-# pyright would ask the registry for its newest version.
+# Both would ask a registry for their newest versions.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export npm_config_update_notifier := false
 
 .PHONY: help
 help: ## show this

@@ -14,17 +14,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import msgspec
 import psutil
 
 from bench import load, mix
-from bench.copy import copy_rows, rows_of
-from bench.processes import MIB, memory, server
+from bench.baseline import copy_rows, rows_of
+from tests.processes import Running
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedPostgres, find_installations
 
 CONNECTIONS = 32
+MIB = 1024 * 1024
 SESSIONS = 200
 SIZES = (1, 50, 100)
 TIERS = ("plain", "timescale")
@@ -34,6 +36,7 @@ class Result(msgspec.Struct, frozen=True):
     """One measurement: rates in events a second, latencies in milliseconds, memory in MiB."""
 
     rate: float
+    requests: float
     copy_rate: float
     p50: float
     p95: float
@@ -65,7 +68,7 @@ def bodies(events_per_request: int, total: int) -> list[bytes]:
 
 async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, total: int, workers: int) -> Result:
     """One round: COPY of the rows, then the same events through the server, into emptied tables."""
-    sent = bodies(size, total)
+    sent, warm_up = bodies(size, total), bodies(size, 10 * CONNECTIONS * size)
     postmaster = psutil.Process(int((postgres.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0]))
     await _empty(postgres.dsn)
     database = await Database.open(settings, postgres.dsn)
@@ -74,18 +77,22 @@ async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, tot
     copy_rate = len(rows) / await copy_rows(settings, postgres.dsn, rows)
     del rows
     await _empty(postgres.dsn)
-    with server(postgres.dsn, workers) as (host, port, process):
-        requests = [load.request("/api/v1/track", f"{host}:{port}", body) for body in sent]
-        found = await load.run(host, port, requests, CONNECTIONS)
-        used = memory(process), memory(postmaster)
+    with Running(DATABASE_URL=postgres.dsn, TRACKER_WORKERS=str(workers), TRACKER_LOG_LEVEL="warning") as server:
+        url = httpx.URL(server.url)
+        requests = [load.request("/api/v1/track", url.netloc.decode(), body) for body in warm_up + sent]
+        await load.run(url.host, url.port or 80, requests[: len(warm_up)], CONNECTIONS)
+        found = await load.run(url.host, url.port or 80, requests[len(warm_up) :], CONNECTIONS)
+        used = memory(psutil.Process(server.process.pid)), memory(postmaster)
     connection = await asyncpg.connect(postgres.dsn)
     stored = await connection.fetchval("select count(*) from tracker.events")
     await connection.close()
-    if found.refused or stored != total:
-        raise SystemExit(f"{found.refused} requests were refused, {stored} of {total} events are stored")
+    expected = total + 10 * CONNECTIONS * size
+    if found.refused or stored != expected:
+        raise SystemExit(f"{found.refused} requests were refused, {stored} of {expected} events are stored")
     cuts = statistics.quantiles(found.latencies, n=100)
     return Result(
         rate=total / found.seconds,
+        requests=len(sent) / found.seconds,
         copy_rate=copy_rate,
         p50=cuts[49] * 1000,
         p95=cuts[94] * 1000,
@@ -95,14 +102,22 @@ async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, tot
     )
 
 
+def memory(process: psutil.Process) -> int:
+    """Bytes that a process and its children hold, shared pages counted once (PSS)."""
+    family = [process, *process.children(recursive=True)]
+    return sum(member.memory_full_info().pss for member in family)
+
+
 async def _empty(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
-    await connection.execute("truncate tracker.events, tracker.sessions, tracker.ingest_batches, tracker.session_totals")
+    await connection.execute(
+        "truncate tracker.events, tracker.sessions, tracker.ingest_batches, tracker.session_totals"
+    )
     await connection.close()
 
 
-async def bench(tier: str, rounds: int, total: int, workers: int) -> None:
-    """Measures one tier and prints a line for each size."""
+def bench(tier: str, rounds: int, total: int, workers: int) -> None:
+    """Measures one tier on a PostgreSQL of its own."""
     found = [it for it in find_installations() if (it.timescaledb is not None) == (tier == "timescale")]
     if not found:
         print(f"{tier}: no such PostgreSQL on this machine")
@@ -110,18 +125,25 @@ async def bench(tier: str, rounds: int, total: int, workers: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tracker-bench-") as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder), found[0].bin_dir) as postgres:
-            settings = Settings(database_url=postgres.dsn)
-            await migrate(settings, postgres.dsn)
             print(f"\n{found[0]}, tier {tier}, {workers} worker(s), {CONNECTIONS} connections, {rounds} rounds")
-            print(f"{'events/request':>14} {'events/s':>9} {'requests/s':>10} {'of COPY':>8} {'COPY rows/s':>11}", end="")
-            print(f" {'p50 ms':>7} {'p95 ms':>7} {'p99 ms':>7} {'server MiB':>10} {'PostgreSQL MiB':>14}")
-            for size in SIZES:
-                count = total if size > 1 else total // 10
-                results = [await measure(settings, postgres, size, count, workers) for _ in range(rounds)]
-                middle = {name: statistics.median(getattr(r, name) for r in results) for name in (*Result.__struct_fields__, "ratio")}
-                print(f"{size:>14} {middle['rate']:>9.0f} {middle['rate'] / size:>10.0f} {middle['ratio']:>8.0%}", end="")
-                print(f" {middle['copy_rate']:>11.0f} {middle['p50']:>7.1f} {middle['p95']:>7.1f} {middle['p99']:>7.1f}", end="")
-                print(f" {middle['server']:>10.0f} {middle['postgres']:>14.0f}", flush=True)
+            asyncio.run(measure_sizes(postgres, rounds, total, workers))
+
+
+async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, workers: int) -> None:
+    """Prints a line for each number of events a request."""
+    settings = Settings(database_url=postgres.dsn)
+    await migrate(settings, postgres.dsn)
+    names = ("rate", "requests", "ratio", "copy_rate", "p50", "p95", "p99", "server", "postgres")
+    print("events a request | " + " | ".join(names) + "   (rates a second, ratio to COPY, ms, MiB)")
+    for size in SIZES:
+        count = total if size > 1 else total // 10
+        results = [await measure(settings, postgres, size, count, workers) for _ in range(rounds)]
+        middle = {name: statistics.median(getattr(found, name) for found in results) for name in names}
+        print(f"{size:>16} | " + " | ".join(_shown(middle[name]).rjust(len(name)) for name in names), flush=True)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def main() -> None:
@@ -132,9 +154,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000, help="events of a round (a tenth with one a request)")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
-    print(f"{platform.machine()}, {psutil.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}")
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    print(f"{platform.machine()}, {psutil.cpu_count()} cores, {system}")
     for tier in TIERS if options.tier is None else (options.tier,):
-        asyncio.run(bench(tier, options.rounds, options.events, options.workers), debug=False)
+        bench(tier, options.rounds, options.events, options.workers)
 
 
 if __name__ == "__main__":

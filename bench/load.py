@@ -17,7 +17,9 @@ class Load(Struct, frozen=True):
 
 def request(path: str, host: str, body: bytes) -> bytes:
     """A whole HTTP request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 

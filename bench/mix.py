@@ -1,4 +1,4 @@
-"""The mix of events that every figure is measured with: 60 % mousemove, 15 % scroll, 15 % click, 5 % input, 5 % custom."""
+"""The mix that every figure is measured with: 60 % mousemove, 15 % scroll, 15 % click, 5 % input, 5 % custom."""
 
 import random
 from datetime import datetime, timedelta
@@ -7,7 +7,16 @@ from typing import Any
 _TYPES = ("mousemove", "scroll", "click", "input", "custom")
 _WEIGHTS = (60, 15, 15, 5, 5)
 _HOST = "https://shop.example"
-_PAGES = ("/", "/products", "/products/17", "/products/42?color=red", "/cart", "/checkout", "/account/orders", "/search?q=lamp")
+_PAGES = (
+    "/",
+    "/products",
+    "/products/17",
+    "/products/42?color=red",
+    "/cart",
+    "/checkout",
+    "/account/orders",
+    "/search?q=lamp",
+)
 _TARGETS = (
     ("button", "add-to-cart", "btn btn-primary", "#add-to-cart"),
     ("a", None, "nav-link", "main > nav > ul > li:nth-of-type(3) > a"),
@@ -33,7 +42,11 @@ def events(n_sessions: int, events_per_session: int, start: datetime, seed: int 
             x = min(1279, max(0, x + source.randint(-40, 40)))
             y = min(719, max(0, y + source.randint(-30, 30)))
             kind = source.choices(_TYPES, _WEIGHTS)[0]
-            event: dict[str, Any] = {"timestamp": round(at.timestamp() * 1000), "event_type": kind, "page_url": _HOST + page}
+            event: dict[str, Any] = {
+                "timestamp": round(at.timestamp() * 1000),
+                "event_type": kind,
+                "page_url": _HOST + page,
+            }
             if kind == "scroll":
                 scroll = max(0, scroll + source.randint(-100, 300))
                 event |= {"scroll_x": 0, "scroll_y": scroll}

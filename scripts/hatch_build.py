@@ -23,5 +23,7 @@ class Hook(BuildHookInterface[Any]):
             return
         missing = [name for name in _NEEDED if not Path(self.root, _BUILT, name).is_file()]
         if missing:
-            raise FileNotFoundError(f"{_BUILT} lacks {', '.join(missing)}: run `make build`, it builds the tracker first.")
+            raise FileNotFoundError(
+                f"{_BUILT} lacks {', '.join(missing)}: run `make build`, it builds the tracker first."
+            )
         build_data["force_include"].update(_IN_WHEEL if self.target_name == "wheel" else {_BUILT: _BUILT})

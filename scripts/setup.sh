@@ -9,6 +9,7 @@
 set -eu
 unset CDPATH VIRTUAL_ENV
 cd "$(dirname -- "$0")/.."
+export npm_config_update_notifier=false
 env_python=.venv/bin/python
 
 main() {

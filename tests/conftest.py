@@ -7,9 +7,10 @@ found, and is skipped by name elsewhere.
 import asyncio
 import itertools
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -103,7 +104,7 @@ class Servers:
 
 
 @asynccontextmanager
-async def running(app: Litestar) -> AsyncIterator[Litestar]:
+async def running(app: Litestar) -> AsyncGenerator[Litestar]:
     """The app between its start and its end, both in one task of their own, as the framework needs it."""
     ready, done = asyncio.Event(), asyncio.Event()
 
@@ -180,6 +181,7 @@ def services(app: Litestar) -> Services:
 @pytest.fixture
 async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """A local caller without a key."""
-    transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 50000))
+    # The two libraries name the same protocol's types differently.
+    transport = httpx.ASGITransport(app=cast("Any", app), client=("127.0.0.1", 50000))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
         yield made

@@ -19,10 +19,12 @@ create table tracker.leases (
 alter table tracker.nodes enable row level security;
 alter table tracker.leases enable row level security;
 
--- Hours before `upto` are read from a rollup table, later ones from the rows themselves.
+-- Hours before `upto` are read from a rollup table, later ones from the rows themselves. Hours before `kept_from` have
+-- lost rows to retention: their numbers are final, also when retention is made longer afterwards.
 create table tracker.rollups (
-    name text        primary key,
-    upto timestamptz not null
+    name      text        primary key,
+    upto      timestamptz not null,
+    kept_from timestamptz not null default 'epoch'
 );
 
 insert into tracker.rollups

@@ -10,7 +10,7 @@ from litestar import Litestar, Router
 from tracker_backend import settings as environment
 from tracker_backend.http import analytics, pages, problem, screenshots, sessions, system, track
 from tracker_backend.http.cors import preflight
-from tracker_backend.http.docs import docs_asset, openapi_config
+from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, watch_parent
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
@@ -40,6 +40,7 @@ ROUTES = [
     pages.tracker_script,
     pages.tracker_part,
     docs_asset,
+    errors_page,
     pages.home,
     pages.demo_home,
     pages.demo,

@@ -8,11 +8,14 @@ from typing import ClassVar
 
 
 class TrackerError(Exception):
-    """Something went wrong inside the server."""
+    """Something went wrong inside the server.
+
+    A defect of ours. The answer holds no more; the server's log has the trace.
+    """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal-error"
-    """Last part of the `type` URI; `docs/reference/errors.md` has one section for each."""
+    """Last part of the `type` URI, and the section of `/docs/errors`."""
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail or self.title())
@@ -26,26 +29,39 @@ class TrackerError(Exception):
 
 
 class SettingsError(TrackerError):
-    """A setting has a value that the server cannot work with."""
+    """A setting has a value that the server cannot work with.
+
+    Told at the start, on the command line: the message names the variable.
+    """
 
     kind = "settings"
 
 
 class SchemaError(TrackerError):
-    """The database does not have the schema that this server needs."""
+    """The database does not have the schema that this server needs.
+
+    Told at the start, on the command line: the message says which command or file helps.
+    """
 
     kind = "schema"
 
 
 class Malformed(TrackerError):
-    """The request cannot be read."""
+    """The request cannot be read.
+
+    The body is not JSON, or a parameter is not of its type. Sending the same again fails again.
+    """
 
     status = 400
     kind = "malformed"
 
 
 class Unauthorized(TrackerError):
-    """A valid key is needed."""
+    """A valid key is needed.
+
+    Send it as `X-API-Key` or `Authorization: Bearer`; a write key also as `?key=`. The detail says whether the key is
+    missing, unknown, expired or revoked.
+    """
 
     status = 401
     kind = "unauthorized"
@@ -55,42 +71,60 @@ class Unauthorized(TrackerError):
 
 
 class Forbidden(TrackerError):
-    """The key does not allow this."""
+    """The key does not allow this.
+
+    A write key sends, a read key looks, an admin key also deletes.
+    """
 
     status = 403
     kind = "forbidden"
 
 
 class NotFound(TrackerError):
-    """There is nothing at this address."""
+    """There is nothing at this address.
+
+    The path is not one of the API's, or what it names is not in the key's project.
+    """
 
     status = 404
     kind = "not-found"
 
 
 class TooLarge(TrackerError):
-    """The request is larger than the server takes."""
+    """The request is larger than the server takes.
+
+    As sent, inflated, decoded, or in pixels: the detail says which limit. Split the batch, or scale the image down.
+    """
 
     status = 413
     kind = "too-large"
 
 
 class Undecodable(TrackerError):
-    """The body's content encoding is unknown or broken."""
+    """The body's content encoding is unknown or broken.
+
+    gzip, deflate, br and zstd are known. The body must be encoded as its header says, and be whole.
+    """
 
     status = 415
     kind = "undecodable"
 
 
 class Invalid(TrackerError):
-    """The request is well-formed but its content is not valid."""
+    """The request is well-formed but its content is not valid.
+
+    The detail names the place and the value. Nothing of the request was stored.
+    """
 
     status = 422
     kind = "invalid"
 
 
 class LimitExceeded(TrackerError):
-    """Too many requests."""
+    """Too many requests.
+
+    Wait for the seconds of `Retry-After`. A key's limit is counted for each address, a project's for all.
+    """
 
     status = 429
     kind = "limit-exceeded"
@@ -100,7 +134,11 @@ class LimitExceeded(TrackerError):
 
 
 class Unavailable(TrackerError):
-    """The server cannot take this now; the same request will work later."""
+    """The server cannot take this now; the same request will work later.
+
+    Its queue is full or its database is away. Send it again after `Retry-After` seconds, with the same `batch_id`: if
+    it was stored after all, it is not stored twice.
+    """
 
     status = 503
     kind = "unavailable"

@@ -54,6 +54,11 @@ async def counted(pool: Pool) -> int:
     return await pool.fetchval("select coalesce(sum(count), 0)::bigint from tracker.events_hourly")
 
 
+async def kept_from(pool: Pool) -> datetime:
+    """Hours before it lost rows to retention."""
+    return await pool.fetchval("select kept_from from tracker.rollups where name = 'events_hourly'")
+
+
 async def until(check: Callable[[], Awaitable[object]]) -> None:
     """Asks the database again and again until it says yes."""
     async with asyncio.timeout(30):

@@ -11,15 +11,15 @@ from tracker_backend.storage.pool import Pool
 
 API = "/api/v1"
 PAGE = "https://shop.example/cart"
-CHROME = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
-)
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 Json = dict[str, Any]
 
 _TABLES = """
     select c.relname from pg_class c
     where c.relnamespace = 'tracker'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-        and c.relname <> all(array['leases', 'rollups', 'events_hourly_rollup', 'sessions_hourly_rollup', 'hours_to_refresh'])
+        and c.relname <> all(array[
+            'leases', 'rollups', 'events_hourly_rollup', 'sessions_hourly_rollup', 'hours_to_refresh'
+        ])
     order by 1
 """  # not those that maintenance changes by itself
 
@@ -47,7 +47,8 @@ def batch(*events: Json, session_id: str | None = None, **fields: object) -> Jso
 
 def local(app: Litestar, *, host: str = "localhost", peer: str = "127.0.0.1") -> httpx.AsyncClient:
     """A client of an app, from this machine unless told."""
-    transport = httpx.ASGITransport(app=app, client=(peer, 50000))
+    asgi: Any = app  # litestar's types of ASGI messages are narrower than httpx's
+    transport = httpx.ASGITransport(app=asgi, client=(peer, 50000))
     return httpx.AsyncClient(transport=transport, base_url=f"http://{host}")
 
 

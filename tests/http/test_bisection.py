@@ -51,7 +51,9 @@ async def test_broken_batches_are_refused_and_their_neighbours_commit(
 
     async def send(index: int) -> httpx.Response:
         text = httpx.Request("POST", "http://x", json=bodies[index]).content
-        return await client.post(f"{API}/track", content=text.replace(b'{"n":1}', b'{"n":1e999999}') if index in broken else text)
+        return await client.post(
+            f"{API}/track", content=text.replace(b'{"n":1}', b'{"n":1e999999}') if index in broken else text
+        )
 
     answers = await asyncio.gather(*(send(index) for index in range(SENT)))
 

@@ -223,7 +223,9 @@ async def test_secrets_are_not_stored(standing_client: httpx.AsyncClient, standi
     lines = await events_of(standing_client, session)
     assert [line["key_pressed"] for line in lines] == ["char", "Enter", None, None]
     assert [line["input_value"] for line in lines] == [None, None, "********", "green"]
-    found = await standing_services.pool.fetchval("select count(*) from tracker.events e where e::text like '%hunter2%'")
+    found = await standing_services.pool.fetchval(
+        "select count(*) from tracker.events e where e::text like '%hunter2%'"
+    )
     assert found == 0
 
 
@@ -250,7 +252,12 @@ async def test_unknown_fields_are_kept(standing_client: httpx.AsyncClient) -> No
 async def test_events_without_a_page_are_on_the_page_before_them(standing_client: httpx.AsyncClient) -> None:
     nowhere: Json = {"timestamp": now().isoformat(), "event_type": "scroll"}
     session = await track(
-        standing_client, nowhere, event(page_url="https://a.example/1"), nowhere, event(page_url="https://a.example/2"), nowhere
+        standing_client,
+        nowhere,
+        event(page_url="https://a.example/1"),
+        nowhere,
+        event(page_url="https://a.example/2"),
+        nowhere,
     )
     assert [line["page_path"] for line in await events_of(standing_client, session)] == ["/1", "/1", "/1", "/2", "/2"]
     await track(standing_client, nowhere, session_id=session, batch_id="later")

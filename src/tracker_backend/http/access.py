@@ -5,6 +5,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Literal
 
+from litestar.datastructures import Headers
 from msgspec import Struct
 
 from tracker_backend.errors import Forbidden, Unauthorized
@@ -42,17 +43,19 @@ class Access:
         self._default_project = default_project
         self._trusted = networks(settings.trusted_proxies)
         self._keyless = TokenBucket(settings.limit_keyless)
+        self._lookups = TokenBucket(settings.limit_key)
         self._by_key = TokenBucket(settings.limit_key)
         self._by_project = TokenBucket(settings.limit_project)
         self._cache: OrderedDict[str, tuple[float, keys.KeyRecord | None]] = OrderedDict()
 
     async def check(self, connection: Connection, scope: Scope, *, limited: bool = True) -> Caller:
         """The caller, if they may do what `scope` says."""
+        headers = connection.headers  # made anew at each access
         address = client_ip(connection, self._trusted)
-        key, is_public_place = _key_of(connection)
+        key, is_public_place = _key_of(connection, headers)
         if key is None:
-            return self._keyless_caller(connection, scope, address, limited=limited)
-        record = await self._find(key)
+            return self._keyless_caller(headers, scope, address, limited=limited)
+        record = await self._find(key, address)
         now = datetime.now(UTC)
         if record is None or (is_public_place and record.kind != "write"):
             self._keyless.take(address)
@@ -72,12 +75,12 @@ class Access:
             self._by_project.take(record.project_id)
         return Caller(record.project_id, record.kind)
 
-    def _keyless_caller(self, connection: Connection, scope: Scope, address: str, *, limited: bool) -> Caller:
+    def _keyless_caller(self, headers: Headers, scope: Scope, address: str, *, limited: bool) -> Caller:
         if not self._open:
             raise Unauthorized("a key is needed: send it as `X-API-Key` or `Authorization: Bearer`.")
         if scope == "admin":
             raise Unauthorized("deleting needs an admin key: make one with `tracker-backend key create --kind admin`.")
-        if not _is_local(connection, address):
+        if not _is_local(headers, address):
             raise Unauthorized(
                 "without a key only direct local calls are answered (Host localhost, 127.0.0.1 or [::1], no proxy)."
             )
@@ -85,12 +88,13 @@ class Access:
             self._keyless.take(address)
         return Caller(self._default_project, None)
 
-    async def _find(self, key: str) -> keys.KeyRecord | None:
+    async def _find(self, key: str, address: str) -> keys.KeyRecord | None:
         """The record of a key, at most a second old, so that a revoked key ends everywhere within that time."""
         now = time.monotonic()
         cached = self._cache.get(key)
         if cached is not None and now - cached[0] < _CACHE_SECONDS:
             return cached[1]
+        self._lookups.take(address)  # guessed keys cost the guesser, not the database
         record = await keys.find_key(self._pool, key)
         self._cache[key] = (now, record)
         self._cache.move_to_end(key)
@@ -99,23 +103,21 @@ class Access:
         return record
 
 
-def _key_of(connection: Connection) -> tuple[str | None, bool]:
+def _key_of(connection: Connection, headers: Headers) -> tuple[str | None, bool]:
     """The key, and whether it stood in the URL, where only write keys may stand."""
-    headers = connection.headers
     if key := headers.get("x-api-key"):
         return key, False
     kind, _, token = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token.strip():
         return token.strip(), False
-    key = connection.query_params.get("key")
+    key = connection.query_params.get("key") if connection.scope["query_string"] else None
     return (str(key), True) if key else (None, False)
 
 
-def _is_local(connection: Connection, address: str) -> bool:
+def _is_local(headers: Headers, address: str) -> bool:
     """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
     name, and a remote caller could write any Host.
     """
-    headers = connection.headers
     if any(name in headers for name in FORWARDING_HEADERS) or address not in _LOOPBACK:
         return False
     host = headers.get("host", "").lower()

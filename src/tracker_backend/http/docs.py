@@ -1,4 +1,9 @@
-"""The API's documentation at `/docs`: OpenAPI 3.1, read in the browser without asking any other host."""
+"""The API's documentation at `/docs`: OpenAPI 3.1, read in the browser without asking any other host; and the page
+that the `type` of every problem leads to.
+"""
+
+from html import escape
+from inspect import cleandoc
 
 from litestar import Response, get
 from litestar.openapi import OpenAPIConfig
@@ -8,6 +13,7 @@ from litestar.params import FromPath
 
 from tracker_backend import __version__
 from tracker_backend.bundled import TRACKER_JS
+from tracker_backend.errors import TrackerError
 from tracker_backend.http.assets import REVALIDATE, answer, find_asset
 from tracker_backend.http.request import AnyRequest
 
@@ -59,3 +65,20 @@ def openapi_config() -> OpenAPIConfig:
 async def docs_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A file of the documentation page."""
     return answer(request, find_asset(TRACKER_JS / "docs", name, ": run `make build`"), REVALIDATE)
+
+
+@get("/docs/errors", include_in_schema=False, media_type="text/html")
+async def errors_page() -> str:
+    """What each problem means, from the errors themselves."""
+    kinds = sorted(TrackerError.__subclasses__(), key=lambda kind: (kind.status, kind.kind))
+    sections = "".join(
+        f'<h2 id="{kind.kind}">{kind.status} {kind.kind}</h2><p>{escape(cleandoc(kind.__doc__ or ""))}</p>'
+        for kind in [*kinds, TrackerError]
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors - tracker-backend</title>'
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}"
+        "h2{font-size:1.1rem;margin-top:2rem}p{white-space:pre-line}:target{background:#fff3bf}</style>"
+        "<h1>Errors</h1><p>Every error is an RFC 9457 problem: its <code>type</code> leads to one of these, its "
+        f"<code>detail</code> says what was wrong this time.</p>{sections}</html>"
+    )

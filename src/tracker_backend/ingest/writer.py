@@ -6,7 +6,7 @@ group to fill: without load a batch's latency is that of its own transaction.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 
 import asyncpg
@@ -136,11 +136,8 @@ class Writer:
                 _log.warning("a group of %d batches was not written: %s", len(group), error)
             _fail(group, Unavailable("the database is away: send the batch again."))
         else:
-            GROUPS.observe(len(group))
+            _count(group, outcomes)
             for waiting, outcome in zip(group, outcomes, strict=True):
-                BATCHES.labels("repeated" if outcome.repeated else "stored").inc()
-                if not outcome.repeated:
-                    EVENTS.labels(waiting.batch.source).inc(len(waiting.batch.events))
                 if not waiting.done.done():
                     waiting.done.set_result(outcome)
 
@@ -149,6 +146,19 @@ class Writer:
             with suppress(*_TRY_AGAIN):
                 return await self._store.write(batches, self._place)
         return await self._store.write(batches, self._place)
+
+
+def _count(group: list[_Waiting], outcomes: list[Outcome]) -> None:
+    GROUPS.observe(len(group))
+    events: Counter[str] = Counter()
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        if not outcome.repeated:
+            events[waiting.batch.source] += len(waiting.batch.events)
+    repeated = sum(outcome.repeated for outcome in outcomes)
+    BATCHES.labels("repeated").inc(repeated)
+    BATCHES.labels("stored").inc(len(group) - repeated)
+    for source, number in events.items():
+        EVENTS.labels(source).inc(number)
 
 
 def _fail(group: list[_Waiting], error: TrackerError) -> None:

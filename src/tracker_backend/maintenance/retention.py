@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from tracker_backend.storage import rollups
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
 
@@ -26,17 +27,14 @@ async def drop_hours(store: Store) -> int:
 
 async def drop_sessions(store: Store) -> int:
     """Drops sessions whose last raw row has expired; their hourly numbers stay. Returns how many."""
-    return await store.pool.fetchval(_sql.drop_sessions, _ago(store.settings.retention_days), store.node.number)
+    limit = _ago(store.settings.retention_days)
+    await rollups.finish_hours(store.pool, "sessions_hourly", limit)
+    return await store.pool.fetchval(_sql.drop_sessions, limit, store.node.number)
 
 
 async def drop_batches(store: Store) -> int:
     """Drops identities of batches; returns how many."""
     return _rows(await store.pool.execute(_sql.drop_batches, _ago(store.settings.batch_days)))
-
-
-async def sessions_kept_from(store: Store) -> datetime:
-    """Sessions that began later are all still there: before it, hourly numbers of sessions are final."""
-    return _ago(store.settings.retention_days)
 
 
 def _rows(command_tag: str) -> int:

@@ -31,7 +31,7 @@ async def refresh_events(store: Store) -> int:
 
 async def refresh_sessions(store: Store) -> int:
     """Hours of sessions that ended or changed."""
-    return await rollups.refresh(store.pool, "sessions_hourly", await retention.sessions_kept_from(store))
+    return await rollups.refresh(store.pool, "sessions_hourly")
 
 
 TASKS: list[Task] = [

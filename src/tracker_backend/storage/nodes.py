@@ -54,7 +54,7 @@ class Node:
             row = await self._pool.fetchrow(_sql.lease_node, self._holder, LEASE, start, _WINDOW)
             if row is not None:
                 self.number, self._reserved = row["node"], row["reserved"]
-                self._counter = self._reserved - _WINDOW - 1
+                self._counter = self._reserved - _WINDOW  # the holder before may have given this one
                 return
         raise Unavailable(f"all {_NODES} node numbers are held by running server processes: stop some of them.")
 

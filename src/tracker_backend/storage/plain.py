@@ -57,16 +57,19 @@ class PlainStore(Store):
     async def drop_expired(self) -> int:
         now: datetime = await self.pool.fetchval("select now()")
         limit = _midnight(now - timedelta(days=self.settings.retention_days))
+        await rollups.finish_hours(self.pool, "events_hourly", limit)
         dropped = 0
         async with self.pool.acquire() as connection:
             for row in await connection.fetch(_sql.list_partitions, list(SERIES)):
                 day = datetime.strptime(row["name"].rpartition("_")[2], "%Y%m%d").replace(tzinfo=UTC)
-                if day >= limit:
+                if day >= limit and row["state"] == "attached":
                     continue
-                # Outside a transaction: readers and writers of other days go on meanwhile.
-                if row["is_attached"]:
+                # Outside a transaction: readers and writers of other days go on meanwhile. One that was cut off must be
+                # finished before another can begin.
+                if row["state"] != "detached":
+                    how = "concurrently" if row["state"] == "attached" else "finalize"
                     await connection.execute(
-                        f"alter table tracker.{row['series']} detach partition tracker.{row['name']} concurrently"
+                        f"alter table tracker.{row['series']} detach partition tracker.{row['name']} {how}"
                     )
                 await connection.execute(f"drop table tracker.{row['name']}")
                 dropped += 1
@@ -76,8 +79,5 @@ class PlainStore(Store):
         tag = await self.pool.execute(_sql.drop_hours, limit)
         return int(tag.rpartition(" ")[2])
 
-    async def kept_from(self) -> datetime:
-        return await self.pool.fetchval(_sql.first_day)
-
     async def refresh_events_hourly(self) -> int:
-        return await rollups.refresh(self.pool, "events_hourly", await self.kept_from())
+        return await rollups.refresh(self.pool, "events_hourly")

@@ -6,7 +6,7 @@ into it unnoticed.
 
 import logging
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -26,7 +26,9 @@ def _path(settings: Settings) -> Path:
 def _name(dsn: str) -> str:
     """Host, port and database of a DSN, without the role and its password."""
     parts = urlsplit(dsn)
-    return f"{parts.netloc.rpartition('@')[2] or 'local'}{parts.path}"
+    query = parse_qs(parts.query)  # a Unix socket's folder stands there
+    host = parts.netloc.rpartition("@")[2] or ":".join(query.get("host", ["local"]) + query.get("port", []))
+    return f"{host}{parts.path}"
 
 
 def _known(settings: Settings) -> dict[str, str]:

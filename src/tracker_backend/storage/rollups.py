@@ -18,16 +18,21 @@ _QUERIES = {
 }
 
 
-async def refresh(pool: Pool, rollup: Rollup, kept_from: datetime) -> int:
-    """Computes new and listed hours; returns how many.
+async def finish_hours(pool: Pool, rollup: Rollup, before: datetime) -> None:
+    """Called before rows of these hours are dropped: from now on their numbers stay as they are.
 
-    Hours before `kept_from` lost raw rows to retention: their numbers stay as they are.
+    Waits for a refresh that runs, which may still count those rows.
     """
+    await pool.execute(_sql.finish_hours, rollup, before)
+
+
+async def refresh(pool: Pool, rollup: Rollup) -> int:
+    """Computes new and listed hours; returns how many. Hours that lost rows to retention are left alone."""
     clear, compute, extend = _QUERIES[rollup]
     async with pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow(_sql.lock_rollup, rollup)
         assert row is not None  # noqa: S101 — the migration made it
-        upto, target = row["upto"], row["target"]
+        upto, target, kept_from = row["upto"], row["target"], row["kept_from"]
         listed = {tuple(hour) for hour in await connection.fetch(_sql.take_hours, rollup)}
         hours = [(project, bucket) for project, bucket in listed if kept_from <= bucket < upto]
         if hours:

@@ -154,10 +154,6 @@ class Store(ABC):
         """Drops rows of `events_hourly` before `limit`, the end of the hourly retention; returns how many, if known."""
 
     @abstractmethod
-    async def kept_from(self) -> datetime:
-        """Start of the oldest raw day that is still there; hourly numbers before it can never be computed again."""
-
-    @abstractmethod
     async def refresh_events_hourly(self) -> int:
         """Computes finished and changed hours of `events_hourly`; returns how many."""
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import SERIES, Store
@@ -41,12 +42,15 @@ class TimescaleStore(Store):
 
     async def _make_ahead(self, connection: Connection) -> int:
         days = range(-self.settings.late_days - 1, self.settings.chunks_ahead_days + 1)
-        return sum(
-            [await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days]
-        )
+        made = [await connection.fetchval(_sql.make_chunk, f"tracker.{name}", day) for name in SERIES for day in days]
+        await connection.execute(_sql.close_chunks)
+        return sum(made)
 
     async def drop_expired(self) -> int:
         """Runs the retention policies of the series now; they also run by themselves once a day."""
+        now: datetime = await self.pool.fetchval("select now()")
+        limit = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        await rollups.finish_hours(self.pool, "events_hourly", limit - timedelta(days=self.settings.retention_days))
         return await self._run_retention(_sql.series_retention)
 
     async def drop_expired_hours(self, limit: datetime) -> int:
@@ -60,27 +64,26 @@ class TimescaleStore(Store):
                 await connection.execute(f"call run_job({job['job_id']})")
             return before - await connection.fetchval(_sql.count_chunks)
 
-    async def kept_from(self) -> datetime:
-        return await self.pool.fetchval(_sql.first_day)
-
     async def refresh_events_hourly(self) -> int:
         """Computes the hours since the watermark and the listed ones, neighbours in one call.
 
-        A refresh cannot run in a transaction, so an hour leaves the list after it: cut off, it is done again.
+        A refresh cannot run in a transaction, so an hour leaves the list after it: cut off, it is done again. The hours
+        since the watermark come first: one after them would move it, and those between would be counted by nobody.
         """
-        kept_from = await self.kept_from()
         async with self.pool.acquire() as connection:
+            kept_from: datetime = await connection.fetchval(_sql.kept_from)
             listed = await connection.fetch(_sql.list_hours)
             hours = {row["bucket"] for row in listed if row["bucket"] >= kept_from}
-            watermark, now = await connection.fetchrow(_sql.watermark) or (kept_from, kept_from)
-            spans = _spans(hours)
+            watermark, end = await connection.fetchrow(_sql.watermark) or (kept_from, kept_from)
             start = max(watermark, kept_from)
-            if start < now:
-                spans.append((start, now))
+            spans = [(start, end)] if start < end else []
+            spans += _spans({hour for hour in hours if hour < start})
             for first, end in spans:
                 window = f"'{first.isoformat()}', '{end.isoformat()}'"
                 await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {window})")
-            await connection.execute(_sql.unlist_hours, [row["ctid"] for row in listed])
+            await connection.execute(
+                _sql.unlist_hours, [row["ctid"] for row in listed], [row["xmin"] for row in listed]
+            )
         return sum((end - first) // _HOUR for first, end in spans)
 
 

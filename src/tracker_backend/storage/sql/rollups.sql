@@ -1,5 +1,5 @@
 -- lock_rollup: one refresh of this rollup at a time; its watermark, and the one to reach: hours that ended two minutes ago, when no transaction of theirs can be open
-select upto, greatest(upto, date_bin('1 hour', now() - interval '2 minutes', 'epoch')) as target
+select upto, greatest(upto, date_bin('1 hour', now() - interval '2 minutes', 'epoch')) as target, kept_from
 from tracker.rollups where name = $1 for update;
 
 -- take_hours: the hours listed for a rollup, taken off the list
@@ -7,6 +7,9 @@ delete from tracker.hours_to_refresh where rollup = $1 returning project_id, buc
 
 -- move_rollup: hours before this are now read from the rollup
 update tracker.rollups set upto = $2 where name = $1;
+
+-- finish_hours: hours before this lose rows now, so their numbers are final
+update tracker.rollups set kept_from = greatest(kept_from, $2) where name = $1;
 
 -- clear_events_hours: forget these hours of these projects (arrays)
 delete from tracker.events_hourly_rollup r

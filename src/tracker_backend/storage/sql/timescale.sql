@@ -19,11 +19,11 @@ call add_columnstore_policy('tracker.events', after => $1::interval);
 -- add_retention: drop chunks of a series or of the hourly numbers that ended so long ago
 select add_retention_policy(($1::text)::regclass, drop_after => $2::interval);
 
--- add_refresh: compute finished hours of the late window ($1) every so often ($2)
+-- add_refresh: compute finished hours of the late window ($1), of which retention may have dropped a part while it was shorter, every so often ($2)
 select add_continuous_aggregate_policy(
-    'tracker.events_hourly', start_offset => $1::interval, end_offset => interval '1 hour',
+    'tracker.events_hourly', start_offset => least($1::interval, now() - kept_from), end_offset => interval '1 hour',
     schedule_interval => $2::interval
-);
+) from tracker.rollups where name = 'events_hourly';
 
 -- make_chunk: the chunk of a day before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead, below 0 for the late window)
 select created::int from _timescaledb_functions.create_chunk(
@@ -34,34 +34,49 @@ select created::int from _timescaledb_functions.create_chunk(
     ))
 );
 
+-- close_chunks: a hypertable's row-level security does not protect a chunk that is read directly
+do $$
+declare
+    chunk regclass;
+begin
+    for chunk in
+        select c.oid from timescaledb_information.chunks i
+        join pg_class c on c.oid = format('%I.%I', i.chunk_schema, i.chunk_name)::regclass
+        where i.hypertable_schema = 'tracker' and i.hypertable_name in ('screenshots', 'recordings')
+            and not c.relrowsecurity
+    loop
+        execute format('alter table %s enable row level security', chunk);
+    end loop;
+end $$;
+
 -- count_chunks: of everything that has retention
 select count(*) from timescaledb_information.chunks where hypertable_schema in ('tracker', '_timescaledb_internal');
 
 -- series_retention: the policies that drop chunks of raw rows
 select job_id from timescaledb_information.jobs
-where proc_name = 'policy_retention' and hypertable_schema = 'tracker'
+where proc_name = 'policy_retention' and hypertable_schema = 'tracker' and hypertable_name <> 'events_hourly'
 order by 1;
 
 -- hourly_retention: the policy that drops hourly numbers
-select job_id from timescaledb_information.jobs j
-join timescaledb_information.continuous_aggregates a
-    on j.hypertable_schema = a.materialization_hypertable_schema
-    and j.hypertable_name = a.materialization_hypertable_name
-where proc_name = 'policy_retention' and a.view_schema = 'tracker';
+select job_id from timescaledb_information.jobs
+where proc_name = 'policy_retention' and hypertable_schema = 'tracker' and hypertable_name = 'events_hourly';
 
--- first_day: start of the oldest chunk of events; hours before it have lost their rows
-select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks
-where hypertable_schema = 'tracker' and hypertable_name = 'events';
+-- kept_from: hours before it have lost rows: they are before the oldest chunk of events, or retention said so
+select greatest(r.kept_from, (
+    select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks
+    where hypertable_schema = 'tracker' and hypertable_name = 'events'
+)) from tracker.rollups r where name = 'events_hourly';
 
--- list_hours: hours to compute again, with the place of each entry: entries that come meanwhile stay
-select ctid, bucket from tracker.hours_to_refresh where rollup = 'events_hourly';
+-- list_hours: hours to compute again; the place and the writer of each entry tell it from those that come meanwhile
+select ctid, xmin::text, bucket from tracker.hours_to_refresh where rollup = 'events_hourly';
 
 -- unlist_hours: those are done
-delete from tracker.hours_to_refresh where ctid = any($1::tid[]);
+delete from tracker.hours_to_refresh h using unnest($1::tid[], $2::text[]) as done (place, writer)
+where h.ctid = done.place and h.xmin::text = done.writer;
 
--- watermark: up to where hours are computed, and the start of the current hour
+-- watermark: up to where hours are computed, and up to where they can be: hours that ended two minutes ago, when no transaction of theirs can be open
 select greatest(_timescaledb_functions.to_timestamp(_timescaledb_functions.cagg_watermark(h.id)), 'epoch'),
-       date_bin('1 hour', now(), 'epoch')
+       date_bin('1 hour', now() - interval '2 minutes', 'epoch')
 from timescaledb_information.continuous_aggregates a
 join _timescaledb_catalog.hypertable h
     on h.schema_name = a.materialization_hypertable_schema and h.table_name = a.materialization_hypertable_name

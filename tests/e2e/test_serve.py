@@ -1,0 +1,154 @@
+"""`tracker-backend serve` with its own PostgreSQL: started, killed, shared, refused, stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psutil
+import pytest
+from tests.processes import Running, ServeError
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data folder that a root's PostgreSQL can reach too."""
+    with tempfile.TemporaryDirectory(prefix="tracker-serve-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "data"
+
+
+def batch(number: int) -> dict[str, object]:
+    """A batch of three events with a session of its own."""
+    moment = "2026-11-21T10:00:00Z"
+    events = [{"timestamp": moment, "event_type": "click", "page_url": f"https://x.example/{number}"} for _ in range(3)]
+    return {"session_id": str(uuid4()), "batch_id": "only", "events": events}
+
+
+def postmaster(data_dir: Path) -> psutil.Process:
+    """The PostgreSQL of a data folder."""
+    return psutil.Process(int((data_dir / "postgres" / "data" / "postmaster.pid").read_text("utf-8").split()[0]))
+
+
+def cli(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command beside a server."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracker_backend", *arguments],
+        env={**os.environ, "TRACKER_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_killed_in_the_middle_has_lost_nothing_it_acknowledged(data_dir: Path, workers: str) -> None:
+    acknowledged: list[dict[str, object]] = []
+    with Running(TRACKER_DATA_DIR=str(data_dir), TRACKER_WORKERS=workers) as server:
+        database = postmaster(data_dir)
+        children = psutil.Process(server.process.pid).children(recursive=True)
+
+        def send(number: int) -> None:
+            sent = batch(number)
+            try:
+                if httpx.post(f"{server.url}/api/v1/track", json=sent).status_code == 201:
+                    acknowledged.append(sent)
+            except httpx.TransportError:
+                pass  # the server is gone: not acknowledged
+            if len(acknowledged) == 40:
+                server.process.send_signal(signal.SIGKILL)
+
+        with ThreadPoolExecutor(8) as senders:
+            list(senders.map(send, range(200)))
+        server.process.wait(30)
+        psutil.wait_procs([child for child in children if child.pid != database.pid], timeout=30)
+        assert database.is_running()
+    assert len(acknowledged) >= 40
+
+    with Running(TRACKER_DATA_DIR=str(data_dir), TRACKER_WORKERS=workers) as server:
+        assert postmaster(data_dir).pid == database.pid  # adopted
+        with httpx.Client(base_url=server.url) as client:
+            for sent in acknowledged:
+                assert client.post("/api/v1/track", json=sent).status_code == 201  # a retry, stored once
+                assert client.get(f"/api/v1/sessions/{sent['session_id']}/events").json()["total"] == 3
+                assert client.get(f"/api/v1/sessions/{sent['session_id']}").json()["event_count"] == 3
+
+
+def test_stopping_the_server_stops_its_database(data_dir: Path) -> None:
+    with Running(TRACKER_DATA_DIR=str(data_dir)) as server:
+        database = postmaster(data_dir)
+        assert httpx.get(f"{server.url}/health").json()["status"] == "healthy"
+        server.end()
+        assert server.process.returncode == 0
+        # Where PID 1 reaps nothing (a container), an ended process stays as a zombie.
+        assert not database.is_running() or database.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_second_server_on_the_same_folder_is_refused_with_the_first_ones_name(data_dir: Path) -> None:
+    with (
+        Running(TRACKER_DATA_DIR=str(data_dir)) as first,
+        pytest.raises(ServeError, match=str(first.process.pid)) as refused,
+        Running(TRACKER_DATA_DIR=str(data_dir)),
+    ):
+        pass
+    assert str(data_dir) in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+def test_workers_share_one_database_and_tell_their_numbers_together(data_dir: Path) -> None:
+    with Running(TRACKER_DATA_DIR=str(data_dir), TRACKER_WORKERS="2") as server:
+        for number in range(20):
+            assert httpx.post(f"{server.url}/api/v1/track", json=batch(number)).status_code == 201
+        assert httpx.get(f"{server.url}/api/v1/sessions").json()["total"] == 20
+        assert 'tracker_events_total{source="native"} 60.0' in httpx.get(f"{server.url}/metrics").text
+
+
+def test_a_key_made_beside_the_running_server_deletes_a_session(data_dir: Path) -> None:
+    with Running(TRACKER_DATA_DIR=str(data_dir)) as server:
+        sent = batch(1)
+        httpx.post(f"{server.url}/api/v1/track", json=sent)
+        made = cli(data_dir, "key", "create", "--kind", "admin", "--json")
+        assert made.returncode == 0, made.stderr
+        key = json.loads(made.stdout)["key"]
+        address = f"{server.url}/api/v1/sessions/{sent['session_id']}"
+        assert httpx.delete(address).status_code == 401
+        assert httpx.delete(address, headers={"X-API-Key": key}).status_code == 204
+        assert httpx.get(address).status_code == 404
+
+
+def test_commands_work_without_a_running_server(data_dir: Path) -> None:
+    migrated = cli(data_dir, "migrate", "--json")
+    assert migrated.returncode == 0, migrated.stderr
+    assert json.loads(migrated.stdout)["status"] == "up to date"
+    project = json.loads(cli(data_dir, "project", "create", "shop", "--json").stdout)
+    assert project["write_key"].startswith("tb_w_")
+    names = [line["name"] for line in json.loads(cli(data_dir, "project", "list", "--json").stdout)]
+    assert names == ["default", "shop"]
+    done = json.loads(cli(data_dir, "maintain", "--json").stdout)
+    assert {"chunks", "events-hourly", "retention"} <= {line["task"] for line in done}
+
+
+def test_a_port_in_use_is_told_before_anything_is_started(data_dir: Path) -> None:
+    with Running(TRACKER_DATA_DIR=str(data_dir)) as first:
+        port = first.url.rpartition(":")[2]
+        with (
+            pytest.raises(ServeError, match=f"cannot listen on 127.0.0.1:{port}"),
+            Running(TRACKER_DATA_DIR=str(data_dir.with_name("other")), PORT=port),
+        ):
+            pass
+    assert not data_dir.with_name("other").exists()
+
+
+def test_a_bad_setting_is_named_with_its_value(data_dir: Path) -> None:
+    with (
+        pytest.raises(ServeError, match="TRACKER_RETENTION_DAYS is 'soon'"),
+        Running(TRACKER_DATA_DIR=str(data_dir), TRACKER_RETENTION_DAYS="soon"),
+    ):
+        pass

@@ -1,0 +1,61 @@
+"""The server as a process of its own, started by tests and ended by them."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+
+class Running:
+    """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went."""
+
+    def __init__(self, **environ: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tracker_backend", "serve", "--json"],
+            env={
+                **clean,
+                "PORT": "0",
+                "TRACKER_LIMIT_KEYLESS": "0",
+                "TRACKER_DATA_DIR": self._folder.name,
+                **environ,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.values: dict[str, Any] = msgspec.json.decode(line) if line else {}
+        if not self.values:
+            raise ServeError(self.end())
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self.values["url"]
+
+    def end(self, number: int = signal.SIGTERM) -> str:
+        """Ends it with a signal and returns what it wrote to stderr."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=60)
+        self._folder.cleanup()
+        return errors.decode()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+class ServeError(Exception):
+    """The server did not start; the message is what it wrote to stderr."""
