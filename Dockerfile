@@ -4,7 +4,7 @@
 
 FROM node:24-slim AS tracker
 WORKDIR /build/tracker_js
-COPY tracker_js/package.json tracker_js/package-lock.json ./
+COPY tracker_js/package.json tracker_js/package-lock.json tracker_js/.npmrc ./
 RUN npm ci --no-audit --no-fund --no-update-notifier
 COPY tracker_js ./
 RUN npm run build

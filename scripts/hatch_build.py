@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _BUILT = "tracker_js/dist"
-_NEEDED = ("tracker.js", "demo/index.html")
+_NEEDED = ("tracker.js", "demo/index.html", "docs/swagger-ui-bundle.js")
 _IN_WHEEL = {"schema": "tracker_backend/_bundled/schema", _BUILT: "tracker_backend/_bundled/tracker_js"}
 
 

@@ -104,7 +104,7 @@ set_up_node() {
 }
 
 set_up_packages_of_node() {
-    wanted=$(cd tracker_js && cksum package.json package-lock.json)
+    wanted=$(cd tracker_js && cksum package.json package-lock.json .npmrc)
     if is_done tracker_js/node_modules/.set-up "$wanted"; then return; fi
     say 'packages of tracker_js'
     (cd tracker_js && npm ci --no-audit --no-fund --loglevel=error)

@@ -1,4 +1,5 @@
-// Builds what the server serves: dist/tracker.js (the tag), dist/<name>-<hash>.js (loaded on demand), dist/demo/.
+// Builds what the server serves: dist/tracker.js (the tag), dist/<name>-<hash>.js (loaded on demand), dist/demo/,
+// dist/docs/ (Swagger UI for the page at /docs).
 import { cp, readFile, readdir, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +25,12 @@ await build({
   define: { SCREENSHOT_FILE: JSON.stringify(screenshot) },
 });
 await cp(`${here}demo`, `${dist}/demo`, { recursive: true });
+const swagger = `${here}node_modules/swagger-ui-dist`;
+for (const name of ['swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js']) {
+  await cp(`${swagger}/${name}`, `${dist}/docs/${name}`);
+  await cp(`${swagger}/${name}.LICENSE.txt`, `${dist}/docs/${name}.LICENSE.txt`);
+}
+for (const name of ['swagger-ui.css', 'LICENSE', 'NOTICE']) await cp(`${swagger}/${name}`, `${dist}/docs/${name}`);
 
 const kilobytes = async (name) => {
   const bytes = await readFile(`${dist}/${name}`);

@@ -86,7 +86,7 @@ async def test_a_session_is_read_from_few_batches_of_the_columnstore(past: Datab
         *bounds,
     )
     text = "\n".join(row[0] for row in plan)
-    scans = [line for line in text.splitlines() if "compress_hyper" in line]
+    scans = [line for line in text.splitlines() if "_compressed (actual" in line]
     assert len(scans) == 1, text
     batches = int(scans[0].partition("rows=")[2].partition(".")[0].partition(" ")[0])
     # 400 rows lie in one batch of 1,000, or across the border of two.

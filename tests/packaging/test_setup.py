@@ -33,7 +33,7 @@ class Checkout:
         for name in ("Makefile", "scripts", ".ci", "pyproject.toml", "requirements.lock"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, self.root / name)
-        for name in ("package.json", "package-lock.json", "src/index.ts"):
+        for name in ("package.json", "package-lock.json", ".npmrc", "src/index.ts"):
             (self.root / "tracker_js" / name).touch()
         for tool in ("cat", "chmod", "cksum", "cp", "dirname", "find", "flock", "id", "ln", "mkdir", "mktemp", "rm",
                      "sed", "sh", "sort", "touch"):  # fmt: skip

@@ -110,7 +110,7 @@ def test_the_wheel_has_the_schema_and_the_built_tracker(wheel: Path) -> None:
     }
     assert schema == files_of(ROOT / "schema")
     assert tracker == files_of(DIST)
-    assert {"tracker.js", "demo/index.html"} <= tracker
+    assert {"tracker.js", "demo/index.html", "docs/swagger-ui-bundle.js"} <= tracker
 
 
 def test_the_wheel_has_the_queries_and_the_licence_but_neither_tests_nor_caches(wheel: Path) -> None:

@@ -2,6 +2,7 @@
 that the `type` of every problem leads to.
 """
 
+import re
 from html import escape
 from inspect import cleandoc
 
@@ -18,6 +19,7 @@ from tracker_backend.http.assets import REVALIDATE, answer, find_asset
 from tracker_backend.http.request import AnyRequest
 
 _ASSETS = "/docs-assets"
+_CODE = re.compile(r"`([^`]+)`")
 _DESCRIPTION = """\
 Send events and screenshots, read sessions and hourly numbers. Every 2xx of a write is sent after the commit.
 
@@ -67,18 +69,24 @@ async def docs_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes
     return answer(request, find_asset(TRACKER_JS / "docs", name, ": run `make build`"), REVALIDATE)
 
 
+def _paragraphs(docstring: str) -> str:
+    """A docstring as HTML: blank lines part paragraphs, backticks hold code."""
+    html = _CODE.sub(r"<code>\1</code>", escape(cleandoc(docstring)))
+    return "".join(f"<p>{paragraph}</p>" for paragraph in html.split("\n\n"))
+
+
 @get("/docs/errors", include_in_schema=False, media_type="text/html")
 async def errors_page() -> str:
     """What each problem means, from the errors themselves."""
     kinds = sorted(TrackerError.__subclasses__(), key=lambda kind: (kind.status, kind.kind))
     sections = "".join(
-        f'<h2 id="{kind.kind}">{kind.status} {kind.kind}</h2><p>{escape(cleandoc(kind.__doc__ or ""))}</p>'
+        f'<h2 id="{kind.kind}">{kind.status} {kind.kind}</h2>{_paragraphs(kind.__doc__ or "")}'
         for kind in [*kinds, TrackerError]
     )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Errors - tracker-backend</title>'
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}"
-        "h2{font-size:1.1rem;margin-top:2rem}p{white-space:pre-line}:target{background:#fff3bf}</style>"
+        "h2{font-size:1.1rem;margin-top:2rem}:target{background:#fff3bf}</style>"
         "<h1>Errors</h1><p>Every error is an RFC 9457 problem: its <code>type</code> leads to one of these, its "
         f"<code>detail</code> says what was wrong this time.</p>{sections}</html>"
     )

@@ -74,8 +74,8 @@ class Store(ABC):
             return list(batches), None
         sizes = [len(batch.events) for batch in named.values()]
         claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
-        fresh = [batch for batch in batches if batch.identity is None]
-        fresh += [named[row[0], row[1], row[2]] for row in claimed]
+        new = {id(named[row[0], row[1], row[2]]) for row in claimed}
+        fresh = [batch for batch in batches if batch.identity is None or id(batch) in new]
         # The session's offset is the stored one, else the first that this group can tell.
         offsets = {(row[0], row[1]): row[3] * 1000 for row in claimed if row[3] is not None}
         for batch in batches:
