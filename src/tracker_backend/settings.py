@@ -5,6 +5,7 @@ whose names the field's hosting platforms already set. Each may also be given as
 that holds the value (Docker and Kubernetes secrets). A bad value stops the start with a text that names the variable.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,6 +108,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"TRACKER_HOURLY_RETENTION_DAYS is {self.hourly_retention_days}: hourly numbers outlive raw rows, "
                 f"so set it higher than TRACKER_RETENTION_DAYS = {self.retention_days}."
             )
+        for entry in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(entry, strict=False)
+            except ValueError as error:
+                raise SettingsError(f"TRACKER_TRUSTED_PROXIES: {error}: give addresses or networks.") from error
         if self.pool_min > self.pool_max:
             raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
 

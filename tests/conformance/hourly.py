@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import asyncpg
 
@@ -57,6 +57,15 @@ async def counted(pool: Pool) -> int:
 async def kept_from(pool: Pool) -> datetime:
     """Hours before it lost rows to retention."""
     return await pool.fetchval("select kept_from from tracker.rollups where name = 'events_hourly'")
+
+
+async def table_of(pool: Pool, series: str, since: datetime | None = None) -> str:
+    """The partition or chunk that holds the oldest row of a series, or the oldest from a moment on."""
+    return await pool.fetchval(
+        "select format('%I.%I', relnamespace::regnamespace, relname) from pg_class where oid ="
+        f" (select tableoid from tracker.{series} where timestamp >= $1 order by timestamp limit 1)",
+        since or datetime(2020, 1, 1, tzinfo=UTC),
+    )
 
 
 async def until(check: Callable[[], Awaitable[object]]) -> None:

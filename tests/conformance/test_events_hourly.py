@@ -29,7 +29,9 @@ async def test_events_stay_counted_while_new_ones_follow_a_refresh(database: Dat
     assert await wrong_event_hours(database.pool) == []
 
 
-async def test_every_project_hour_type_host_and_path_has_its_own_numbers(database: Database, pipeline: Pipeline) -> None:
+async def test_every_project_hour_type_host_and_path_has_its_own_numbers(
+    database: Database, pipeline: Pipeline
+) -> None:
     other = await create_project(database.pool, "other")
     sessions = [uuid4(), uuid4()]
     for days in (1, 2.5, 6):
@@ -82,7 +84,9 @@ async def test_late_events_of_many_hours_are_counted_by_one_refresh(database: Da
     assert await counted(database.pool) == 6 * 7
 
 
-async def test_a_deleted_session_is_taken_off_every_hour_it_had_events_in(database: Database, pipeline: Pipeline) -> None:
+async def test_a_deleted_session_is_taken_off_every_hour_it_had_events_in(
+    database: Database, pipeline: Pipeline
+) -> None:
     kept, gone = uuid4(), uuid4()
     moments = [days_ago(6), days_ago(2), now() - 2 * HOUR, now()]
     for session in (kept, gone):
@@ -134,7 +138,10 @@ async def test_a_refresh_with_nothing_to_do_changes_nothing(database: Database, 
     before = await event_hours(database.pool)
     await database.maintained.refresh_events_hourly()
     assert await event_hours(database.pool) == before
-    assert await database.pool.fetchval("select count(*) from tracker.hours_to_refresh where rollup = 'events_hourly'") == 0
+    assert (
+        await database.pool.fetchval("select count(*) from tracker.hours_to_refresh where rollup = 'events_hourly'")
+        == 0
+    )
 
 
 async def test_an_event_older_than_the_late_window_is_counted_in_the_hour_of_receipt(

@@ -16,7 +16,9 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.erase import erase_session
 
-REFRESH_POLICY = "select job_id from timescaledb_information.jobs where proc_name = 'policy_refresh_continuous_aggregate'"
+REFRESH_POLICY = (
+    "select job_id from timescaledb_information.jobs where proc_name = 'policy_refresh_continuous_aggregate'"
+)
 VISITOR = UUID(int=7)
 
 

@@ -76,7 +76,7 @@ async def test_a_mark_that_came_after_the_list_was_read_stays_on_the_list(
         async with blocker.transaction():
             # Readers and writers go on; a refresh deletes from where hours are kept, or waits for its own lock.
             await blocker.execute("lock table tracker.hours_to_refresh in exclusive mode nowait")
-                    refreshing = asyncio.create_task(database.maintained.refresh_events_hourly())
+            refreshing = asyncio.create_task(database.maintained.refresh_events_hourly())
             waits = "select exists (select from pg_locks where not granted and relation = 'tracker.hours_to_refresh'::regclass)"
             await until(lambda: database.pool.fetchval(waits))
             await blocker.execute(ROW, early)
@@ -96,7 +96,9 @@ async def test_no_hour_is_invisible_when_only_late_marks_were_refreshed(database
     # As if these had been the current hour when they came: no mark.
     await database.pool.execute("delete from tracker.hours_to_refresh")
     if database.store.tier == "plain":
-        await database.pool.execute("update tracker.rollups set upto = date_bin('1 hour', now() - interval '4 days', 'epoch')")
+        await database.pool.execute(
+            "update tracker.rollups set upto = date_bin('1 hour', now() - interval '4 days', 'epoch')"
+        )
     assert await counted(database.pool) == 6
     await visit(pipeline, clicks(now() - 40 * HOUR, 2), received=now())
     assert await wrong_event_hours(database.pool) == []
@@ -160,7 +162,7 @@ async def test_a_refresh_that_fails_forgets_nothing(
     try:
         async with blocker.transaction():
             await blocker.execute("lock table tracker.hours_to_refresh in exclusive mode")
-                    refreshing = asyncio.create_task(task(database.maintained))
+            refreshing = asyncio.create_task(task(database.maintained))
             waits = (
                 "select min(pid) from pg_locks where not granted and relation = 'tracker.hours_to_refresh'::regclass"
             )

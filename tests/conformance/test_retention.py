@@ -31,7 +31,9 @@ async def test_retention_drops_exactly_the_days_that_ended_30_days_ago(series: s
     midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
     # The first and the last microsecond of each of the last 40 days, and now.
     moments = [
-        moment for day in range(40, 0, -1) for moment in (midnight - day * DAY, midnight - (day - 1) * DAY - timedelta.resolution)
+        moment
+        for day in range(40, 0, -1)
+        for moment in (midnight - day * DAY, midnight - (day - 1) * DAY - timedelta.resolution)
     ]
     await past.pool.execute(f"insert into tracker.{series} {_SERIES_ROWS[series]}", UUID(int=1), [*moments, now()])
 
@@ -154,7 +156,9 @@ async def test_sessions_leave_with_their_last_raw_rows(past: Database, pipeline:
     assert left == {kept, recent}
 
 
-async def test_identities_of_batches_are_dropped_when_no_repeat_can_come(database: Database, pipeline: Pipeline) -> None:
+async def test_identities_of_batches_are_dropped_when_no_repeat_can_come(
+    database: Database, pipeline: Pipeline
+) -> None:
     for days in (13, 15):
         await visit(pipeline, clicks(now(), 1), name=f"{days}")
     await database.pool.execute(

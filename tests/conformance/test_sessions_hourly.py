@@ -11,7 +11,9 @@ from tracker_backend.queries.keys import create_project
 from tracker_backend.storage.database import Database
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36"
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36"
+)
 BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 
@@ -67,7 +69,9 @@ async def test_a_refresh_takes_up_the_hours_since_the_last(database: Database, p
     for hours in (47, 30, 2, 0):
         await visit(pipeline, clicks(now() - hours * HOUR, 2))
     await database.pool.execute("delete from tracker.hours_to_refresh")
-    await database.pool.execute("update tracker.rollups set upto = date_bin('1 hour', now() - $1::interval, 'epoch')", 2 * DAY)
+    await database.pool.execute(
+        "update tracker.rollups set upto = date_bin('1 hour', now() - $1::interval, 'epoch')", 2 * DAY
+    )
     assert await wrong_session_hours(database.pool) == []
     await refresh_sessions(database.maintained)
     assert await wrong_session_hours(database.pool) == []

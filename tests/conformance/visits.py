@@ -79,7 +79,7 @@ def batch(
     )
 
 
-async def visit(pipeline: Pipeline, events: Sequence[dict[str, Any]], **about: Any) -> UUID:
+async def visit(pipeline: Pipeline, events: Sequence[dict[str, Any]] = (), **about: Any) -> UUID:
     """Stores one batch of a session and returns the session's id."""
     made = batch(events, **about)
     await pipeline.submit(made)

@@ -50,7 +50,9 @@ async def test_events_are_counted_by_hour_kind_and_page_before_and_after_a_refre
 ) -> None:
     rows = (await get(client, "/analytics/hourly"))["data"]
     current = {key: count for key, count in counts.items() if key[0] == _hour(0)}
-    assert {key: count for key, count in _read(rows).items() if key[0] == _hour(0)} == current, "the current hour is live"
+    assert {key: count for key, count in _read(rows).items() if key[0] == _hour(0)} == current, (
+        "the current hour is live"
+    )
     await services.database.maintained.refresh_events_hourly()
     rows = (await get(client, "/analytics/hourly"))["data"]
     assert _read(rows) == counts
@@ -126,9 +128,9 @@ async def test_hourly_numbers_are_bounded_in_time(
     client: httpx.AsyncClient, services: Services, counts: Counter[tuple[datetime, str, str, str]]
 ) -> None:
     await services.database.maintained.refresh_events_hourly()
-    rows = (
-        await get(client, "/analytics/hourly", from_=_hour(3).isoformat(), to=int(_hour(1).timestamp() * 1000))
-    )["data"]
+    rows = (await get(client, "/analytics/hourly", from_=_hour(3).isoformat(), to=int(_hour(1).timestamp() * 1000)))[
+        "data"
+    ]
     assert _read(rows) == {key: count for key, count in counts.items() if _hour(3) <= key[0] < _hour(1)}
     assert (await get(client, "/analytics/hourly", to=_hour(20).isoformat()))["data"] == []
 

@@ -179,6 +179,13 @@ BAD: dict[str, Bad] = {
     "plain text called gzip": _encoded("gzip", lambda: _json(batch()), 415, "undecodable", "gzip"),
     "plain text called brotli": _encoded("br", lambda: _json(batch()), 415, "undecodable", "br"),
     "plain text called zstd": _encoded("zstd", lambda: _json(batch()), 415, "undecodable", "zstd"),
+    "gzip in more members than anyone sends": _encoded(
+        "gzip", lambda: gzip.compress(b"", mtime=0) * 500_000, 415, "undecodable", "100 members"
+    ),
+    "zstd in more frames than anyone sends": _encoded(
+        "zstd", lambda: ZstdCompressor().flush() * 500_000, 415, "undecodable", "100 frames"
+    ),
+    "four encodings": _encoded("br, br, br, gzip", lambda: _json(batch()), 415, "undecodable", "4", "3"),
     "an empty body called gzip": _encoded("gzip", lambda: b"", 415, "undecodable", "gzip"),
     "a time that is none": _bad_time("yesterday"),
     "an empty time": _bad_time(""),

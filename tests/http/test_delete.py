@@ -59,9 +59,7 @@ async def test_every_row_of_a_session_is_gone_and_all_others_are_untouched(
         check_problem(await client.get(f"{API}/sessions/{gone}{path}"), 404, "not-found", gone)
 
 
-async def test_its_screenshots_are_not_served_any_more(
-    client: httpx.AsyncClient, admin: dict[str, str]
-) -> None:
+async def test_its_screenshots_are_not_served_any_more(client: httpx.AsyncClient, admin: dict[str, str]) -> None:
     session = await _fill(client)
     shots = (await get(client, f"/sessions/{session}/screenshots", data="false"))["data"]
     assert len(shots) == 4

@@ -169,9 +169,7 @@ async def test_pages_go_through_events_of_one_moment(client: httpx.AsyncClient) 
 async def test_a_filter_holds_across_pages(client: httpx.AsyncClient, ten: tuple[str, datetime]) -> None:
     session, _ = ten
     first = await get(client, f"/sessions/{session}/events", event_type="click", limit=3)
-    second = await get(
-        client, f"/sessions/{session}/events", event_type="click", limit=3, cursor=first["next_cursor"]
-    )
+    second = await get(client, f"/sessions/{session}/events", event_type="click", limit=3, cursor=first["next_cursor"])
     assert [line["event_data"]["n"] for line in first["data"] + second["data"]] == [0, 2, 4, 6, 8]
     assert first["total"] == second["total"] == 5
 

@@ -103,7 +103,13 @@ async def test_a_browser_that_has_the_image_is_not_sent_it_again(client: httpx.A
 
 @pytest.mark.parametrize(
     ("size", "thumbnail"),
-    [((800, 3000), (320, 1200)), ((1280, 9000), (320, 1280)), ((200, 100), (200, 100)), ((1, 1), (1, 1)), ((5000, 2), None)],
+    [
+        ((800, 3000), (320, 1200)),
+        ((1280, 9000), (320, 1280)),
+        ((200, 100), (200, 100)),
+        ((1, 1), (1, 1)),
+        ((5000, 2), None),
+    ],
 )
 async def test_a_thumbnail_is_a_small_jpeg_of_the_top(
     standing_client: httpx.AsyncClient, size: tuple[int, int], thumbnail: tuple[int, int] | None
@@ -123,7 +129,9 @@ async def test_a_thumbnail_is_a_small_jpeg_of_the_top(
         red, _, blue = shown.convert("RGB").getpixel((shown.width // 2, shown.height // 8))  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
         assert red > 200
         assert blue < 60
-    assert (await standing_client.get(f"{API}/screenshots/{identifier}", params={"width": 321})).content == whole.content
+    assert (
+        await standing_client.get(f"{API}/screenshots/{identifier}", params={"width": 321})
+    ).content == whole.content
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGBA", "LA", "CMYK", "I;16"])
@@ -141,13 +149,15 @@ async def test_a_repeated_image_has_its_own_row_that_points_to_the_bytes(
 ) -> None:
     data, moment, session = picture(), now() - timedelta(minutes=1), new_session()
     bodies = [
-        shot(data, session_id=session, timestamp=(moment + timedelta(milliseconds=n)).isoformat(), page_url=f"{PAGE}/{n}")
+        shot(
+            data, session_id=session, timestamp=(moment + timedelta(milliseconds=n)).isoformat(), page_url=f"{PAGE}/{n}"
+        )
         for n in range(3)
     ]
     identifiers = [await upload(client, body) for body in bodies]
     assert len(set(identifiers)) == 3
     rows = await services.pool.fetch(
-        "select screenshot_id, image_of, image_data is not null as has_bytes from tracker.screenshots order by timestamp"
+        "select screenshot_id, image_of, image_data is not null from tracker.screenshots order by timestamp"
     )
     assert [tuple(row) for row in rows] == [
         (identifiers[0], None, True),
@@ -213,7 +223,9 @@ async def test_many_screenshots_of_one_millisecond_each_have_an_id_and_are_all_l
     sent = {}
     for n in range(210):
         data = picture("PNG", (8, 8), colour=f"#{n:02x}0000")
-        sent[await upload(client, shot(data, "png", session_id=session, timestamp=stamp, page_url=f"{PAGE}/{n}"))] = data
+        sent[await upload(client, shot(data, "png", session_id=session, timestamp=stamp, page_url=f"{PAGE}/{n}"))] = (
+            data
+        )
     assert len(sent) == 210
     page = await get(client, f"/sessions/{session}/screenshots")
     assert len(page["data"]) == 210

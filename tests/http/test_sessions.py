@@ -108,7 +108,10 @@ async def test_bots_are_labelled_and_kept(client: httpx.AsyncClient) -> None:
 async def test_a_batch_starts_its_session_and_a_late_start_fills_in_what_is_missing(client: httpx.AsyncClient) -> None:
     client.headers["user-agent"] = IPHONE
     moment = now() - timedelta(minutes=3)
-    lines = [event(timestamp=(moment + timedelta(seconds=n)).isoformat(), page_url="https://first.example/") for n in range(4)]
+    lines = [
+        event(timestamp=(moment + timedelta(seconds=n)).isoformat(), page_url="https://first.example/")
+        for n in range(4)
+    ]
     session = await track(client, *lines, event(event_type="error"))
     implicit = await get(client, f"/sessions/{session}")
     late = await client.post(f"{API}/sessions", json={"session_id": session, **STARTED})
@@ -163,9 +166,7 @@ async def test_the_detail_tells_counters_bounds_and_activity(client: httpx.Async
 async def test_events_that_arrive_in_any_order_only_widen_a_session(client: httpx.AsyncClient) -> None:
     moment, session = now(), new_session()
     for minutes in (-10, -30, -20, 0, -5):
-        await track(
-            client, event(timestamp=(moment + timedelta(minutes=minutes)).isoformat()), session_id=session
-        )
+        await track(client, event(timestamp=(moment + timedelta(minutes=minutes)).isoformat()), session_id=session)
     stored = await get(client, f"/sessions/{session}")
     assert datetime.fromisoformat(stored["first_at"]) == moment - timedelta(minutes=30)
     assert datetime.fromisoformat(stored["last_at"]) == moment
@@ -239,9 +240,7 @@ async def test_a_list_is_filtered_and_sorted(
 
 async def test_a_list_is_bounded_in_time_and_sorted_by_it(client: httpx.AsyncClient, services: Services) -> None:
     noon = now() - timedelta(hours=3)
-    sessions = [
-        await track(client, event(timestamp=(noon + timedelta(hours=n)).isoformat())) for n in range(3)
-    ]
+    sessions = [await track(client, event(timestamp=(noon + timedelta(hours=n)).isoformat())) for n in range(3)]
     assert await listed(client, sort="started_at") == sessions
     assert await listed(client, sort="-started_at") == sessions[::-1]
     middle = noon + timedelta(hours=1)

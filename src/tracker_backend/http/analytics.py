@@ -15,7 +15,7 @@ from tracker_backend.queries.filters import time_parameter
 from tracker_backend.services import services_of
 
 
-@get("/analytics/hourly", tags=["read"])
+@get("/analytics/hourly", summary="Count events by the hour", tags=["read"])
 async def hourly(
     request: AnyRequest,
     from_: From = None,

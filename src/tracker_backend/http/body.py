@@ -12,6 +12,8 @@ from tracker_backend.ingest.clean import clean_json
 from tracker_backend.zstd import ZstdDecompressor, ZstdError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST_FRAMES = 100  # each copies what is left of the body: a million empty ones would take minutes
+_MOST_ENCODINGS = 3
 _OFF_LOOP = 64 * 1024  # a larger body is inflated in a thread: 15 MB take 50 ms
 
 
@@ -39,7 +41,10 @@ def too_large(limit: int) -> TooLarge:
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """Undoes the content encodings, the last one first; gzip is recognised by its first bytes too."""
-    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+    names = [part.strip().lower() for part in encoding.split(",") if part.strip()]
+    if len(names) > _MOST_ENCODINGS:
+        raise Undecodable(f"the body has {len(names)} content encodings, more than {_MOST_ENCODINGS}: use one.")
+    for name in reversed(names):
         if name == "identity":
             continue
         decoder = _DECODERS.get(name)
@@ -66,20 +71,27 @@ def _decode(decoder: Callable[[bytes, int], bytes], body: bytes, name: str, limi
 
 
 def _gzip(body: bytes, limit: int) -> bytes:
-    return _zlib(body, limit, 31)
+    inflated = b""
+    for _ in range(_MOST_FRAMES):  # RFC 1952 allows several members
+        part, body = _zlib(body, limit - len(inflated), 31)
+        inflated += part
+        if not body.startswith(_GZIP_MAGIC) or len(inflated) >= limit:
+            return inflated
+    raise _too_many("members")
 
 
 def _deflate(body: bytes, limit: int) -> bytes:
     # HTTP's deflate is zlib's format (RFC 9110 8.4.1.2), but some clients send it bare.
-    return _zlib(body, limit, zlib.MAX_WBITS if body[:1] and body[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+    return _zlib(body, limit, zlib.MAX_WBITS if body[:1] and body[0] & 0x0F == 8 else -zlib.MAX_WBITS)[0]
 
 
-def _zlib(body: bytes, limit: int, wbits: int) -> bytes:
+def _zlib(body: bytes, limit: int, wbits: int) -> tuple[bytes, bytes]:
+    """At most `limit` bytes of the first stream in the body, and what follows it."""
     decoder = zlib.decompressobj(wbits)
     inflated = decoder.decompress(body, limit)
     if not decoder.eof and len(inflated) < limit:
         raise Undecodable("the compressed body ends too early.")
-    return inflated
+    return inflated, decoder.unused_data
 
 
 def _brotli(body: bytes, limit: int) -> bytes:
@@ -97,8 +109,11 @@ def _brotli(body: bytes, limit: int) -> bytes:
 
 def _zstd(body: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
-    size = 0
+    size = frames = 0
     while body and size < limit:
+        frames += 1
+        if frames > _MOST_FRAMES:
+            raise _too_many("frames")
         decoder = ZstdDecompressor()
         while not decoder.eof and size < limit:
             part = decoder.decompress(body, limit - size)
@@ -109,6 +124,10 @@ def _zstd(body: bytes, limit: int) -> bytes:
             size += len(part)
         body = decoder.unused_data
     return b"".join(parts)
+
+
+def _too_many(what: str) -> Undecodable:
+    return Undecodable(f"the compressed body has more than {_MOST_FRAMES} {what}: send it as one.")
 
 
 _DECODERS: dict[str, Callable[[bytes, int], bytes]] = {

@@ -25,6 +25,13 @@ from tracker_backend.metrics import REFUSED
 _BY_STATUS: dict[int, type[TrackerError]] = {
     kind.status: kind for kind in (Malformed, Unauthorized, Forbidden, NotFound, TooLarge, Invalid)
 }
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,  # starting, stopping
+    asyncpg.InsufficientResourcesError,  # no connection left, disk full
+)
 _log = logging.getLogger(__name__)
 
 
@@ -53,9 +60,7 @@ def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, obje
     """A database that is away is 503, a value that no row can hold (U+0000) 422; anything else is a defect of ours:
     500, with the trace in the log only.
     """
-    if isinstance(
-        error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.CannotConnectNowError
-    ):
+    if isinstance(error, _AWAY):
         _log.warning("%s %s: the database did not answer: %r", request.method, request.url.path, error)
         return problem(request, Unavailable("the database did not answer in time: try again."))
     if isinstance(error, asyncpg.DataError):

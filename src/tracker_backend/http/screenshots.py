@@ -18,7 +18,12 @@ from tracker_backend.queries.filters import time_parameter
 from tracker_backend.services import Services, services_of
 
 
-@get("/sessions/{session_id:uuid}/screenshots", tags=["read"], media_type="application/json")
+@get(
+    "/sessions/{session_id:uuid}/screenshots",
+    summary="List a session's screenshots",
+    tags=["read"],
+    media_type="application/json",
+)
 async def list_screenshots(
     request: AnyRequest,
     session_id: FromPath[UUID],
@@ -56,7 +61,7 @@ async def _json(
     yield b"]}"
 
 
-@get("/screenshots/{screenshot_id:int}", tags=["read"], media_type="image/*")
+@get("/screenshots/{screenshot_id:int}", summary="Get an image or its thumbnail", tags=["read"], media_type="image/*")
 async def get_screenshot(
     request: AnyRequest,
     screenshot_id: FromPath[int],

@@ -38,6 +38,7 @@ class Started(Struct, frozen=True):
     operation_class=examples.operation(SessionRequest, examples.SESSION),
     opt={OPTION: True},
     response_headers=HEADERS,
+    summary="Start a session",
     tags=["write"],
 )
 async def create_session(request: AnyRequest, body: RawBody) -> Response[Started]:
@@ -69,7 +70,7 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 _COPIED = set(SessionFields.__struct_fields__) & set(SessionRequest.__struct_fields__) - {"user_agent", "metadata"}
 
 
-@get("/sessions", tags=["read"])
+@get("/sessions", summary="List sessions", tags=["read"])
 async def list_sessions(
     request: AnyRequest,
     from_: From = None,
@@ -108,7 +109,7 @@ async def list_sessions(
     )
 
 
-@get("/sessions/{session_id:uuid}", tags=["read"])
+@get("/sessions/{session_id:uuid}", summary="Look at a session", tags=["read"])
 async def get_session(request: AnyRequest, session_id: FromPath[UUID]) -> sessions.Session:
     """Look at a session: every column and its counters."""
     services = services_of(request)
@@ -116,7 +117,7 @@ async def get_session(request: AnyRequest, session_id: FromPath[UUID]) -> sessio
     return await sessions.get_session(services.pool, caller.project_id, session_id)
 
 
-@get("/sessions/{session_id:uuid}/events", tags=["read"])
+@get("/sessions/{session_id:uuid}/events", summary="Read a session's events", tags=["read"])
 async def list_events(
     request: AnyRequest,
     session_id: FromPath[UUID],
@@ -141,7 +142,7 @@ async def list_events(
     )
 
 
-@delete("/sessions/{session_id:uuid}", tags=["delete"])
+@delete("/sessions/{session_id:uuid}", summary="Delete a session", tags=["delete"])
 async def delete_session(request: AnyRequest, session_id: FromPath[UUID]) -> None:
     """Delete a session with every row of it, in every table. Needs an admin key.
 

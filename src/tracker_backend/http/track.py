@@ -58,6 +58,7 @@ def agent_of(request: AnyRequest) -> str:
     operation_class=examples.operation(TrackRequest, examples.TRACK),
     opt={OPTION: True},
     response_headers=HEADERS,
+    summary="Store a batch of events",
     tags=["write"],
 )
 async def track(request: AnyRequest, body: RawBody) -> Tracked:
@@ -93,6 +94,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     operation_class=examples.operation(ScreenshotRequest, examples.SCREENSHOT),
     opt={OPTION: True},
     response_headers=HEADERS,
+    summary="Store a screenshot",
     tags=["write"],
 )
 async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStored:

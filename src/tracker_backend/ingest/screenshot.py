@@ -10,7 +10,6 @@ import struct
 import zlib
 
 from PIL import Image as Pillow
-from PIL import ImageOps
 
 from tracker_backend.errors import Invalid, TooLarge
 from tracker_backend.ingest.batch import Image
@@ -67,7 +66,8 @@ def _thumbnail(image: Pillow.Image) -> bytes:
     scale = max(1, image.width // THUMBNAIL_WIDTH)
     image.draft("RGB", (image.width // scale, image.height // scale))  # JPEG decodes at a fraction of its size
     image.load()
-    shrunk = ImageOps.contain(image.convert("RGB"), (THUMBNAIL_WIDTH, image.height))
+    width = min(image.width, THUMBNAIL_WIDTH)
+    shrunk = image.convert("RGB").resize((width, max(1, round(image.height * width / image.width))))
     shrunk = shrunk.crop((0, 0, shrunk.width, min(shrunk.height, _THUMBNAIL_HEIGHT)))
     out = io.BytesIO()
     shrunk.save(out, "JPEG", quality=75)

@@ -180,7 +180,7 @@ def _split(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
     except ValueError:  # such as an unclosed [ in the host
-        return "", url.partition("?")[0][:PAGE_LENGTH]
+        return "", re.split("[?#]", url, maxsplit=1)[0][:PAGE_LENGTH]
     host = parts.netloc.rpartition("@")[2].lower()
     return host[:PAGE_LENGTH], (parts.path or "/")[:PAGE_LENGTH]
 

@@ -49,9 +49,10 @@ def files(tier: str, folder: Path = SCHEMA) -> list[Migration]:
 async def find_tier(connection: Connection) -> str:
     """`timescale` where the extension can be had with its Community licence, else `plain`."""
     # The loader defines this setting, so it tells without special rights whether the library is preloaded: where it
-    # is not, creating the extension ends the connection.
+    # is not, creating the extension ends the connection. pg_settings, unlike current_setting(), leaves out what only
+    # stands in a configuration file.
     available = await connection.fetchval(
-        "select current_setting('timescaledb.max_background_workers', true) is not null"
+        "select exists (select from pg_settings where name = 'timescaledb.max_background_workers')"
         " and exists (select from pg_available_extensions where name = 'timescaledb')"
     )
     if not available:
@@ -101,6 +102,7 @@ async def migrate(connection: Connection) -> tuple[Installation, list[str]]:
         if migration.sql.startswith("-- no transaction"):
             await connection.execute(migration.sql)
             await _record(connection, migration)
+            applied.append(migration.name)
         elif await _apply(connection, migration):
             applied.append(migration.name)
     return installation, applied
@@ -115,9 +117,11 @@ async def _install(connection: Connection) -> Installation:
     if installation is not None:
         return installation
     tier = await find_tier(connection)
+    # Not `if not exists`, which needs the right to create also where the schema is there.
+    if await connection.fetchval("select to_regnamespace('tracker') is null"):
+        await connection.execute("create schema tracker")
     await connection.execute(
         """
-        create schema if not exists tracker;
         revoke all on schema tracker from public;
         create table tracker.installation (
             only_row        boolean     primary key default true check (only_row),

@@ -19,6 +19,8 @@ EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
 PER_MS = 128
 NODE_BITS = 6
 _NODES = 1 << NODE_BITS
+SPREAD_MS = 60_000
+"""How much later than its row's time the time inside a screenshot's id may be; `find_screenshot` knows it too."""
 LEASE = timedelta(seconds=60)
 _RENEW_SECONDS = 15
 _WINDOW = 60_000 * PER_MS
@@ -86,11 +88,10 @@ class Node:
         self._counter = last
         return range(first << NODE_BITS | self.number, (last << NODE_BITS | self.number) + 1, _NODES)
 
-    def take_at(self, moment: datetime) -> int:
-        """An id with the millisecond of `moment` inside, from which the one chunk of its row is found.
-
-        Two of one millisecond can meet after 128 more: the insert finds that out and asks again.
+    def take_at(self, moment: datetime, later_ms: int = 0) -> int:
+        """An id with the millisecond of `moment` inside, or a `later_ms` up to SPREAD_MS, from which the chunk of its
+        row is found. A millisecond has 128 of them; the insert finds out that one was given before, and asks again.
         """
         self._sequence = (self._sequence + 1) % PER_MS
-        milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + later_ms
         return (((milliseconds - EPOCH_MS) * PER_MS + self._sequence) << NODE_BITS) | self.number

@@ -4,6 +4,7 @@ What is the same on both stands here: a group of batches in one transaction. Wha
 past hours are computed again) is abstract, and only `maintenance/` and the migration call it.
 """
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage import sessions
-from tracker_backend.storage.nodes import Node
+from tracker_backend.storage.nodes import SPREAD_MS, Node
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
@@ -24,7 +25,7 @@ SERIES = ("events", "screenshots", "recordings")
 EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", "page_path", *ROW_FIELDS)
 """The order of a batch's rows: what the server adds, then the fields of an event."""
 
-_ID_ATTEMPTS = 200
+_ID_ATTEMPTS = 20
 _sql = load(__file__, "ingest")
 
 Identity = tuple[int, UUID, UUID]
@@ -110,13 +111,14 @@ class Store(ABC):
         holder: int | None = await connection.fetchval(_sql.find_image, *key, image.sha256, moment)
         content = (holder, None, None) if holder is not None else (None, image.data, image.thumbnail)
         size = (image.format, image.width, image.height, len(image.data), image.sha256)
-        for _ in range(_ID_ATTEMPTS):
-            identifier = self.node.take_at(moment)
+        for attempt in range(_ID_ATTEMPTS):
+            # Clients that tell whole seconds need more than the 128 ids of one millisecond.
+            identifier = self.node.take_at(moment, secrets.randbelow(SPREAD_MS) if attempt else 0)
             values = (identifier, *key, moment, image.page_url, *size, *content)
             if await connection.fetchval(_sql.insert_screenshot, *values) is not None:
                 await connection.execute(_sql.set_ref, *_identity(batch), identifier)
                 return identifier
-        raise ValueError(f"no id left for a screenshot at {moment}: too many of one millisecond")
+        raise ValueError(f"no id left for a screenshot at {moment}: too many of one minute")
 
     async def _write_sessions(
         self, connection: Connection, fresh: list[Batch]

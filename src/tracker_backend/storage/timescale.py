@@ -9,6 +9,9 @@ from tracker_backend.storage.store import SERIES, Store
 
 _sql = load(__file__, "timescale")
 _HOUR = timedelta(hours=1)
+# A refresh commits after each ten hours and moves the watermark to the last it did. Newest first, the default, it would
+# hide the hours before until it is done, and for good if it is cut off.
+_OLDEST_FIRST = '{"refresh_newest_first": false}'
 
 
 class TimescaleStore(Store):
@@ -80,7 +83,9 @@ class TimescaleStore(Store):
             spans += _spans({hour for hour in hours if hour < start})
             for first, end in spans:
                 window = f"'{first.isoformat()}', '{end.isoformat()}'"
-                await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {window})")
+                await connection.execute(
+                    f"call refresh_continuous_aggregate('tracker.events_hourly', {window}, options => '{_OLDEST_FIRST}')"
+                )
             await connection.execute(
                 _sql.unlist_hours, [row["ctid"] for row in listed], [row["xmin"] for row in listed]
             )

@@ -6,7 +6,8 @@ where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $
 order by timestamp, screenshot_id
 limit $7;
 
--- find_screenshot: one by its id, which tells the millisecond of its row
+-- find_screenshot: one by its id, whose millisecond is that of its row or up to a minute later
 select image_format, sha256, image_of, image_data, thumbnail
 from tracker.screenshots
-where project_id = $1 and screenshot_id = $2 and timestamp >= $3 and timestamp < $3::timestamptz + interval '1 millisecond';
+where project_id = $1 and screenshot_id = $2 and timestamp >= $3::timestamptz - interval '1 minute'
+    and timestamp < $3::timestamptz + interval '1 millisecond';

@@ -29,11 +29,17 @@ where project_id = $1 and session_id = $2 and sha256 = $3 and image_of is null
     and timestamp < date_trunc('day', $4::timestamptz, 'UTC') + interval '1 day'
 limit 1;
 
--- insert_screenshot: nothing comes back if the id was given twice in one millisecond
+-- insert_screenshot: nothing comes back if the id was given before (to a row at most a minute away: it is up to a minute later than its row)
 insert into tracker.screenshots (
     screenshot_id, project_id, session_id, timestamp, page_url, image_format, image_width, image_height, file_size,
     sha256, image_of, image_data, thumbnail
-) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+)
+select $1::bigint, $2::int, $3::uuid, $4::timestamptz, $5::text, $6::text, $7::int, $8::int, $9::int, $10::bytea,
+       $11::bigint, $12::bytea, $13::bytea
+where not exists (
+    select from tracker.screenshots where project_id = $2 and screenshot_id = $1
+        and timestamp >= $4::timestamptz - interval '1 minute' and timestamp <= $4::timestamptz + interval '1 minute'
+)
 on conflict do nothing
 returning screenshot_id;
 

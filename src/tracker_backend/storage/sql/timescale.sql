@@ -22,7 +22,7 @@ select add_retention_policy(($1::text)::regclass, drop_after => $2::interval);
 -- add_refresh: compute finished hours of the late window ($1), of which retention may have dropped a part while it was shorter, every so often ($2)
 select add_continuous_aggregate_policy(
     'tracker.events_hourly', start_offset => least($1::interval, now() - kept_from), end_offset => interval '1 hour',
-    schedule_interval => $2::interval
+    schedule_interval => $2::interval, refresh_newest_first => false
 ) from tracker.rollups where name = 'events_hourly';
 
 -- make_chunk: the chunk of a day before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead, below 0 for the late window)
