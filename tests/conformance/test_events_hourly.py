@@ -123,7 +123,7 @@ async def test_hours_add_up_to_days(database: Database, pipeline: Pipeline) -> N
         await visit(pipeline, clicks(days_ago(3) + hours * HOUR, 2 + hours))
     await database.maintained.refresh_events_hourly()
     by_hours = await database.pool.fetch(
-        "select date_trunc('day', bucket, 'UTC') as day, sum(count)::bigint from tracker.events_hourly group by 1 order by 1"
+        "select date_trunc('day', bucket, 'UTC'), sum(count)::bigint from tracker.events_hourly group by 1 order by 1"
     )
     by_rows = await database.pool.fetch(
         "select date_trunc('day', timestamp, 'UTC') as day, count(*) from tracker.events group by 1 order by 1"

@@ -1,7 +1,8 @@
 """What happens while a refresh runs, or before it ever ran, is not lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import asyncpg
 import pytest
@@ -14,8 +15,10 @@ from tracker_backend.storage.database import Database
 from tracker_backend.storage.store import Store
 
 ROW = """
-    insert into tracker.events (event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)
+    insert into tracker.events
+        (event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)
     values (1, 1, gen_random_uuid(), $1, 'native', 'late', '', '', '')"""
+WAITING = "select min(pid) from pg_locks where not granted and relation = 'tracker.hours_to_refresh'::regclass"
 MARK = "insert into tracker.hours_to_refresh values ('events_hourly', 1, date_bin('1 hour', $1::timestamptz, 'epoch'))"
 
 
@@ -77,8 +80,7 @@ async def test_a_mark_that_came_after_the_list_was_read_stays_on_the_list(
             # Readers and writers go on; a refresh deletes from where hours are kept, or waits for its own lock.
             await blocker.execute("lock table tracker.hours_to_refresh in exclusive mode nowait")
             refreshing = asyncio.create_task(database.maintained.refresh_events_hourly())
-            waits = "select exists (select from pg_locks where not granted and relation = 'tracker.hours_to_refresh'::regclass)"
-            await until(lambda: database.pool.fetchval(waits))
+            await until(lambda: database.pool.fetchval(WAITING))
             await blocker.execute(ROW, early)
             await blocker.execute(MARK, early)
         await refreshing
@@ -121,7 +123,8 @@ async def test_a_refresh_that_is_cut_off_hides_no_hour_between_the_watermark_and
     await visit(pipeline, clicks(middle, 2))
     await database.pool.execute("delete from tracker.hours_to_refresh")
     await database.pool.execute(
-        f"insert into {await materialized(database)} select 1, date_bin('1 hour', $1::timestamptz, 'epoch'), '', '', '', 9, 9",
+        f"insert into {await materialized(database)}"
+        " select 1, date_bin('1 hour', $1::timestamptz, 'epoch'), '', '', '', 9, 9",
         middle,
     )
     await visit(pipeline, clicks(late, 2), received=now())
@@ -153,7 +156,7 @@ async def materialized(database: Database) -> str:
 
 @pytest.mark.parametrize("task", [refresh_events, refresh_sessions])
 async def test_a_refresh_that_fails_forgets_nothing(
-    task: Callable[[Store], Awaitable[int]], database: Database, pipeline: Pipeline, dsn: str
+    task: Callable[[Store], Coroutine[Any, Any, int]], database: Database, pipeline: Pipeline, dsn: str
 ) -> None:
     await visit(pipeline, clicks(days_ago(2), 3))
     listed = "select count(*) from tracker.hours_to_refresh"
@@ -163,11 +166,8 @@ async def test_a_refresh_that_fails_forgets_nothing(
         async with blocker.transaction():
             await blocker.execute("lock table tracker.hours_to_refresh in exclusive mode")
             refreshing = asyncio.create_task(task(database.maintained))
-            waits = (
-                "select min(pid) from pg_locks where not granted and relation = 'tracker.hours_to_refresh'::regclass"
-            )
-            await until(lambda: database.pool.fetchval(waits))
-            await database.pool.execute("select pg_cancel_backend($1)", await database.pool.fetchval(waits))
+            await until(lambda: database.pool.fetchval(WAITING))
+            await database.pool.execute("select pg_cancel_backend($1)", await database.pool.fetchval(WAITING))
             with pytest.raises(asyncpg.QueryCanceledError):
                 await refreshing
     finally:
@@ -195,7 +195,8 @@ async def test_a_refresh_never_starts_before_the_oldest_raw_chunk(past: Database
     # The trap itself: without it this test would prove nothing.
     async with past.maintained.pool.acquire() as connection:
         await connection.execute(
-            "call refresh_continuous_aggregate('tracker.events_hourly', now() - interval '40 days', now() - interval '33 days')"
+            "call refresh_continuous_aggregate("
+            "'tracker.events_hourly', now() - interval '40 days', now() - interval '33 days')"
         )
     assert len(await event_hours(past.pool)) == 1
 

@@ -19,8 +19,9 @@ from tracker_backend.storage.store import SERIES
 _SERIES_ROWS = {
     "events": "(event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)"
     " select 1, 1, $1, t, 'native', 'click', '', '', '' from unnest($2::timestamptz[]) as t",
-    "screenshots": "(screenshot_id, project_id, session_id, timestamp, page_url, image_format, image_width, image_height,"
-    " file_size, sha256) select 1, 1, $1, t, '', 'png', 1, 1, 1, ''::bytea from unnest($2::timestamptz[]) as t",
+    "screenshots": "(screenshot_id, project_id, session_id, timestamp, page_url, image_format, image_width,"
+    " image_height, file_size, sha256)"
+    " select 1, 1, $1, t, '', 'png', 1, 1, 1, ''::bytea from unnest($2::timestamptz[]) as t",
     "recordings": "(recording_id, project_id, session_id, timestamp, last_at, arrival, event_count, inflated_size,"
     " has_full_snapshot, data) select 1, 1, $1, t, t, 1, 1, 1, true, ''::bytea from unnest($2::timestamptz[]) as t",
 }

@@ -1,8 +1,9 @@
 """Groups of batches, several writers at once, and what they wait for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -12,6 +13,7 @@ from msgspec import Raw
 from tests.conformance.hourly import table_of, until, wrong_event_hours
 from tests.conformance.visits import HOUR, batch, clicks, days_ago, now, visit
 from tracker_backend.errors import Invalid, Unavailable
+from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
@@ -23,9 +25,10 @@ WAITS = "select exists (select from pg_stat_activity where {} = any(pg_blocking_
 
 
 @asynccontextmanager
-async def blocking(database: Database, dsn: str, statement: str, *values: object) -> AsyncIterator[Connection]:
+async def blocking(database: Database, dsn: str, statement: str, *values: object) -> AsyncGenerator[Connection]:
     """Another connection that has done something in a transaction that is still open."""
     blocker = await asyncpg.connect(dsn)
+    pid = blocker.get_server_pid()
     try:
         await blocker.execute("begin")
         await blocker.execute(statement, *values)
@@ -33,7 +36,7 @@ async def blocking(database: Database, dsn: str, statement: str, *values: object
     finally:
         await blocker.close()
         gone = "select not exists (select from pg_stat_activity where pid = $1)"
-        await until(lambda: database.pool.fetchval(gone, blocker.get_server_pid()))
+        await until(lambda: database.pool.fetchval(gone, pid))
 
 
 async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) -> list[Outcome]:
@@ -44,7 +47,8 @@ async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) ->
         for step in pipeline.steps:
             made = step(made)
         prepared.append(made)
-    return await database.store.write(prepared, pipeline.steps[-1])
+    place = partial(steps.place, settings=database.store.settings, node=database.node)
+    return await database.store.write(prepared, place)
 
 
 async def test_two_writers_of_the_same_sessions_in_opposite_orders_never_deadlock(
@@ -212,7 +216,7 @@ async def test_ids_are_in_order_unique_and_safe_in_a_browser(
     assert len(set(ids)) == len(ids) == 4_000
     assert max(ids) < 2**53
     disordered = await database.pool.fetchval(
-        "select count(*) from (select event_id < lag(event_id) over (partition by session_id order by timestamp) as wrong"
-        " from tracker.events) as e where wrong"
+        "select count(*) from (select event_id < lag(event_id) over (partition by session_id order by timestamp)"
+        " from tracker.events) as e (is_wrong) where is_wrong"
     )
     assert disordered == 0

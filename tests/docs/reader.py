@@ -61,7 +61,7 @@ class Reader:
         finally:
             self._serve(False)
 
-    def _serve(self, wanted: bool) -> None:  # noqa: FBT001
+    def _serve(self, wanted: bool) -> None:
         if self._server is not None and not wanted:
             self._server.end()
             self._server = None

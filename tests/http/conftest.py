@@ -10,6 +10,7 @@ from litestar import Litestar
 from tests.conftest import Server, Servers, running
 from tests.http.api import local
 from tracker_backend.app import create_app
+from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
@@ -54,3 +55,18 @@ async def standing_client(standing_app: Litestar) -> AsyncIterator[httpx.AsyncCl
     """A local caller of that app without a key."""
     async with local(standing_app) as client:
         yield client
+
+
+@pytest.fixture
+async def project(standing_services: Services) -> int:
+    """A project of the test's own on that app: its lists and numbers hold nothing else."""
+    return await keys.create_project(standing_services.pool, "test")
+
+
+@pytest.fixture
+async def own_client(
+    standing_client: httpx.AsyncClient, standing_services: Services, project: int
+) -> httpx.AsyncClient:
+    """A caller with an admin key of that project."""
+    standing_client.headers["x-api-key"] = await keys.create_key(standing_services.pool, project, "admin")
+    return standing_client

@@ -8,12 +8,24 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from tests.http.api import API, Json, check_problem, event, get, now, track
+from tests.http.api import API, Json, check_problem, event, get, now, refresh, track
 from tracker_backend.services import Services
 
 HOURS = 4
 PAGES = ("https://shop.example/cart?q=1", "https://shop.example/", "http://blog.example:8080/post#2")
 KINDS = ("click", "scroll")
+
+
+@pytest.fixture
+def client(own_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A caller who sees a project of the test's own."""
+    return own_client
+
+
+@pytest.fixture
+def services(standing_services: Services) -> Services:
+    """What the server holds that tests share."""
+    return standing_services
 
 
 def _hour(hours_ago: int) -> datetime:
@@ -53,7 +65,7 @@ async def test_events_are_counted_by_hour_kind_and_page_before_and_after_a_refre
     assert {key: count for key, count in _read(rows).items() if key[0] == _hour(0)} == current, (
         "the current hour is live"
     )
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     rows = (await get(client, "/analytics/hourly"))["data"]
     assert _read(rows) == counts
     order = [(row["bucket"], row["event_type"], row["page_host"], row["page_path"]) for row in rows]
@@ -63,9 +75,9 @@ async def test_events_are_counted_by_hour_kind_and_page_before_and_after_a_refre
 async def test_a_late_event_is_counted_after_the_next_refresh(
     client: httpx.AsyncClient, services: Services, counts: Counter[tuple[datetime, str, str, str]]
 ) -> None:
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     await track(client, event(timestamp=_hour(30).isoformat(), event_type="late", page_url=PAGES[0]))
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     rows = (await get(client, "/analytics/hourly"))["data"]
     assert _read(rows) == counts + Counter({(_hour(30), "late", "shop.example", "/cart"): 1})
 
@@ -94,7 +106,7 @@ async def test_hourly_numbers_are_filtered(
     path: str | None,
     kind: str | None,
 ) -> None:
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     rows = (await get(client, "/analytics/hourly", **parameters))["data"]
     wanted = {
         key: count
@@ -113,7 +125,7 @@ async def test_hourly_numbers_are_grouped(
     counts: Counter[tuple[datetime, str, str, str]],
     groups: list[str],
 ) -> None:
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     names = ["bucket", "event_type", "page_host", "page_path"]
     expected: Counter[tuple[str, ...]] = Counter()
     for key, count in counts.items():
@@ -127,7 +139,7 @@ async def test_hourly_numbers_are_grouped(
 async def test_hourly_numbers_are_bounded_in_time(
     client: httpx.AsyncClient, services: Services, counts: Counter[tuple[datetime, str, str, str]]
 ) -> None:
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     rows = (await get(client, "/analytics/hourly", from_=_hour(3).isoformat(), to=int(_hour(1).timestamp() * 1000)))[
         "data"
     ]
@@ -139,7 +151,7 @@ async def test_csv_tells_the_same_as_json(
     client: httpx.AsyncClient, services: Services, counts: Counter[tuple[datetime, str, str, str]]
 ) -> None:
     await track(client, event(event_type='a "quoted", word\nand more', page_url="https://a.example/é,x"))
-    await services.database.maintained.refresh_events_hourly()
+    await refresh(services)
     for groups in (None, "event_type,page_path"):
         parameters = {"group_by": groups} if groups else {}
         rows = (await get(client, "/analytics/hourly", **parameters))["data"]
@@ -158,12 +170,15 @@ async def test_a_browser_that_asks_for_no_csv_gets_json(client: httpx.AsyncClien
     assert answer.json() == {"data": []}
 
 
-async def test_more_rows_than_an_answer_holds_are_refused(client: httpx.AsyncClient, services: Services) -> None:
+async def test_more_rows_than_an_answer_holds_are_refused(
+    client: httpx.AsyncClient, services: Services, project: int
+) -> None:
     await services.pool.execute(
         "insert into tracker.events (event_id, project_id, session_id, timestamp, source, event_type, page_url,"
         " page_host, page_path)"
-        " select n, 1, '6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11', now(), 'native', 'click', '', '', '/' || n"
-        " from generate_series(1, 50001) n"
+        " select n, $1, '6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11', now(), 'native', 'click', '', '', '/' || n"
+        " from generate_series(1, 50001) n",
+        project,
     )
     check_problem(await client.get(f"{API}/analytics/hourly"), 422, "invalid", "50000", "group_by")
     assert (await get(client, "/analytics/hourly", group_by="event_type"))["data"] == [

@@ -5,7 +5,20 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.http.api import API, PAGE, Json, check_problem, event, get, new_session, now, row_counts, rows_of, track
+from tests.http.api import (
+    API,
+    PAGE,
+    Json,
+    check_problem,
+    event,
+    get,
+    new_session,
+    now,
+    refresh,
+    row_counts,
+    rows_of,
+    track,
+)
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
 
@@ -75,7 +88,7 @@ async def test_hourly_numbers_are_right_after_the_next_refresh(
     assert await get(client, f"/sessions/{kept}") is not None
 
     async def hours() -> list[int]:
-        await services.database.maintained.refresh_events_hourly()
+        await refresh(services)
         found = await get(client, "/analytics/hourly", group_by="bucket")
         return [line["count"] for line in found["data"]]
 

@@ -1,7 +1,7 @@
 """`POST /api/v1/track` and `GET /api/v1/sessions/{id}/events`."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
@@ -31,6 +31,12 @@ FULL: Json = {
 }
 
 
+@pytest.fixture
+def client(own_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A caller who sees a project of the test's own."""
+    return own_client
+
+
 async def test_an_event_is_read_back_whole(client: httpx.AsyncClient) -> None:
     moment = now()
     session = await track(client, {"timestamp": moment.isoformat(), **FULL})
@@ -56,20 +62,21 @@ async def test_a_hundred_events_are_one_batch(client: httpx.AsyncClient) -> None
     assert answer.json() == {"message": "100 events stored", "count": 100}
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda moment: moment.isoformat(),
-        lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
-        lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f"),
-        lambda moment: (moment + timedelta(hours=5, minutes=30)).strftime("%Y-%m-%dT%H:%M:%S.%f+05:30"),
-        lambda moment: round(moment.timestamp() * 1000),
-        lambda moment: moment.timestamp() * 1000,
-        lambda moment: moment.timestamp(),
-    ],
-    ids=["offset", "Z", "no zone", "another zone", "milliseconds", "float milliseconds", "float seconds"],
-)  # fmt: skip
-async def test_a_time_may_be_written_in_every_way(standing_client: httpx.AsyncClient, write: Any) -> None:
+WRITTEN: dict[str, Callable[[datetime], str | float]] = {
+    "an offset": lambda moment: moment.isoformat(),
+    "Z": lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+    "no zone": lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%S.%f"),
+    "another zone": lambda moment: moment.astimezone(timezone(timedelta(hours=5.5))).isoformat(),
+    "milliseconds": lambda moment: round(moment.timestamp() * 1000),
+    "milliseconds with a fraction": lambda moment: moment.timestamp() * 1000,
+    "seconds with a fraction": lambda moment: moment.timestamp(),
+}
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=list(WRITTEN))
+async def test_a_time_may_be_written_in_every_way(
+    standing_client: httpx.AsyncClient, write: Callable[[datetime], str | float]
+) -> None:
     moment = now() - timedelta(hours=1)
     session = await track(standing_client, event(timestamp=write(moment)))
     [line] = await events_of(standing_client, session)

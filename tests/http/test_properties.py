@@ -199,9 +199,9 @@ async def test_events_sent_in_any_order_and_any_batches_are_read_in_order_of_tim
         assert answer.status_code == 201, answer.text
     found = await events_of(standing_client, session)
     # What happened at one time is read in the order in which it came.
-    assert [entry["event_data"] for entry in found] == sorted(range(len(ages)), key=lambda n: (-ages[n], n))
+    assert [entry["event_data"] for entry in found] == [n for _, n in sorted((-age, n) for n, age in enumerate(ages))]
     for entry in found:
-        expected = moment - timedelta(milliseconds=ages[entry["event_data"]])
+        expected = moment - timedelta(milliseconds=ages[int(entry["event_data"])])
         assert datetime.fromisoformat(entry["timestamp"]) == expected
     detail = await get(standing_client, f"/sessions/{session}")
     assert detail["event_count"] == len(ages)

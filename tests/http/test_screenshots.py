@@ -14,6 +14,18 @@ from tracker_backend.services import Services
 MEDIA = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
 
+@pytest.fixture
+def client(own_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A caller who sees a project of the test's own."""
+    return own_client
+
+
+@pytest.fixture
+def services(standing_services: Services) -> Services:
+    """What the server holds that tests share."""
+    return standing_services
+
+
 def picture(kind: str = "JPEG", size: tuple[int, int] = (800, 3000), colour: str = "navy", mode: str = "RGB") -> bytes:
     """An image file."""
     out = io.BytesIO()
@@ -157,7 +169,8 @@ async def test_a_repeated_image_has_its_own_row_that_points_to_the_bytes(
     identifiers = [await upload(client, body) for body in bodies]
     assert len(set(identifiers)) == 3
     rows = await services.pool.fetch(
-        "select screenshot_id, image_of, image_data is not null from tracker.screenshots order by timestamp"
+        "select screenshot_id, image_of, image_data is not null from tracker.screenshots where session_id = $1 order by timestamp",
+        session,
     )
     assert [tuple(row) for row in rows] == [
         (identifiers[0], None, True),
@@ -176,13 +189,14 @@ async def test_a_repeated_image_has_its_own_row_that_points_to_the_bytes(
 
 
 async def test_an_image_of_another_day_or_session_keeps_its_own_bytes(
-    client: httpx.AsyncClient, services: Services
+    client: httpx.AsyncClient, services: Services, project: int
 ) -> None:
     data, session = picture(), new_session()
     await upload(client, shot(data, session_id=session))
     await upload(client, shot(data, session_id=session, timestamp=(now() - timedelta(days=2)).isoformat()))
     await upload(client, shot(data))
-    assert await services.pool.fetchval("select count(*) from tracker.screenshots where image_data is not null") == 3
+    held = "select count(*) from tracker.screenshots where project_id = $1 and image_data is not null"
+    assert await services.pool.fetchval(held, project) == 3
 
 
 async def test_a_retried_screenshot_gets_the_same_id(client: httpx.AsyncClient, services: Services) -> None:
@@ -220,7 +234,7 @@ async def test_many_screenshots_of_one_millisecond_each_have_an_id_and_are_all_l
     client: httpx.AsyncClient,
 ) -> None:
     session, stamp = new_session(), now().isoformat()
-    sent = {}
+    sent: dict[int, bytes] = {}
     for n in range(210):
         data = picture("PNG", (8, 8), colour=f"#{n:02x}0000")
         sent[await upload(client, shot(data, "png", session_id=session, timestamp=stamp, page_url=f"{PAGE}/{n}"))] = (

@@ -66,8 +66,8 @@ def _thumbnail(image: Pillow.Image) -> bytes:
     scale = max(1, image.width // THUMBNAIL_WIDTH)
     image.draft("RGB", (image.width // scale, image.height // scale))  # JPEG decodes at a fraction of its size
     image.load()
-    width = min(image.width, THUMBNAIL_WIDTH)
-    shrunk = image.convert("RGB").resize((width, max(1, round(image.height * width / image.width))))
+    shrunk = image.convert("RGB")
+    shrunk.thumbnail((THUMBNAIL_WIDTH, image.height))  # never less than a pixel high
     shrunk = shrunk.crop((0, 0, shrunk.width, min(shrunk.height, _THUMBNAIL_HEIGHT)))
     out = io.BytesIO()
     shrunk.save(out, "JPEG", quality=75)

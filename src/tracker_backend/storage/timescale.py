@@ -82,10 +82,8 @@ class TimescaleStore(Store):
             spans = [(start, end)] if start < end else []
             spans += _spans({hour for hour in hours if hour < start})
             for first, end in spans:
-                window = f"'{first.isoformat()}', '{end.isoformat()}'"
-                await connection.execute(
-                    f"call refresh_continuous_aggregate('tracker.events_hourly', {window}, options => '{_OLDEST_FIRST}')"
-                )
+                arguments = f"'{first.isoformat()}', '{end.isoformat()}', options => '{_OLDEST_FIRST}'"
+                await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {arguments})")
             await connection.execute(
                 _sql.unlist_hours, [row["ctid"] for row in listed], [row["xmin"] for row in listed]
             )
