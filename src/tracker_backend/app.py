@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 from litestar import Litestar, Router
 
@@ -14,7 +14,7 @@ from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, watch_parent
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
-from tracker_backend.storage.running import running_database
+from tracker_backend.storage.running import serving_database
 
 API = "/api/v1"
 
@@ -50,7 +50,7 @@ ROUTES = [
 def create_app(settings: Settings | None = None, dsn: str | None = None) -> Litestar:
     """The ASGI app, for `serve` and for hosts that run it themselves (`tracker_backend.app:create_app`, a factory).
 
-    `dsn` is a database that is migrated; without it the app starts its own or migrates that of DATABASE_URL.
+    `dsn` is a database that is migrated already; without it the app migrates that of DATABASE_URL or starts its own.
     """
     chosen = settings or environment.load()
     given = dsn or os.environ.get(DSN_VARIABLE)
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     @asynccontextmanager
     async def life(app: Litestar) -> AsyncGenerator[None]:
         watch = asyncio.create_task(watch_parent(int(parent))) if parent else None
-        async with running_database(chosen, given) as ready:
+        async with nullcontext(given) if given else serving_database(chosen) as ready:
             services = await Services.open(chosen, ready)
             app.state["services"] = services
             try:

@@ -17,9 +17,9 @@ from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.queries import keys
 from tracker_backend.serve import serve
 from tracker_backend.settings import Settings
-from tracker_backend.storage.database import Database
+from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedError
-from tracker_backend.storage.running import running_database
+from tracker_backend.storage.running import command_database
 
 Command = Callable[[Settings, argparse.Namespace, Database], Awaitable[Any]]
 _EPILOG = """\
@@ -51,7 +51,11 @@ def _environ(options: argparse.Namespace) -> dict[str, str]:
 
 
 async def _with_database(settings: Settings, options: argparse.Namespace) -> Any:
-    async with running_database(settings, may_share=True) as dsn:
+    async with command_database(settings) as dsn:
+        if options.command == "dsn":
+            return {"dsn": dsn}
+        if options.command == "migrate":
+            return await _migrate(settings, dsn)
         database = await Database.open(settings, dsn)
         try:
             return await options.run(settings, options, database)
@@ -66,13 +70,16 @@ def _print(result: Any, *, as_json: bool) -> None:
         for line in msgspec.convert(msgspec.to_builtins(result), list[dict[str, Any]]):
             print("  ".join(f"{name}={value}" for name, value in line.items() if value is not None))
     else:
-        for name, value in msgspec.convert(msgspec.to_builtins(result), dict[str, Any]).items():
-            print(f"{name}: {value}")
+        values = {name: value for name, value in msgspec.to_builtins(result).items() if value is not None}
+        if len(values) == 1:  # for use in a shell
+            print(*values.values())
+        else:
+            print("\n".join(f"{name}: {value}" for name, value in values.items()))
 
 
-async def _migrate(_settings: Settings, _options: argparse.Namespace, database: Database) -> Any:
-    """Opening the database has applied the migrations and the settings' intervals."""
-    return {"tier": database.store.tier, **await database.store.versions(), "status": "up to date"}
+async def _migrate(settings: Settings, dsn: str) -> Any:
+    installation, applied = await migrate(settings, dsn)
+    return {"tier": installation.tier, "applied": len(applied), "status": "up to date"}
 
 
 async def _maintain(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
@@ -121,7 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("--port", type=int, help="port to listen on (PORT, 8080)")
     serving.add_argument("--workers", type=int, help="processes that share the database (TRACKER_WORKERS, 1)")
 
-    _command(commands, "migrate", _migrate, "bring the database up to date", "tracker-backend migrate --json")
+    _command(
+        commands,
+        "migrate",
+        None,
+        "bring the database up to date, with the settings' intervals",
+        "tracker-backend migrate",
+    )
+    _command(commands, "dsn", None, "print the database's address, for psql", 'psql "$(tracker-backend dsn)"')
 
     names = ", ".join(f"{task.name} ({task.purpose})" for task in TASKS)
     maintain = _command(

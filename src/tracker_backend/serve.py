@@ -17,21 +17,27 @@ from tracker_backend.errors import SettingsError
 from tracker_backend.queries import keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import open_pool
-from tracker_backend.storage.running import running_database
+from tracker_backend.storage.running import serving_database
 
 DSN_VARIABLE = "_TRACKER_READY_DSN"
 """How worker processes learn of the database that this process started and migrated."""
 PARENT_VARIABLE = "_TRACKER_PARENT"
 _GRACE_SECONDS = 15
+_log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, *, as_json: bool) -> None:
     """Serves until SIGINT or SIGTERM; what waits is committed and an embedded database stopped before it returns."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.is_open and settings.trusted_proxies:
+        _log.warning(
+            "calls without a key are answered (TRACKER_AUTH) although there are trusted proxies: one that sets no "
+            "forwarding header would make every visitor a local caller. Set TRACKER_AUTH=required."
+        )
     listening = _listen(settings)
     _end_in_order()
     with asyncio.Runner() as runner:
-        database = running_database(settings)
+        database = serving_database(settings)
         dsn = runner.run(database.__aenter__())
         try:
             _announce(settings, listening, runner.run(_public_key(settings, dsn)), as_json=as_json)
@@ -73,7 +79,7 @@ def _listen(settings: Settings) -> socket.socket:
         listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         raise SettingsError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): "
             "set another PORT or TRACKER_HOST, or stop what listens there."
         ) from error
     listening.set_inheritable(True)
@@ -104,6 +110,8 @@ async def _public_key(settings: Settings, dsn: str) -> str:
 
 def _announce(settings: Settings, listening: socket.socket, write_key: str, *, as_json: bool) -> None:
     host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 — listening everywhere is no address to open
+        host = "127.0.0.1"
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     values = {

@@ -9,7 +9,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 import msgspec
 
@@ -157,7 +157,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
                 raw, field.type, strict=False, dec_hook=lambda kind, value: kind(value)
             )
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{name} is {text!r}: {error}.") from error
+            is_choice = get_origin(field.type) is Literal
+            wanted = f"use one of {', '.join(get_args(field.type))}" if is_choice else str(error)
+            raise SettingsError(f"{name} is {text!r}: {wanted}.") from error
     unknown = sorted(name for name in environ if name.startswith("TRACKER_") and name not in known)
     if unknown:
         raise SettingsError(f"unknown setting {', '.join(unknown)}: see docs/reference/settings.md for the list.")

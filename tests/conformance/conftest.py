@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.visits import LONG_AGO
+from tests.conftest import Server
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -16,10 +17,37 @@ def maintained(database: Database, settings: Settings) -> Store:
     return type(database.store)(settings, database.maintained.pool, database.node)
 
 
+@pytest.fixture(scope="session")
+def pasts() -> dict[Server, str]:
+    """A database a tier in which the days of the last 40 can be written to; each test gets a copy."""
+    return {}
+
+
 @pytest.fixture
-async def past(database: Database) -> Database:
-    """A database in which the days of the last 40 can be written to, as if the server had run all the time."""
+async def dsn(request: pytest.FixtureRequest, server: Server, pasts: dict[Server, str]) -> AsyncIterator[str]:
+    """A fresh migrated database, for a test of the `past` with its days."""
+    if "past" not in request.fixturenames:
+        made = await server.database()
+    else:
+        if server not in pasts:
+            pasts[server] = await _past(server)
+        made = await server.copy(pasts[server])
+    yield made
+    await server.drop(made)
+
+
+async def _past(server: Server) -> str:
+    dsn = await server.database()
+    database = await Database.open(Settings(pool_min=1), dsn)
     await maintained(database, LONG_AGO).make_ahead()
+    await database.pool.execute("delete from tracker.nodes")
+    await database.close()
+    return dsn
+
+
+@pytest.fixture
+def past(database: Database) -> Database:
+    """A database in which the days of the last 40 can be written to, as if the server had run all the time."""
     return database
 
 

@@ -36,10 +36,10 @@ def browse(session: int, start: datetime) -> list[dict[str, Any]]:
 
 
 async def fill(pipeline: Pipeline, day: datetime) -> list[UUID]:
-    """A day of sessions, three quarters of an hour apart on average, as batches of 100 that mix with each other."""
+    """Sessions of a busy half hour, as batches of 100 that mix with each other."""
     sessions = [uuid4() for _ in range(SESSIONS)]
     starts = random.Random(1)
-    browsed = [browse(number, day + starts.random() * 20 * HOUR) for number in range(SESSIONS)]
+    browsed = [browse(number, day + starts.random() * HOUR / 2) for number in range(SESSIONS)]
     for part in range(0, LENGTH, 100):
         for session, events in zip(sessions, browsed, strict=True):
             await visit(pipeline, events[part : part + 100], session=session)

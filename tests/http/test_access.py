@@ -1,6 +1,7 @@
 """Who may do what: keys of every kind, the open mode of a local server, and who counts as local."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import httpx
@@ -75,10 +76,7 @@ class TestWithKeysRequired:
                 check_problem(answer, 403, "forbidden", f"this is a {kind} key", f"use a key of kind {needed}")
                 assert await row_counts(services.pool) == before
 
-    @pytest.mark.parametrize("name", NAMES)
-    async def test_without_a_valid_key_nothing_is_done(
-        self, client: httpx.AsyncClient, services: Services, name: str
-    ) -> None:
+    async def test_without_a_valid_key_nothing_is_done(self, client: httpx.AsyncClient, services: Services) -> None:
         session = new_session()
         assert (
             await call(client, "track", session, headers={"x-api-key": await key_of(services, "write")})
@@ -99,7 +97,7 @@ class TestWithKeysRequired:
             ({"x-api-key": expired}, "expired"),
             ({"x-api-key": revoked}, "revoked"),
         ]
-        for headers, text in refused:
+        for name, (headers, text) in product(NAMES, refused):
             answer = await call(client, name, session, headers=headers)
             check_problem(answer, 401, "unauthorized", text)
             assert answer.headers["www-authenticate"].startswith("Bearer")

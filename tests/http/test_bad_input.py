@@ -15,7 +15,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.http.api import API, PAGE, Json, batch, check_problem, event, new_session, now, row_counts, track
+from tests.http.api import API, PAGE, Json, batch, check_problem, event, events_of, new_session, now, row_counts, track
 from tracker_backend.services import Services
 from tracker_backend.zstd import ZstdCompressor
 
@@ -239,7 +239,7 @@ BAD: dict[str, Bad] = {
         ("cannot hold",),
         "/sessions",
     ),
-    "a screenshot that is no image": _bad_shot(lambda: _shot(b"hello"), 422, "invalid", "not an image"),
+    "a screenshot that is no image": _bad_shot(lambda: _shot(b"hello"), 422, "invalid", "JPEG, PNG or WebP"),
     "a screenshot that is no data URL": _bad_shot(
         lambda: _shot("https://a.example/x.png"), 422, "invalid", "data:image/jpeg;base64,"
     ),
@@ -252,7 +252,7 @@ BAD: dict[str, Bad] = {
     "a screenshot whose type lies": _bad_shot(
         lambda: _shot(_image("png"), "jpeg"), 422, "invalid", "image/jpeg", "png"
     ),
-    "a screenshot that is a GIF": _bad_shot(lambda: _shot(_image("gif"), "png"), 422, "invalid", "not an image"),
+    "a screenshot that is a GIF": _bad_shot(lambda: _shot(_image("gif"), "png"), 422, "invalid", "JPEG, PNG or WebP"),
     "a PNG cut off": _bad_shot(lambda: _shot(_image("png", (64, 64))[:-40]), 422, "invalid", "not an image"),
     "a JPEG cut off": _bad_shot(lambda: _shot(_image("jpeg", (64, 64))[:-100], "jpeg"), 422, "invalid", "not an image"),
     "a screenshot of 81 megapixels": _bad_shot(lambda: _shot(_huge_png()), 413, "too-large", "9000", "80000000"),
@@ -281,11 +281,8 @@ async def test_bad_input_is_refused_with_a_reason_stores_nothing_and_the_next_ba
     check_problem(answer, bad.status, bad.kind, *bad.tells)
     assert await row_counts(standing_services.pool) == before
 
-    await track(standing_client)
-    after = await row_counts(standing_services.pool)
-    assert after == before | {
-        name: before[name] + 1 for name in ("sessions", "events", "ingest_batches", "sessions counted")
-    } | {"session_totals": after["session_totals"]}
+    stored = await track(standing_client)
+    assert len(await events_of(standing_client, stored)) == 1
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
@@ -314,10 +311,10 @@ BAD_READS: dict[str, BadRead] = {
     "an unknown screenshot": BadRead("/screenshots/17", 404, "not-found", ("17",)),
     "a screenshot beyond all ids": BadRead("/screenshots/9999999999999999999999", 404, "not-found"),
     "a negative screenshot": BadRead("/screenshots/-1", 404, "not-found"),
-    "a limit of zero": BadRead("/sessions", 400, "malformed", ("limit",), {"limit": "0"}),
-    "a limit of 501": BadRead("/sessions", 400, "malformed", ("limit", "500"), {"limit": "501"}),
-    "a limit that is a text": BadRead("/sessions", 400, "malformed", ("limit",), {"limit": "all"}),
-    "a negative offset": BadRead("/sessions", 400, "malformed", ("offset",), {"offset": "-1"}),
+    "a limit of zero": BadRead("/sessions", 422, "invalid", ("limit",), {"limit": "0"}),
+    "a limit of 501": BadRead("/sessions", 422, "invalid", ("limit", "500"), {"limit": "501"}),
+    "a limit that is a text": BadRead("/sessions", 422, "invalid", ("limit",), {"limit": "all"}),
+    "a negative offset": BadRead("/sessions", 422, "invalid", ("offset",), {"offset": "-1"}),
     "an unknown sort": BadRead(
         "/sessions", 422, "invalid", ("'user_id; drop'", "started_at"), {"sort": "user_id; drop"}
     ),
@@ -325,9 +322,9 @@ BAD_READS: dict[str, BadRead] = {
     "a to that no calendar has": BadRead("/sessions", 422, "invalid", ("`to` is '1e300'",), {"to": "1e300"}),
     "a to beyond all numbers": BadRead("/sessions", 422, "invalid", ("`to`",), {"to": "1e308"}),
     "an infinite from": BadRead("/analytics/hourly", 422, "invalid", ("`from` is 'inf'",), {"from": "inf"}),
-    "an unknown device": BadRead("/sessions", 400, "malformed", ("device_type",), {"device_type": "toaster"}),
-    "has_errors that is neither": BadRead("/sessions", 400, "malformed", ("has_errors",), {"has_errors": "maybe"}),
-    "a negative duration": BadRead("/sessions", 400, "malformed", ("min_duration",), {"min_duration": "-1"}),
+    "an unknown device": BadRead("/sessions", 422, "invalid", ("device_type",), {"device_type": "toaster"}),
+    "has_errors that is neither": BadRead("/sessions", 422, "invalid", ("has_errors",), {"has_errors": "maybe"}),
+    "a negative duration": BadRead("/sessions", 422, "invalid", ("min_duration",), {"min_duration": "-1"}),
     "a cursor that is none": BadRead("/sessions", 422, "invalid", ("cursor", "next_cursor"), {"cursor": "abc"}),
     "a cursor that is not even text": BadRead("/sessions", 422, "invalid", ("cursor",), {"cursor": "\u00e9\U0001f600"}),
     "an unknown group": BadRead(

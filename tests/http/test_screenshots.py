@@ -169,7 +169,8 @@ async def test_a_repeated_image_has_its_own_row_that_points_to_the_bytes(
     identifiers = [await upload(client, body) for body in bodies]
     assert len(set(identifiers)) == 3
     rows = await services.pool.fetch(
-        "select screenshot_id, image_of, image_data is not null from tracker.screenshots where session_id = $1 order by timestamp",
+        "select screenshot_id, image_of, image_data is not null from tracker.screenshots"
+        " where session_id = $1 order by timestamp",
         session,
     )
     assert [tuple(row) for row in rows] == [

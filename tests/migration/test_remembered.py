@@ -9,12 +9,12 @@ from tests.conftest import Server
 from tracker_backend.errors import SchemaError
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import migrate
-from tracker_backend.storage.running import running_database
+from tracker_backend.storage.running import serving_database
 
 
 async def serve(data_dir: Path, dsn: str) -> None:
     """A server's start and end."""
-    async with running_database(Settings(data_dir=data_dir, database_url=dsn)) as ready:
+    async with serving_database(Settings(data_dir=data_dir, database_url=dsn)) as ready:
         assert ready == dsn
 
 

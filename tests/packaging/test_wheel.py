@@ -30,7 +30,7 @@ def build(source: Path, target: str, into: Path) -> Path:
 
 
 def files_of(folder: Path) -> set[str]:
-    """Every file under a folder, but what Python and PostgreSQL never ask for."""
+    """Every file under a folder, by its path in there."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 

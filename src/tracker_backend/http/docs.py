@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from tracker_backend import __version__
 from tracker_backend.bundled import TRACKER_JS
-from tracker_backend.errors import TrackerError
+from tracker_backend.errors import SchemaError, SettingsError, TrackerError
 from tracker_backend.http.assets import REVALIDATE, answer, find_asset
 from tracker_backend.http.request import AnyRequest
 
@@ -78,7 +78,7 @@ def _paragraphs(docstring: str) -> str:
 @get("/docs/errors", include_in_schema=False, media_type="text/html")
 async def errors_page() -> str:
     """What each problem means, from the errors themselves."""
-    kinds = sorted(TrackerError.__subclasses__(), key=lambda kind: (kind.status, kind.kind))
+    kinds = sorted(set(TrackerError.__subclasses__()) - {SettingsError, SchemaError}, key=lambda kind: kind.status)
     sections = "".join(
         f'<h2 id="{kind.kind}">{kind.status} {kind.kind}</h2>{_paragraphs(kind.__doc__ or "")}'
         for kind in [*kinds, TrackerError]

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import msgspec
 from litestar import Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 
 from tracker_backend.errors import (
     Forbidden,
@@ -44,10 +44,12 @@ def problem(request: AnyRequest, error: TrackerError) -> Response[dict[str, obje
 def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str, object]]:
     """The answer for an error of the framework: no such route, wrong method, a parameter that does not fit."""
     detail = error.detail
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        extras = msgspec.convert(error.extra, list[dict[str, Any]])
-        places = [f"{extra.get('key', '')}: {extra.get('message', '')}" for extra in extras]
-        detail = "; ".join(places) or detail
+    if isinstance(error, ValidationException):
+        extras = msgspec.convert(error.extra or [], list[dict[str, Any]])
+        places = [f"`{extra.get('key', '')}`: {extra.get('message', '')}" for extra in extras]
+        return problem(request, Invalid("; ".join(places) or detail))
+    if isinstance(error, NotFoundException):
+        return problem(request, NotFound(f"there is no {request.url.path}: /docs lists what there is."))
     kind = _BY_STATUS.get(error.status_code)
     REFUSED.labels(kind.kind if kind else str(error.status_code)).inc()
     if kind is None:

@@ -86,7 +86,8 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
         sent_at=None if sent.sent_at is None else time_of(sent.sent_at, "sent_at"),
     )
     await services.pipeline.submit(batch)
-    return Tracked(f"{len(sent.events)} events stored", len(sent.events))
+    count = len(sent.events)
+    return Tracked(f"{count} event{'s' if count > 1 else ''} stored", count)
 
 
 @post(

@@ -10,6 +10,7 @@ import struct
 import zlib
 
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 
 from tracker_backend.errors import Invalid, TooLarge
 from tracker_backend.ingest.batch import Image
@@ -56,6 +57,8 @@ def _check(sent: ScreenshotRequest, header: re.Match[str], settings: Settings) -
                     f"the image has {width} x {height} pixels, more than {settings.max_image_pixels}: scale it down."
                 )
             thumbnail = _thumbnail(image)
+    except UnidentifiedImageError as error:
+        raise Invalid("`image_data` is not a JPEG, PNG or WebP image.") from error
     except _UNREADABLE as error:
         raise Invalid(f"`image_data` is not an image that can be read: {error}.") from error
     return Image(sent.page_url, kind, width, height, hashlib.sha256(data).digest(), data, thumbnail)

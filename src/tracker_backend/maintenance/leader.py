@@ -9,6 +9,8 @@ import uuid
 from contextlib import suppress
 from datetime import timedelta
 
+import asyncpg
+
 from tracker_backend.maintenance.tasks import TASKS, Task
 from tracker_backend.metrics import MAINTENANCE
 from tracker_backend.storage.sql import load
@@ -16,6 +18,7 @@ from tracker_backend.storage.store import Store
 
 LEASE = timedelta(seconds=60)
 _TICK_SECONDS = 10
+_RETRY_SECONDS = 60
 _sql = load(__file__, "leader")
 _log = logging.getLogger(__name__)
 
@@ -65,9 +68,11 @@ class Leader:
         started = time.monotonic()
         try:
             done = await task.run_once(self._store)
-        except Exception:
+        except Exception as error:
             MAINTENANCE.labels(task.name, "failed").inc()
-            _log.exception("maintenance task %s failed", task.name)
+            self._due[task.name] = min(self._due[task.name], time.monotonic() + _RETRY_SECONDS)
+            is_away = isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
+            _log.warning("maintenance task %s failed: %r", task.name, error, exc_info=None if is_away else error)
         else:
             MAINTENANCE.labels(task.name, "done").inc()
             _log.debug("maintenance task %s did %d in %.3f s", task.name, done, time.monotonic() - started)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from tracker_backend.settings import Settings
-from tracker_backend.storage.migrate import Installation, check
+from tracker_backend.storage.migrate import Installation, check, read_installation
 from tracker_backend.storage.migrate import migrate as run_migrations
 from tracker_backend.storage.nodes import Node
 from tracker_backend.storage.plain import PlainStore
@@ -56,6 +56,15 @@ class Database:
         except Exception:
             self.maintained.pool.terminate()
             self.pool.terminate()
+
+
+async def is_new(settings: Settings, dsn: str) -> bool:
+    """Whether the database was never migrated."""
+    connection = await connect(settings, dsn)
+    try:
+        return await read_installation(connection) is None
+    finally:
+        await connection.close()
 
 
 async def migrate(settings: Settings, dsn: str) -> tuple[Installation, list[str]]:

@@ -67,6 +67,15 @@ def connect_arguments(settings: Settings, dsn: str) -> dict[str, Any]:
     }
 
 
+_UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ssl.SSLError)
+
+
+def _unreachable(error: Exception) -> SettingsError:
+    if "startup parameter" in str(error):  # how PgBouncer refuses what it does not pass on
+        return SettingsError(f"a pooler is in front of the database ({error}): set TRACKER_DATABASE_POOLER=true.")
+    return SettingsError(f"the database cannot be reached ({error}): check DATABASE_URL.")
+
+
 async def open_pool(settings: Settings, dsn: str, *, is_serving: bool = True) -> Pool:
     """A pool for requests, of `pool_min` to `pool_max` connections whose statements end at the request's time-out; or
     a small one without a time-out. Raises SettingsError if the database cannot be reached.
@@ -80,15 +89,15 @@ async def open_pool(settings: Settings, dsn: str, *, is_serving: bool = True) ->
             init=_init,
             reset=_reset,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ssl.SSLError) as error:
-        raise SettingsError(f"the database cannot be reached ({error}): check DATABASE_URL.") from error
+    except _UNREACHABLE as error:
+        raise _unreachable(error) from error
 
 
 async def connect(settings: Settings, dsn: str) -> Connection:
     """One connection outside the pool, for migrations and tools."""
     try:
         connection = await asyncpg.connect(**connect_arguments(settings, dsn))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ssl.SSLError) as error:
-        raise SettingsError(f"the database cannot be reached ({error}): check DATABASE_URL.") from error
+    except _UNREACHABLE as error:
+        raise _unreachable(error) from error
     await _init(connection)
     return connection

@@ -2,49 +2,89 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 from tracker_backend.settings import Settings
 from tracker_backend.storage import remembered
-from tracker_backend.storage.database import migrate
-from tracker_backend.storage.embedded import EmbeddedPostgres
+from tracker_backend.storage.database import is_new, migrate
+from tracker_backend.storage.embedded import EmbeddedError, EmbeddedPostgres
 from tracker_backend.storage.embedded.attach import running_dsn
+from tracker_backend.storage.migrate import Installation
 
+_WATCH_SECONDS = 2
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def running_database(
-    settings: Settings, dsn: str | None = None, *, may_share: bool = False
-) -> AsyncGenerator[str]:
-    """The DSN of a migrated database; an embedded one is started before and stopped after.
-
-    With `dsn` it is one that was started and migrated elsewhere: by the process that started this worker. A command
-    beside a running server `may_share` that server's embedded database.
+async def serving_database(settings: Settings) -> AsyncGenerator[str]:
+    """The DSN of a database, migrated, with the intervals of these settings. An embedded one is started before, started
+    again should it die, and stopped after.
     """
+    if settings.database_url is not None:
+        await remembered.refuse_lost(settings, settings.database_url)
+        installation = await _migrate(settings, settings.database_url)
+        remembered.remember(settings, settings.database_url, installation)
+        yield settings.database_url
+        return
+    async with _embedded(settings) as (postgres, dsn):
+        _log.info("%s", postgres.description)
+        await _migrate(settings, dsn)
+        with _watched(postgres):
+            yield dsn
+
+
+@asynccontextmanager
+async def command_database(settings: Settings) -> AsyncGenerator[str]:
+    """The DSN for a command, beside a running server or without one. Only a new database is migrated: a command's
+    environment need not be the server's, and its intervals must not replace the server's.
+    """
+    dsn = settings.database_url or running_dsn(settings.resolved_data_dir)
     if dsn is not None:
         yield dsn
         return
-    if settings.database_url is not None:
-        await _migrate(settings, settings.database_url)
-        yield settings.database_url
-        return
-    if may_share and (shared := running_dsn(settings.resolved_data_dir)) is not None:
-        yield shared
-        return
+    async with _embedded(settings) as (_, own):
+        if await is_new(settings, own):
+            await _migrate(settings, own)
+        yield own
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings) -> AsyncGenerator[tuple[EmbeddedPostgres, str]]:
     postgres = EmbeddedPostgres(settings.resolved_data_dir, settings.pg_bin)
     try:
-        own = await asyncio.to_thread(postgres.start)
-        _log.info("%s", postgres.description)
-        await _migrate(settings, own)
-        yield own
+        yield postgres, await asyncio.to_thread(postgres.start)
     finally:
         await asyncio.to_thread(postgres.stop)
 
 
-async def _migrate(settings: Settings, dsn: str) -> None:
-    await remembered.refuse_lost(settings, dsn)
+@contextmanager
+def _watched(postgres: EmbeddedPostgres) -> Generator[None]:
+    """Starts the database again if it dies (out of memory, a stray kill). In a thread: the process that owns the
+    database has no event loop of its own while workers serve.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_WATCH_SECONDS):
+            if running_dsn(postgres.data_dir) is None:
+                _log.warning("the embedded PostgreSQL does not answer: it is started again")
+                try:
+                    postgres.start()
+                except EmbeddedError as error:
+                    _log.error("%s", error)
+
+    thread = threading.Thread(target=watch, name="embedded-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+async def _migrate(settings: Settings, dsn: str) -> Installation:
     installation, applied = await migrate(settings, dsn)
-    remembered.remember(settings, dsn, installation)
     _log.info("storage tier %s, %d migrations applied now", installation.tier, len(applied))
+    return installation
