@@ -73,6 +73,41 @@ async def test_two_writers_of_the_same_sessions_in_opposite_orders_never_deadloc
     assert {row["event_count"] for row in counts if row["session_id"] not in (sessions[3], sessions[8])} == {60}
 
 
+@pytest.mark.parametrize("held", ["identity", "session"])
+@pytest.mark.parametrize("order", [1, -1], ids=["forth", "back"])
+async def test_a_group_that_waits_for_a_key_holds_no_later_key(
+    order: int, held: str, database: Database, pipeline: Pipeline, settings: Settings, dsn: str
+) -> None:
+    """Everyone takes keys in their order, so nobody can wait in a circle."""
+    low, high = UUID(int=1), UUID(int=2)
+    for session in (low, high):
+        await visit(pipeline, clicks(now(), 1), session=session)
+    group = {session: batch(clicks(now(), 1), session=session, name="next") for session in (low, high)}
+    first = batch(clicks(now(), 1), session=low, name="next")
+    for step in pipeline.steps:
+        first = step(first)
+    statement, values = "select from tracker.sessions where session_id = $1 for update", [low]
+    if held == "identity":
+        statement = (
+            "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 1)"
+        )
+        values = [low, first.identity]
+    other = await Database.open(settings, dsn)
+    other_pipeline = Pipeline(settings, other.store)
+    try:
+        async with blocking(database, dsn, statement, *values) as blocker:
+            waiting = asyncio.create_task(write(pipeline, database, [group[key] for key in (low, high)[::order]]))
+            await until(lambda: database.pool.fetchval(WAITS.format(blocker.get_server_pid())))
+            later = batch(clicks(now(), 1), session=high, name="next" if held == "identity" else "other")
+            async with asyncio.timeout(3):
+                assert [outcome.repeated for outcome in await write(other_pipeline, other, [later])] == [False]
+            assert not waiting.done()
+        repeated = {key: outcome.repeated for key, outcome in zip((low, high)[::order], await waiting, strict=True)}
+    finally:
+        await other.close()
+    assert repeated == {low: False, high: held == "identity"}
+
+
 async def test_two_processes_that_write_one_batch_store_it_once(
     database: Database, pipeline: Pipeline, settings: Settings, dsn: str
 ) -> None:
