@@ -72,7 +72,9 @@ async def test_metrics_count_batches_events_and_refusals(client: httpx.AsyncClie
     assert (await client.post(f"{API}/track", content=b"{")).status_code == 400
     assert (await client.post(f"{API}/track", content=b"{}")).status_code == 422
     broken = httpx.Request("POST", "http://x", json=batch(event(event_data={"n": 1}))).content
-    assert (await client.post(f"{API}/track", content=broken.replace(b'"n":1', b'"n":1e999999'))).status_code == 422
+    assert (
+        await client.post(f"{API}/track", content=broken.replace(b'"n":1', b'"n":' + b"9" * 140_000))
+    ).status_code == 422
     after = await read()
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 2, 1, 2, 2, 1]
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker_backend.ingest.clean import clean_json, clean_text
+from tracker_backend.errors import Invalid
+from tracker_backend.ingest.clean import check_numbers, clean_json, clean_text
 
 BAD = "\ufffd"
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)
@@ -69,3 +70,14 @@ def test_a_header_becomes_storable(value: str) -> None:
     cleaned = clean_text(value)
     cleaned.encode()
     assert "\0" not in cleaned
+
+
+@pytest.mark.parametrize("number", ["1e131071", "-1E+500", "1.5e-16000", "0e999"])
+def test_a_number_that_grows_when_it_is_read_back_is_refused(number: str) -> None:
+    with pytest.raises(Invalid, match="`data` holds a number"):
+        check_numbers(f'{{"a": [{number}]}}'.encode(), "data")
+
+
+@pytest.mark.parametrize("json", [b"1e308", b'{"id": "3e4567"}', b'["1e999"]', b"[1e-300]", b"12345678901234567890"])
+def test_numbers_that_doubles_hold_and_texts_that_look_like_larger_ones_pass(json: bytes) -> None:
+    check_numbers(json, "data")

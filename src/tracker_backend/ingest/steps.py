@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, Lane
+from tracker_backend.ingest.clean import check_numbers
 from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time
 from tracker_backend.ingest.wire import Event, with_extra
 from tracker_backend.settings import Settings
@@ -58,7 +59,9 @@ def read_times(batch: Batch) -> Batch:
 
 def fit(batch: Batch) -> Batch:
     """Cuts texts to what is stored, and keeps secrets out: single keys and values that the browser marked as masked."""
-    for event in batch.events:
+    for index, event in enumerate(batch.events):
+        if event.event_data not in _NO_DATA:
+            check_numbers(event.event_data, f"$.events[{index}].event_data")
         if len(event.event_type) > EVENT_TYPE_LENGTH:
             event.event_type = event.event_type[:EVENT_TYPE_LENGTH]
         if event.target_element is not None and len(event.target_element) > ELEMENT_LENGTH:

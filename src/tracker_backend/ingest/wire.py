@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from tracker_backend.errors import Invalid, Malformed
+from tracker_backend.ingest.clean import check_numbers
 
 MAX_EVENTS = 100
 INT4 = 2**31 - 1
@@ -134,6 +135,7 @@ def decode_session(body: bytes) -> SessionRequest:
     known = set(SessionRequest.__struct_fields__)
     unknown = {name: value for name, value in _decode(_fields, body).items() if name not in known}
     request.metadata = {**unknown, **request.metadata}
+    check_numbers(msgspec.json.encode(request.metadata), "metadata")
     return request
 
 
