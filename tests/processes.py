@@ -14,11 +14,12 @@ import msgspec
 class Running:
     """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went."""
 
-    def __init__(self, **environ: str) -> None:
+    def __init__(self, *arguments: str, **environ: str) -> None:
+        self._errors = tempfile.TemporaryFile()
         self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tracker_backend", "serve", "--json"],
+            [sys.executable, "-m", "tracker_backend", "serve", "--json", *arguments],
             env={
                 **clean,
                 "PORT": "0",
@@ -27,7 +28,7 @@ class Running:
                 **environ,
             },
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,  # a file: nobody reads along, and a full pipe would stop the server
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -44,9 +45,13 @@ class Running:
         """Ends it with a signal and returns what it wrote to stderr."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=60)
+        self.process.communicate()
         self._folder.cleanup()
-        return errors.decode()
+        if self._errors.closed:
+            return ""
+        with self._errors as errors:
+            errors.seek(0)
+            return errors.read().decode()
 
     def __enter__(self) -> Self:
         return self

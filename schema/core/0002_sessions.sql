@@ -63,6 +63,8 @@ create table tracker.sessions (
 
 create index sessions_started on tracker.sessions (project_id, started_at desc, session_id desc);
 create index sessions_user on tracker.sessions (project_id, user_id) where user_id is not null;
+-- Which are active now. A block range index leaves updates in place (from PostgreSQL 16 on).
+create index sessions_activity on tracker.sessions using brin (last_activity_at) with (autosummarize = on);
 create index sessions_expires on tracker.sessions (expires_at) where expires_at is not null;
 
 -- One row a server process that writes, so that counting a new session never makes two processes wait for each other.

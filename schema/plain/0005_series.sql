@@ -1,4 +1,4 @@
--- Plain PostgreSQL: the three series in partitions of a day (made ahead by maintenance/partitions.py; no default
+-- Plain PostgreSQL: the three series in partitions of a day (made ahead by storage/plain.py; no default
 -- partition, it blocks making and detaching others), hourly events as a rollup table that the server keeps.
 
 create table tracker.events (like tracker.events_columns including storage) partition by range (timestamp);

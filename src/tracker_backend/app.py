@@ -11,6 +11,7 @@ from tracker_backend import settings as environment
 from tracker_backend.http import analytics, pages, problem, screenshots, sessions, system, track
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
+from tracker_backend.http.timeout import RequestTimeout
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, watch_parent
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     return Litestar(
         ROUTES,
         lifespan=[life],
+        middleware=[RequestTimeout(chosen.request_timeout)],
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config(),
         request_max_body_size=chosen.max_body,

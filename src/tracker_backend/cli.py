@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command; an error is one line on stderr and exit status 1."""
     options = _parser().parse_args(arguments)
     try:
-        settings = environment.load(_environ(options))
+        os.environ.update(_given(options))  # not only here: the app and its workers read the same environment
+        settings = environment.load()
         if options.command == "serve":
             serve(settings, as_json=options.json)
         else:
@@ -40,20 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"tracker-backend: {error}")
 
 
-def _environ(options: argparse.Namespace) -> dict[str, str]:
-    """The environment, with what the command line says on top."""
-    given = {
-        environment.variable(name): str(value)
-        for name in ("host", "port", "workers")
-        if (value := getattr(options, name, None)) is not None
-    }
-    return {**os.environ, **given}
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """What the command line says, as environment variables."""
+    names = [name for name in ("host", "port", "workers") if getattr(options, name, None) is not None]
+    return {environment.variable(name): str(getattr(options, name)) for name in names}
 
 
 async def _with_database(settings: Settings, options: argparse.Namespace) -> Any:
     async with command_database(settings) as dsn:
         if options.command == "dsn":
-            return {"dsn": dsn}
+            return dsn
         if options.command == "migrate":
             return await _migrate(settings, dsn)
         database = await Database.open(settings, dsn)
@@ -66,15 +63,14 @@ async def _with_database(settings: Settings, options: argparse.Namespace) -> Any
 def _print(result: Any, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode(result).decode())
+    elif isinstance(result, str):
+        print(result)
     elif isinstance(result, list):
         for line in msgspec.convert(msgspec.to_builtins(result), list[dict[str, Any]]):
             print("  ".join(f"{name}={value}" for name, value in line.items() if value is not None))
     else:
         values = {name: value for name, value in msgspec.to_builtins(result).items() if value is not None}
-        if len(values) == 1:  # for use in a shell
-            print(*values.values())
-        else:
-            print("\n".join(f"{name}: {value}" for name, value in values.items()))
+        print("\n".join(f"{name}: {value}" for name, value in values.items()))
 
 
 async def _migrate(settings: Settings, dsn: str) -> Any:

@@ -16,7 +16,7 @@ from uvicorn.supervisors import Multiprocess
 from tracker_backend.errors import SettingsError
 from tracker_backend.queries import keys
 from tracker_backend.settings import Settings
-from tracker_backend.storage.pool import open_pool
+from tracker_backend.storage.pool import open_small_pool
 from tracker_backend.storage.running import serving_database
 
 DSN_VARIABLE = "_TRACKER_READY_DSN"
@@ -35,11 +35,12 @@ def serve(settings: Settings, *, as_json: bool) -> None:
             "forwarding header would make every visitor a local caller. Set TRACKER_AUTH=required."
         )
     listening = _listen(settings)
-    _end_in_order()
+    ending = _Ending()
     with asyncio.Runner() as runner:
         database = serving_database(settings)
         dsn = runner.run(database.__aenter__())
         try:
+            ending.allow()
             _announce(settings, listening, runner.run(_public_key(settings, dsn)), as_json=as_json)
             _run(settings, listening, dsn)
         finally:
@@ -86,22 +87,36 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _end_in_order() -> None:
-    """uvicorn raises the signal that ended it again. It must unwind this process, not kill it: the embedded database
-    is stopped on the way out.
+class _Ending:
+    """Ends this process in order at SIGINT, SIGTERM and SIGHUP (a closed terminal), so that an embedded database is
+    stopped on the way out. While the database starts a signal only waits: nobody would stop what is half started.
     """
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        sys.exit(0)
+    def __init__(self) -> None:
+        self._is_wanted = False
+        self._is_allowed = False
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._end)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    if hasattr(signal, "SIGHUP"):  # a closed terminal
-        signal.signal(signal.SIGHUP, lambda _number, _frame: os.kill(os.getpid(), signal.SIGTERM))
+    def allow(self) -> None:
+        """From now on a signal ends the process; one that came before does so here."""
+        self._is_allowed = True
+        if self._is_wanted:
+            sys.exit(0)
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
+        self._is_wanted = True
+        if self._is_allowed:
+            # uvicorn takes SIGINT and SIGTERM while it serves and raises them again when it is done.
+            if number == getattr(signal, "SIGHUP", None):
+                os.kill(os.getpid(), signal.SIGTERM)
+            else:
+                sys.exit(0)
 
 
 async def _public_key(settings: Settings, dsn: str) -> str:
-    pool = await open_pool(settings, dsn, is_serving=False)
+    pool = await open_small_pool(settings, dsn)
     try:
         return await keys.public_key(pool, await keys.default_project(pool))
     finally:

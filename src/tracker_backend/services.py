@@ -8,9 +8,11 @@ from tracker_backend.http.request import Connection
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.leader import Leader
-from tracker_backend.queries import keys
+from tracker_backend.queries import keys, sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
+
+_ACTIVITY_SECONDS = 5.0
 
 
 class Services:
@@ -22,7 +24,9 @@ class Services:
         self.database = database
         self.pool = database.pool
         self.pipeline = Pipeline(settings, database.store)
-        self.access = Access(settings, database.pool, default_project)
+        self.access = Access(settings, database.write_pool, default_project)
+        self._counted_at = -_ACTIVITY_SECONDS
+        self._activity = (0, 0)
         self.write_key = write_key
         """The default project's public write key, for the demo page."""
         self._leader = Leader(database.maintained)
@@ -37,6 +41,14 @@ class Services:
         services.pipeline.writer.start()
         services._leader.start()
         return services
+
+    async def activity(self) -> tuple[int, int]:
+        """Sessions active now and events of the last minute, counted at most every 5 seconds: anyone may ask."""
+        now = time.monotonic()
+        if now - self._counted_at > _ACTIVITY_SECONDS:
+            self._counted_at = now
+            self._activity = await sessions.count_activity(self.pool)
+        return self._activity
 
     async def close(self) -> None:
         """Commits what waits, then gives everything back."""

@@ -54,7 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a decoded screenshot."""
     max_image_pixels: Positive = 80_000_000
     queue_bytes: Positive = 32 * MIB
-    """Bytes of batches that may wait for the database in one process; more is answered 503."""
+    """Bytes of batches that may wait for the database in one process, half of them late ones and images; more is
+    answered 503.
+    """
     clock_skew: Positive = 30
     """Seconds a client's clock may be off before its times are corrected."""
     limit_keyless: NotNegative = 100
@@ -102,6 +104,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(
                 f"TRACKER_BATCH_DAYS is {self.batch_days}, within the late window of {window} days: a repeated batch "
                 "could be stored twice. Set it higher."
+            )
+        if self.chunks_ahead_days * 24 < self.future_hours + 24:
+            raise SettingsError(
+                f"TRACKER_CHUNKS_AHEAD_DAYS is {self.chunks_ahead_days}, but events may be TRACKER_FUTURE_HOURS = "
+                f"{self.future_hours} ahead: set it to {-(-self.future_hours // 24) + 1} or more."
             )
         if self.hourly_retention_days <= self.retention_days:
             raise SettingsError(

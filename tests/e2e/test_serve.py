@@ -149,6 +149,27 @@ def test_a_port_in_use_is_told_before_anything_is_started(data_dir: Path) -> Non
     assert not data_dir.with_name("other").exists()
 
 
+def test_what_the_command_line_says_holds_for_the_app_and_its_workers(data_dir: Path) -> None:
+    with Running("--host", "0.0.0.0", "--workers", "2", TRACKER_DATA_DIR=str(data_dir)) as server:
+        assert server.values["auth"] == "required"
+        assert web.get(f"{server.url}/api/v1/sessions").status_code == 401
+
+
+def test_a_signal_while_the_database_starts_leaves_nothing_running(data_dir: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracker_backend", "serve"],
+        env={**clean, "TRACKER_DATA_DIR": str(data_dir), "PORT": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (data_dir / "embedded.lock").exists():  # the start has begun
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0
+    assert not (data_dir / "postgres" / "data" / "postmaster.pid").exists()
+
+
 def test_a_bad_setting_is_named_with_its_value(data_dir: Path) -> None:
     with (
         pytest.raises(ServeError, match="TRACKER_RETENTION_DAYS is 'soon'"),

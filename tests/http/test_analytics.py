@@ -164,6 +164,14 @@ async def test_csv_tells_the_same_as_json(
     assert sum(counts.values()) > 0
 
 
+async def test_no_cell_of_the_csv_is_a_formula(client: httpx.AsyncClient) -> None:
+    for kind in ("=1+1", "+1", "-1", "@SUM(1)", "\t=1"):
+        await track(client, event(event_type=kind))
+    answer = await client.get(f"{API}/analytics/hourly", headers={"accept": "text/csv"})
+    kinds = {row["event_type"] for row in csv.DictReader(io.StringIO(answer.content.decode(), newline=""))}
+    assert {"'=1+1", "'+1", "'-1", "'@SUM(1)", "'\t=1"} <= kinds
+
+
 async def test_a_browser_that_asks_for_no_csv_gets_json(client: httpx.AsyncClient) -> None:
     answer = await client.get(f"{API}/analytics/hourly", headers={"accept": "text/html,*/*"})
     assert answer.headers["content-type"] == "application/json"

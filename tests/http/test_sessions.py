@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.http.api import API, CHROME, PAGE, Json, batch, event, get, new_session, now, track
+from tests.http.api import API, CHROME, PAGE, Json, batch, check_problem, event, get, new_session, now, track
 from tracker_backend.services import Services
 
 IPHONE = (
@@ -115,6 +115,24 @@ async def test_bots_are_labelled_and_kept(client: httpx.AsyncClient) -> None:
     bot = await start(client, user_agent="Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
     assert bot["is_bot"] is True
     assert bot["bot_reason"] == "known crawler"
+
+
+async def test_a_relay_that_passes_events_on_does_not_make_a_bot_of_the_visitor(client: httpx.AsyncClient) -> None:
+    told = await start(client, user_agent=CHROME)
+    client.headers["user-agent"] = "python-requests/2.31"
+    await track(client, event(), session_id=told["session_id"])
+    stored = await get(client, f"/sessions/{told['session_id']}")
+    assert (stored["user_agent"], stored["is_bot"], stored["bot_reason"]) == (CHROME, False, None)
+
+
+async def test_metadata_grows_to_a_limit_and_no_further(client: httpx.AsyncClient) -> None:
+    session = new_session()
+    for number in range(3):
+        body = {"session_id": session, "page_url": "https://a.example/", "metadata": {f"m{number}": "x" * 30_000}}
+        assert (await client.post(f"{API}/sessions", json=body)).status_code in (200, 201)
+    assert set((await get(client, f"/sessions/{session}"))["metadata"]) == {"m0", "m1"}
+    body = {"session_id": session, "page_url": "https://a.example/", "metadata": {"big": "x" * 70_000}}
+    check_problem(await client.post(f"{API}/sessions", json=body), 422, "invalid", "`metadata`", "65536")
 
 
 async def test_a_batch_starts_its_session_and_a_late_start_fills_in_what_is_missing(client: httpx.AsyncClient) -> None:

@@ -130,9 +130,14 @@ def test_texts_are_cut_by_characters() -> None:
     ],
 )
 def test_sent_at_tells_the_offset_of_a_clock(sent_at: int, offset: int) -> None:
-    """Whatever times the events have."""
-    for times in ([], [NOW - 3 * DAY], [NOW + HOUR]):
+    """Whatever times the events have by that clock."""
+    for times in ([], [NOW + sent_at - 3 * DAY], [NOW + sent_at + HOUR]):
         assert steps.read_clock(make(sent_at=NOW + sent_at, times=times), SETTINGS).offset == offset
+
+
+@pytest.mark.parametrize("sent_at", [1234 * 1_000_000, NOW + 10_000 * DAY, NOW - 30 * DAY])
+def test_a_sent_at_of_another_clock_than_the_events_tells_nothing(sent_at: int) -> None:
+    assert steps.read_clock(make(sent_at=sent_at, times=[NOW - HOUR, NOW]), SETTINGS).offset is None
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Who calls, and whether they may: keys, the open mode of a local server, and the limits of both."""
 
+import re
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -9,8 +10,9 @@ from litestar.datastructures import Headers
 from msgspec import Struct
 
 from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.client_ip import FORWARDING_HEADERS, Connection, client_ip, networks
+from tracker_backend.http.client_ip import client_ip, is_forwarded, networks
 from tracker_backend.http.limits import TokenBucket
+from tracker_backend.http.request import Connection
 from tracker_backend.queries import keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
@@ -24,6 +26,7 @@ _ALLOWS: dict[str, frozenset[str]] = {
     "admin": frozenset({"write", "read", "admin"}),
 }
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+_LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
 _TO = {"write": "send data", "read": "read", "admin": "delete"}
 
 
@@ -58,11 +61,9 @@ class Access:
         record = await self._find(key, address)
         now = datetime.now(UTC)
         if record is None or (is_public_place and record.kind != "write"):
-            self._keyless.take(address)
+            self._lookups.take(address)  # guessed keys cost the guesser, not the database
             raise Unauthorized(
-                "this key is not known."
-                if not is_public_place
-                else "only a write key may stand in a URL: use X-API-Key."
+                "this key is not known." if record is None else "only a write key may stand in a URL: use X-API-Key."
             )
         if record.revoked_at is not None:
             raise Unauthorized("this key was revoked: use another one.")
@@ -94,7 +95,7 @@ class Access:
         cached = self._cache.get(key)
         if cached is not None and now - cached[0] < _CACHE_SECONDS:
             return cached[1]
-        self._lookups.take(address)  # guessed keys cost the guesser, not the database
+        self._lookups.take(address, 0)
         record = await keys.find_key(self._pool, key)
         self._cache[key] = (now, record)
         self._cache.move_to_end(key)
@@ -118,8 +119,10 @@ def _is_local(headers: Headers, address: str) -> bool:
     """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
     name, and a remote caller could write any Host.
     """
-    if any(name in headers for name in FORWARDING_HEADERS) or address not in _LOOPBACK:
-        return False
-    host = headers.get("host", "").lower()
-    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-    return name in ("localhost", "127.0.0.1", "[::1]")
+    hosts = headers.getall("host", [])
+    return (
+        address in _LOOPBACK
+        and not is_forwarded(headers)
+        and len(hosts) == 1
+        and _LOCAL_HOST.fullmatch(hosts[0].lower()) is not None
+    )

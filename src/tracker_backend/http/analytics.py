@@ -48,5 +48,12 @@ async def hourly(
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in found.data:
-        writer.writerow([msgspec.to_builtins(getattr(row, name)) for name in columns])
+        writer.writerow([_cell(getattr(row, name)) for name in columns])
     return Response(out.getvalue().encode(), media_type="text/csv")  # pyright: ignore[reportReturnType] — bytes go out as they are
+
+
+def _cell(value: object) -> object:
+    """A cell; a text that a spreadsheet would run as a formula gets an apostrophe (anyone can send such a text)."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return msgspec.to_builtins(value)

@@ -34,10 +34,13 @@ def make_asset(content: bytes, media_type: str) -> Asset:
 
 def find_asset(folder: Path, name: str, hint: str) -> Asset:
     """The file of a folder; NotFound, with `hint` for the operator, when it is not there or not inside."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise NotFound(f"there is no file {name!r} here{hint}.")
-    return _read(path, path.stat().st_mtime_ns)
+    try:
+        path = (folder / name).resolve()
+        if path.is_relative_to(folder.resolve()) and path.is_file():
+            return _read(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    raise NotFound(f"there is no file {name!r} here{hint}.")
 
 
 def answer(request: AnyRequest, asset: Asset, cache: str, headers: dict[str, str] | None = None) -> Response[bytes]:

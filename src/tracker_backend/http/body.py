@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import brotli
 
@@ -11,10 +12,12 @@ from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.clean import clean_json
 from tracker_backend.zstd import ZstdDecompressor, ZstdError
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_FRAMES = 100  # each copies what is left of the body: a million empty ones would take minutes
 _MOST_ENCODINGS = 3
-_OFF_LOOP = 64 * 1024  # a larger body is inflated in a thread: 15 MB take 50 ms
+_OFF_LOOP = 64 * 1024  # what is larger is worked on in a thread: 15 MB can take a second
 
 
 async def read_json(request: AnyRequest, body: bytes, limit: int) -> bytes:
@@ -27,11 +30,15 @@ async def read_json(request: AnyRequest, body: bytes, limit: int) -> bytes:
     if len(body) > limit:
         raise too_large(limit)
     if encoding or body.startswith(_GZIP_MAGIC):
-        if len(body) > _OFF_LOOP:
-            body = await asyncio.to_thread(inflate, body, encoding, limit)
-        else:
-            body = inflate(body, encoding, limit)
-    return clean_json(body)
+        body = await off_loop(len(body), inflate, body, encoding, limit)
+    return await off_loop(len(body), clean_json, body)
+
+
+async def off_loop(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    """Calls a function for a body of so many bytes: in a thread if that may take long, so that others go on."""
+    if size > _OFF_LOOP:
+        return await asyncio.to_thread(function, *arguments, **named)
+    return function(*arguments, **named)
 
 
 def too_large(limit: int) -> TooLarge:

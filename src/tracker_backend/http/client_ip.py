@@ -4,11 +4,25 @@ own writing.
 
 import ipaddress
 
+from litestar.datastructures import Headers
+
 from tracker_backend.http.request import Connection
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FORWARDING_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip")
+_FORWARDING = ("x-forwarded-", "x-original-", "forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip")
+_FORWARDING_ONE = (
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+    "x-envoy-external-address",
+    "x-proxyuser-ip",
+)
+
+
+def is_forwarded(headers: Headers) -> bool:
+    """Whether a header says that a proxy passed the request on."""
+    return any(name.startswith(_FORWARDING) or name in _FORWARDING_ONE for name in headers)
 
 
 def networks(entries: tuple[str, ...]) -> list[Network]:

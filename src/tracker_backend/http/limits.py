@@ -18,8 +18,8 @@ class TokenBucket:
         self._clock = clock
         self._buckets: OrderedDict[object, tuple[float, float]] = OrderedDict()
 
-    def take(self, name: object) -> None:
-        """Takes a token; LimitExceeded with `Retry-After` when there is none."""
+    def take(self, name: object, count: int = 1) -> None:
+        """Takes a token, or only looks with 0; LimitExceeded with `Retry-After` when there is none."""
         if not self._capacity:
             return
         now = self._clock()
@@ -37,6 +37,6 @@ class TokenBucket:
                     "RateLimit-Reset": str(wait),
                 },
             )
-        self._buckets[name] = (tokens - 1, now)
+        self._buckets[name] = (tokens - count, now)
         if len(self._buckets) > _NAMES:
             self._buckets.popitem(last=False)

@@ -10,10 +10,11 @@ from msgspec import Meta, Struct
 
 from tracker_backend.errors import NotFound
 from tracker_backend.http import examples
-from tracker_backend.http.body import read_json
+from tracker_backend.http.body import off_loop, read_json
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.track import agent_of, now
+from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.times import to_datetime
 from tracker_backend.ingest.wire import SessionRequest, decode_session
@@ -50,11 +51,11 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
     services = services_of(request)
     caller = await services.access.check(request, "write")
     text = await read_json(request, body, services.settings.max_body)
-    sent = decode_session(text)
+    sent = await off_loop(len(text), decode_session, text)
     session_id = sent.session_id or uuid4()
     fields = SessionFields(
         **{name: getattr(sent, name) for name in SessionFields.__struct_fields__ if name in _COPIED},
-        user_agent=sent.user_agent or agent_of(request),
+        user_agent=(sent.user_agent or agent_of(request))[:AGENT_LENGTH],
         metadata=msgspec.json.encode(sent.metadata) if sent.metadata else None,
     )
     batch = Batch(caller.project_id, session_id, received_at, len(text), fields)

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from tracker_backend import metrics
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
 
 
@@ -30,8 +29,8 @@ async def health(request: AnyRequest) -> Response[Health]:
     services = services_of(request)
     uptime = int(time.monotonic() - services.started)
     try:
-        active, events = await sessions.count_activity(services.pool)
         storage = {"tier": services.database.store.tier, **await services.database.store.versions()}
+        active, events = await services.activity()
     except Exception:
         tier = {"tier": services.database.store.tier}
         return Response(Health("unhealthy", "disconnected", "disabled", uptime, 0, 0, tier), status_code=503)

@@ -9,9 +9,10 @@ from msgspec import Meta, Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
-from tracker_backend.http.body import read_json
+from tracker_backend.http.body import off_loop, read_json
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.clean import clean_text
 from tracker_backend.ingest.screenshot import check_image
@@ -50,7 +51,7 @@ def time_of(value: Time, field: str) -> int:
 
 def agent_of(request: AnyRequest) -> str:
     """The `User-Agent` header, as it can be stored."""
-    return clean_text(request.headers.get("user-agent", ""))
+    return clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
 
 
 @post(
@@ -71,7 +72,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     services = services_of(request)
     caller = await services.access.check(request, "write")
     text = await read_json(request, body, services.settings.max_body)
-    sent = decode_track(text)
+    sent = await off_loop(len(text), decode_track, text)
     session = SessionFields(user_agent=agent_of(request))
     if not any(event.page_url for event in sent.events):
         session.page_url = await sessions.page_of(services.pool, caller.project_id, sent.session_id)
@@ -104,7 +105,7 @@ async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStor
     services = services_of(request)
     caller = await services.access.check(request, "write")
     text = await read_json(request, body, services.settings.max_body)
-    sent = decode_screenshot(text)
+    sent = await off_loop(len(text), decode_screenshot, text)
     moment = time_of(sent.timestamp, "timestamp")
     image = await check_image(sent, services.settings)
     batch = Batch(

@@ -6,6 +6,8 @@ import crawleruseragents
 import ua_parser
 from msgspec import Struct
 
+AGENT_LENGTH = 1024
+"""Longer headers are cut before anything is done with them."""
 _MOBILE = ("Mobi", "iPhone", "iPod", "Windows Phone")
 _TABLET = ("iPad", "Tablet", "Kindle", "Silk/")
 
@@ -23,8 +25,8 @@ class Agent(Struct, frozen=True):
 @lru_cache(maxsize=4096)
 def parse_agent(user_agent: str) -> Agent:
     """Parses a header (0.1 ms when it is new, mostly for the list of crawlers)."""
-    result = ua_parser.parse(user_agent[:1024])
-    reason = _bot_reason(user_agent[:1024])
+    result = ua_parser.parse(user_agent)
+    reason = _bot_reason(user_agent)
     return Agent(
         browser=result.user_agent.family if result.user_agent else None,
         os=result.os.family if result.os else None,

@@ -5,22 +5,15 @@ becomes U+FFFD, wherever it stands: in values, names and nested data. So no late
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
 from tracker_backend.errors import Invalid
 
-_ESCAPE = re.compile(
-    rb"\\(?:"
-    rb"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character, fine
-    rb"|(?P<bad>u0000|u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|.)",  # any other escape, so that the u0000 of `\\u0000` is not taken for one
-    re.DOTALL,
-)
-
-
-def _replace(match: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if match["bad"] else match[0]
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
+_REPLACEMENT = rb"\ufffd"
+_BACKSLASH = 0x5C
 
 
 def clean_json(text: bytes) -> bytes:
@@ -30,9 +23,43 @@ def clean_json(text: bytes) -> bytes:
             text.decode()
         except UnicodeDecodeError:
             text = text.decode(errors="replace").encode()
-    if b"\\u" in text:
-        text = _ESCAPE.sub(_replace, text)
-    return text
+    if b"\\u" not in text:
+        return text
+    parts: list[bytes] = []
+    copied = 0
+    for start in _bad_escapes(text):
+        parts += (text[copied:start], _REPLACEMENT)
+        copied = start + len(_REPLACEMENT)
+    return b"".join((*parts, text[copied:])) if parts else text
+
+
+def _bad_escapes(text: bytes) -> Iterator[int]:
+    """Where the escapes of U+0000 and of surrogates without a partner begin."""
+    high = -1  # where a high surrogate begins that still needs its partner
+    for match in _SUSPECT.finditer(text):
+        start = match.start()
+        follows = high >= 0 and start == high + len(_REPLACEMENT)
+        is_real = follows or _is_escape(text, start)
+        is_surrogate = is_real and text[start + 2] != ord("0")
+        is_low = is_surrogate and text[start + 3] in b"cCdDeEfF"
+        if high >= 0 and not (follows and is_low):
+            yield high
+        elif high >= 0:
+            high = -1
+            continue
+        high = start if is_surrogate and not is_low else -1
+        if is_real and high < 0:
+            yield start
+    if high >= 0:
+        yield high
+
+
+def _is_escape(text: bytes, start: int) -> bool:
+    """Whether the backslash there is one, or escaped itself by the one before it."""
+    first = start
+    while first and text[first - 1] == _BACKSLASH:
+        first -= 1
+    return (start - first) % 2 == 0
 
 
 # Only a suspicion: it may stand in a text, such as the id 3e4567.

@@ -1,4 +1,4 @@
-"""Decodes a screenshot and checks it against its own header, off the event loop and two at a time."""
+"""Decodes a screenshot and checks it against its own header, off the event loop and one at a time."""
 
 import asyncio
 import base64
@@ -21,10 +21,11 @@ THUMBNAIL_WIDTH = 320
 _THUMBNAIL_HEIGHT = 1280  # a long page's thumbnail shows its top
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _DATA_URL = re.compile(r"data:image/(?P<type>jpeg|jpg|png|webp);base64,", re.IGNORECASE)
+_REDUCIBLE = ("RGB", "RGBA", "L", "LA")  # the modes whose neighbours can be averaged, before any copy in full size
 # What Pillow's readers raise on broken files.
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 Pillow.MAX_IMAGE_PIXELS = None  # it warns first and refuses at twice its limit; the check below refuses at ours
-_slots = asyncio.Semaphore(2)  # a decoded full page takes up to 4 bytes a pixel
+_slot = asyncio.Semaphore(1)  # a decoded page takes up to 4 bytes a pixel, 320 MB at the limit: never two at once
 
 
 async def check_image(sent: ScreenshotRequest, settings: Settings) -> Image:
@@ -34,7 +35,7 @@ async def check_image(sent: ScreenshotRequest, settings: Settings) -> Image:
         raise Invalid("`image_data` must begin with `data:image/jpeg;base64,` (or png or webp).")
     if (len(sent.image_data) - header.end()) * 3 // 4 > settings.max_image + 2:
         raise TooLarge(f"the image is larger than {settings.max_image} bytes: lower its quality or its size.")
-    async with _slots:
+    async with _slot:
         return await asyncio.to_thread(_check, sent, header, settings)
 
 
@@ -69,7 +70,8 @@ def _thumbnail(image: Pillow.Image) -> bytes:
     scale = max(1, image.width // THUMBNAIL_WIDTH)
     image.draft("RGB", (image.width // scale, image.height // scale))  # JPEG decodes at a fraction of its size
     image.load()
-    shrunk = image.convert("RGB")
+    shrunk = image.reduce(scale) if image.mode in _REDUCIBLE and scale > 1 else image
+    shrunk = shrunk.convert("RGB")
     shrunk.thumbnail((THUMBNAIL_WIDTH, image.height))  # never less than a pixel high
     shrunk = shrunk.crop((0, 0, shrunk.width, min(shrunk.height, _THUMBNAIL_HEIGHT)))
     out = io.BytesIO()

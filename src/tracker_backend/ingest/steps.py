@@ -112,6 +112,9 @@ def read_clock(batch: Batch, settings: Settings) -> Batch:
         now = max((time for time in batch.times if batch.received_at < time <= latest), default=None)
     if now is not None:
         offset = (batch.received_at - now) // 1000 * 1000  # stored in milliseconds
+        newest = max(batch.times, default=now) + offset
+        if batch.sent_at is not None and not batch.received_at - settings.late_days * DAY <= newest <= latest:
+            return batch  # a `sent_at` of another clock than the events'
         batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
     return batch
 

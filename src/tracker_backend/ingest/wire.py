@@ -3,7 +3,7 @@
 Times are ISO 8601 texts, epoch milliseconds or epoch seconds (a number below 10^11); coordinates are CSS pixels.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,10 @@ from tracker_backend.errors import Invalid, Malformed
 from tracker_backend.ingest.clean import check_numbers
 
 MAX_EVENTS = 100
+MAX_FIELDS = 200
+"""Fields of an event, those that `v1` does not know included."""
+MAX_METADATA = 65_536
+"""Bytes of a session's metadata; what starts add beyond is left out."""
 INT4 = 2**31 - 1
 
 Time = int | float | str
@@ -93,13 +97,13 @@ class SessionRequest(Struct):
     screen_height: Size = None
     viewport_width: Size = None
     viewport_height: Size = None
-    device_type: Label = None
+    device_type: Literal["desktop", "mobile", "tablet"] | None = None
     browser: Label = None
     os: Label = None
     language: Label = None
     app_id: Label = None
     ticket_id: Label = None
-    metadata: dict[str, Raw] = {}
+    metadata: dict[str, Raw] | None = None
 
 
 T = TypeVar("T")
@@ -134,8 +138,11 @@ def decode_session(body: bytes) -> SessionRequest:
     request = _decode(_session, body)
     known = set(SessionRequest.__struct_fields__)
     unknown = {name: value for name, value in _decode(_fields, body).items() if name not in known}
-    request.metadata = {**unknown, **request.metadata}
-    check_numbers(msgspec.json.encode(request.metadata), "metadata")
+    request.metadata = {**unknown, **(request.metadata or {})}
+    text = msgspec.json.encode(request.metadata)
+    if len(text) > MAX_METADATA:
+        raise Invalid(f"`metadata` with all unknown fields has {len(text)} bytes, more than {MAX_METADATA}: send less.")
+    check_numbers(text, "metadata")
     return request
 
 
@@ -187,6 +194,10 @@ def _whole(raw: Raw, name: str) -> Raw:
 
 
 def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
+    if len(fields) > MAX_FIELDS:
+        raise Invalid(
+            f"`$.events[{index}]` has {len(fields)} fields, more than {MAX_FIELDS}: nest them in `event_data`."
+        )
     extra = {name: raw for name, raw in fields.items() if name not in ROW_FIELDS}
     known = {name: raw for name, raw in fields.items() if name in ROW_FIELDS}
     try:

@@ -52,8 +52,9 @@ class Writer:
         self._queues: dict[Lane, deque[_Waiting]] = {lane: deque() for lane in Lane}
         self._wake = {lane: asyncio.Event() for lane in Lane}
         self._tasks: list[asyncio.Task[None]] = []
-        self._bytes = 0
+        self._bytes = dict.fromkeys(Lane, 0)
         self._stopping = False
+        self._is_away = False
 
     def start(self) -> None:
         """Starts the lanes."""
@@ -69,7 +70,7 @@ class Writer:
     @property
     def is_busy(self) -> bool:
         """More than half of the queue is full."""
-        return self._bytes * 2 > self._settings.queue_bytes
+        return sum(self._bytes.values()) * 2 > self._settings.queue_bytes
 
     async def write(self, batch: Batch) -> Outcome:
         """Queues a batch and returns once it is committed.
@@ -79,12 +80,13 @@ class Writer:
         """
         if self._stopping:
             raise Unavailable("the server is stopping: send the batch again.")
-        if self._bytes + batch.size > self._settings.queue_bytes:
+        # Half for each lane: one that waits for an old chunk must not fill the other's queue.
+        if self._bytes[batch.lane] + batch.size > self._settings.queue_bytes // 2:
             BATCHES.labels("queue_full").inc()
             raise Unavailable("the queue for the database is full: send the batch again.")
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
-        self._bytes += batch.size
-        QUEUE_BYTES.set(self._bytes)
+        self._bytes[batch.lane] += batch.size
+        QUEUE_BYTES.set(sum(self._bytes.values()))
         self._queues[batch.lane].append(waiting)
         self._wake[batch.lane].set()
         try:
@@ -105,8 +107,8 @@ class Writer:
                 continue
             group = self._take(queue)
             await self._commit(group)
-            self._bytes -= sum(waiting.batch.size for waiting in group)
-            QUEUE_BYTES.set(self._bytes)
+            self._bytes[lane] -= sum(waiting.batch.size for waiting in group)
+            QUEUE_BYTES.set(sum(self._bytes.values()))
 
     @staticmethod
     def _take(queue: deque[_Waiting]) -> list[_Waiting]:
@@ -121,6 +123,11 @@ class Writer:
         """Writes a group. A batch that breaks it is found by halving and fails alone."""
         try:
             outcomes = await self._attempt([waiting.batch for waiting in group])
+        except asyncpg.CheckViolationError:  # no partition for a row: maintenance failed, not the client
+            _log.exception(
+                "a group of %d batches found no partition: does `tracker-backend maintain` work?", len(group)
+            )
+            _fail(group, Unavailable("the database has no place for these times yet: send the batch again."))
         except _BROKEN as error:
             if len(group) > 1:
                 half = len(group) // 2
@@ -132,10 +139,14 @@ class Writer:
         except Exception as error:
             if not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TrackerError):
                 _log.exception("a group of %d batches failed", len(group))
-            else:
-                _log.warning("a group of %d batches was not written: %s", len(group), error)
+            elif not self._is_away:  # once, not for each group of an outage
+                _log.warning("batches are not written and answered 503: %s", error)
+            self._is_away = True
             _fail(group, Unavailable("the database is away: send the batch again."))
         else:
+            if self._is_away:
+                _log.warning("batches are written again")
+            self._is_away = False
             _count(group, outcomes)
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if not waiting.done.done():

@@ -58,16 +58,18 @@ class Leader:
                     for task in TASKS:
                         if self._due[task.name] <= time.monotonic():
                             await self._run_task(task)
-                            await self.lead()
+                            if not await self.lead():
+                                break
             except Exception as error:
                 _log.warning("maintenance could not run: %s", error)
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _run_task(self, task: Task) -> None:
-        self._due[task.name] = time.monotonic() + task.every.total_seconds()
+        every = task.every or timedelta(minutes=self._store.settings.refresh_minutes)
+        self._due[task.name] = time.monotonic() + every.total_seconds()
         started = time.monotonic()
         try:
-            done = await task.run_once(self._store)
+            done = await self._while_leading(task)
         except Exception as error:
             MAINTENANCE.labels(task.name, "failed").inc()
             self._due[task.name] = min(self._due[task.name], time.monotonic() + _RETRY_SECONDS)
@@ -76,3 +78,18 @@ class Leader:
         else:
             MAINTENANCE.labels(task.name, "done").inc()
             _log.debug("maintenance task %s did %d in %.3f s", task.name, done, time.monotonic() - started)
+
+    async def _while_leading(self, task: Task) -> int:
+        """Runs a task, renewing the lease meanwhile; cancels it should another process lead."""
+        work = asyncio.ensure_future(task.run_once(self._store))
+        try:
+            while not (await asyncio.wait({work}, timeout=LEASE.total_seconds() / 3))[0]:
+                if not await self.lead():
+                    raise LeaseLostError(f"another process took the lease while {task.name} ran")
+            return work.result()
+        finally:
+            work.cancel()
+
+
+class LeaseLostError(Exception):
+    """Another process leads now."""

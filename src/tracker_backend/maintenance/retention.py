@@ -26,8 +26,10 @@ async def drop_hours(store: Store) -> int:
 
 
 async def drop_sessions(store: Store) -> int:
-    """Drops sessions whose last raw row has expired; their hourly numbers stay. Returns how many."""
-    limit = _ago(store.settings.retention_days)
+    """Drops sessions whose last raw row has expired, whole days like the rows; their hourly numbers stay. Returns how
+    many.
+    """
+    limit = _ago(store.settings.retention_days).replace(hour=0, minute=0, second=0, microsecond=0)
     await rollups.finish_hours(store.pool, "sessions_hourly", limit)
     return await store.pool.fetchval(_sql.drop_sessions, limit, store.node.number)
 

@@ -14,7 +14,8 @@ class Task(Struct, frozen=True):
     """`run_once` returns how many things it did: hours, chunks, rows."""
 
     name: str
-    every: timedelta
+    every: timedelta | None
+    """None: as often as TRACKER_REFRESH_MINUTES says."""
     purpose: str
     run_once: Callable[[Store], Awaitable[int]]
 
@@ -36,8 +37,8 @@ async def refresh_sessions(store: Store) -> int:
 
 TASKS: list[Task] = [
     Task("chunks", timedelta(hours=1), "make chunks or partitions ahead", make_ahead),
-    Task("events-hourly", timedelta(minutes=1), "compute new and changed hours of events", refresh_events),
-    Task("sessions-hourly", timedelta(minutes=1), "compute new and changed hours of sessions", refresh_sessions),
+    Task("events-hourly", None, "compute new and changed hours of events", refresh_events),
+    Task("sessions-hourly", None, "compute new and changed hours of sessions", refresh_sessions),
     Task("retention", timedelta(hours=1), "drop raw rows past their retention", retention.drop_series),
     Task("hourly-retention", timedelta(hours=6), "drop hourly numbers past theirs", retention.drop_hours),
     Task("sessions", timedelta(hours=1), "drop sessions whose rows have all expired", retention.drop_sessions),

@@ -14,6 +14,7 @@ from tracker_backend.storage.sql import load
 
 _PAGE = 200
 _sql = load(__file__, "screenshots")
+_MICROSECOND = timedelta(microseconds=1)
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -41,10 +42,10 @@ class Stored(Struct, frozen=True):
 async def list_screenshots(
     pool: Pool, project_id: int, session_id: UUID, time_from: datetime | None, time_to: datetime | None
 ) -> AsyncIterator[Screenshot]:
-    """A session's screenshots in order of time, from `time_from` to `time_to`, both included."""
+    """A session's screenshots in order of time, from `time_from` (included) to `time_to` (not included)."""
     bounds = await sessions.get_bounds(pool, project_id, session_id)
     first = max(bounds.first, time_from or bounds.first)
-    last = min(bounds.last, time_to or bounds.last)
+    last = min(bounds.last + _MICROSECOND, time_to or bounds.last + _MICROSECOND)
     position = (_BEGIN, 0)
     while True:
         rows = await pool.fetch(_sql.list_screenshots, project_id, session_id, first, last, *position, _PAGE)

@@ -1,45 +1,56 @@
 """Opening a database: pool, check of its schema, node number, and the store of its tier."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from tracker_backend.settings import Settings
 from tracker_backend.storage.migrate import Installation, check, read_installation
 from tracker_backend.storage.migrate import migrate as run_migrations
 from tracker_backend.storage.nodes import Node
 from tracker_backend.storage.plain import PlainStore
-from tracker_backend.storage.pool import Pool, connect, open_pool
+from tracker_backend.storage.pool import Pool, connect, open_pool, open_small_pool
 from tracker_backend.storage.store import Store
 from tracker_backend.storage.timescale import TimescaleStore
 
+_WRITERS = 4  # of `pool_max`: the two lanes, keys, the lease
 _STORES: dict[str, type[Store]] = {store.tier: store for store in (PlainStore, TimescaleStore)}
 
 
 class Database:
     """An open database. `open` refuses one whose schema is not this server's; `close` gives everything back."""
 
-    def __init__(self, settings: Settings, pool: Pool, slow_pool: Pool, installation: Installation) -> None:
+    def __init__(self, settings: Settings, pool: Pool, write_pool: Pool, slow_pool: Pool, tier: str) -> None:
         self.pool = pool
-        self.installation = installation
-        self.node = Node(pool)
-        self.store = _STORES[installation.tier](settings, pool, self.node)
-        self.maintained = _STORES[installation.tier](settings, slow_pool, self.node)
+        """For reads. However many wait here, writes have connections of their own."""
+        self.write_pool = write_pool
+        """For batches, keys and this process's lease."""
+        self._slow_pool = slow_pool
+        self.node = Node(write_pool)
+        self.store = _STORES[tier](settings, write_pool, self.node)
+        self.maintained = _STORES[tier](settings, slow_pool, self.node)
         """The same store for maintenance: its statements may take longer than a request."""
         self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, settings: Settings, dsn: str) -> "Database":
         """Raises SettingsError when the database cannot be reached, SchemaError when it must be migrated first."""
-        pool = await open_pool(settings, dsn)
-        try:
+        timeout = settings.request_timeout
+        async with AsyncExitStack() as opened:
+
+            async def keep(pool: Pool) -> Pool:
+                opened.callback(pool.terminate)
+                return pool
+
+            readers = max(1, settings.pool_max - _WRITERS)
+            pool = await keep(await open_pool(settings, dsn, min(settings.pool_min, readers), readers, timeout))
+            write_pool = await keep(await open_pool(settings, dsn, 2, _WRITERS, timeout))
             async with pool.acquire() as connection:
                 installation = await check(connection)
-            database = cls(settings, pool, await open_pool(settings, dsn, is_serving=False), installation)
+            slow_pool = await keep(await open_small_pool(settings, dsn))
+            database = cls(settings, pool, write_pool, slow_pool, installation.tier)
             await database.node.lease()
-        except BaseException:
-            pool.terminate()
-            raise
-        database._keeper = asyncio.create_task(database.node.keep(), name="node-lease")
+            database._keeper = asyncio.create_task(database.node.keep(), name="node-lease")
+            opened.pop_all()  # all is well: `close` ends them
         return database
 
     async def close(self) -> None:
@@ -48,14 +59,15 @@ class Database:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._keeper
+        pools = (self.pool, self.write_pool, self._slow_pool)
         try:
             async with asyncio.timeout(5):
                 await self.node.release()
-                await self.maintained.pool.close()
-                await self.pool.close()
+                for pool in pools:
+                    await pool.close()
         except Exception:
-            self.maintained.pool.terminate()
-            self.pool.terminate()
+            for pool in pools:
+                pool.terminate()
 
 
 async def is_new(settings: Settings, dsn: str) -> bool:
@@ -74,7 +86,7 @@ async def migrate(settings: Settings, dsn: str) -> tuple[Installation, list[str]
         installation, applied = await run_migrations(connection)
     finally:
         await connection.close()
-    pool = await open_pool(settings, dsn, is_serving=False)
+    pool = await open_small_pool(settings, dsn)
     try:
         store = _STORES[installation.tier](settings, pool, Node(pool))
         async with pool.acquire() as connection:

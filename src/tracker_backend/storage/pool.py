@@ -76,21 +76,27 @@ def _unreachable(error: Exception) -> SettingsError:
     return SettingsError(f"the database cannot be reached ({error}): check DATABASE_URL.")
 
 
-async def open_pool(settings: Settings, dsn: str, *, is_serving: bool = True) -> Pool:
-    """A pool for requests, of `pool_min` to `pool_max` connections whose statements end at the request's time-out; or
-    a small one without a time-out. Raises SettingsError if the database cannot be reached.
+async def open_pool(settings: Settings, dsn: str, smallest: int, largest: int, seconds: float | None) -> Pool:
+    """A pool of so many connections whose statements end after so many seconds (None: never).
+
+    Raises SettingsError if the database cannot be reached.
     """
     try:
         return await asyncpg.create_pool(
             **connect_arguments(settings, dsn),
-            min_size=settings.pool_min if is_serving else 0,
-            max_size=settings.pool_max if is_serving else 2,
-            command_timeout=settings.request_timeout if is_serving else None,
+            min_size=smallest,
+            max_size=largest,
+            command_timeout=seconds,
             init=_init,
             reset=_reset,
         )
     except _UNREACHABLE as error:
         raise _unreachable(error) from error
+
+
+async def open_small_pool(settings: Settings, dsn: str) -> Pool:
+    """A pool for maintenance and commands: two connections at most, statements as long as they take."""
+    return await open_pool(settings, dsn, 0, 2, None)
 
 
 async def connect(settings: Settings, dsn: str) -> Connection:

@@ -11,9 +11,11 @@ from tracker_backend.storage import remembered
 from tracker_backend.storage.database import is_new, migrate
 from tracker_backend.storage.embedded import EmbeddedError, EmbeddedPostgres
 from tracker_backend.storage.embedded.attach import running_dsn
+from tracker_backend.storage.embedded.config import MAX_CONNECTIONS
 from tracker_backend.storage.migrate import Installation
 
 _WATCH_SECONDS = 2
+_SPARE_CONNECTIONS = 20  # for commands, analysts and PostgreSQL's own
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,9 @@ async def command_database(settings: Settings) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def _embedded(settings: Settings) -> AsyncGenerator[tuple[EmbeddedPostgres, str]]:
-    postgres = EmbeddedPostgres(settings.resolved_data_dir, settings.pg_bin)
+    connections = settings.workers * (settings.pool_max + 3) + _SPARE_CONNECTIONS
+    options = {"max_connections": str(connections)} if connections > MAX_CONNECTIONS else {}
+    postgres = EmbeddedPostgres(settings.resolved_data_dir, settings.pg_bin, options=options)
     try:
         yield postgres, await asyncio.to_thread(postgres.start)
     finally:
@@ -68,8 +72,8 @@ def _watched(postgres: EmbeddedPostgres) -> Generator[None]:
 
     def watch() -> None:
         while not done.wait(_WATCH_SECONDS):
-            if running_dsn(postgres.data_dir) is None:
-                _log.warning("the embedded PostgreSQL does not answer: it is started again")
+            if not postgres.is_running:
+                _log.warning("the embedded PostgreSQL has ended: it is started again")
                 try:
                     postgres.start()
                 except EmbeddedError as error:

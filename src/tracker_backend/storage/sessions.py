@@ -104,6 +104,10 @@ def _fill(one: SessionFields, two: SessionFields) -> SessionFields:
         return one
     pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(two), strict=True)
     filled = SessionFields(*(a if a is not None else b for a, b in pairs))
+    if one.user_agent:  # the label goes with the agent that is kept
+        filled.bot_reason = one.bot_reason
+    else:
+        filled.user_agent, filled.bot_reason = two.user_agent, two.bot_reason
     if one.metadata and two.metadata:
         filled.metadata = msgspec.json.encode({**_object.decode(two.metadata), **_object.decode(one.metadata)})
     return filled

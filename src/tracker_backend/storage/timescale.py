@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
+
 from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
@@ -83,7 +85,10 @@ class TimescaleStore(Store):
             spans += _spans({hour for hour in hours if hour < start})
             for first, end in spans:
                 arguments = f"'{first.isoformat()}', '{end.isoformat()}', options => '{_OLDEST_FIRST}'"
-                await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {arguments})")
+                try:
+                    await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {arguments})")
+                except asyncpg.LockNotAvailableError:
+                    return 0  # the policy or another process is at it; what is listed stays for the next round
             await connection.execute(
                 _sql.unlist_hours, [row["ctid"] for row in listed], [row["xmin"] for row in listed]
             )

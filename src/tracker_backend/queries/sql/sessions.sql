@@ -20,5 +20,5 @@ select page_url from tracker.sessions where project_id = $1 and session_id = $2;
 -- activity: sessions active now, and events of the last minute
 select
     (select count(*) from tracker.sessions
-     where started_at > now() - interval '1 day' and last_activity_at > now() - interval '5 minutes' and ended_at is null),
+     where last_activity_at > now() - interval '5 minutes' and ended_at is null),
     (select coalesce(sum(events), 0)::bigint from tracker.ingest_batches where received_at > now() - interval '1 minute');

@@ -13,7 +13,7 @@ import msgspec
 
 from . import choice as choices
 from . import postmaster
-from .account import Account, choose_account, run
+from .account import Account, choose_account, give, run
 from .attach import dsn_of
 from .choice import Choice
 from .config import render
@@ -62,6 +62,7 @@ class EmbeddedPostgres:
         self._owner = 0
         self._account: Account | None = None
         self._bin_dir = Path()
+        self._socket: Path | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -104,6 +105,11 @@ class EmbeddedPostgres:
         finally:
             self._release()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its server process is there, even if it takes no connections just now."""
+        return postmaster.running(self.folder / "data") is not None
+
     def _start(self) -> None:
         if not self._locks:
             self._take_folder()
@@ -116,6 +122,7 @@ class EmbeddedPostgres:
             self._lock(choice.folder.with_name(choice.folder.name + ".lock"))
         self.tier, self.folder = choice.tier, choice.folder
         server = self._run()
+        self._socket = server.socket_folder
         choices.save(self.data_dir, choice)
         discard_unfinished(self.folder)  # again: the initdb of a killed run may have written on
         self.dsn = dsn_of(self.folder, server.socket_folder or self.folder / "socket")
@@ -224,7 +231,13 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         log = self.folder / "log"
         (log / "start.log").unlink(missing_ok=True)
-        socket = socket_folder(self.folder, self._account)
+        # A database that is started again answers at the same address: pools and workers know no other.
+        if self._socket is None or not self._socket.parent.is_dir():
+            self._socket = socket_folder(self.folder, self._account)
+        elif not self._socket.is_dir():
+            self._socket.mkdir(0o700)
+            give(self._socket, self._account)
+        socket = self._socket
         # pg_ctl hands these to a shell, unquoted; both are of plain characters only. So are the paths that
         # it does not get: the data folder goes by PGDATA, the log relative to the working directory.
         flags = f"-k {socket} -c cluster_name={postmaster.name_for(self.folder / 'data')}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from .installation import Installation
 
+MAX_CONNECTIONS = 120
 PORT = 5432  # names the socket file only; there is no TCP
 
 _SETTINGS = {
@@ -12,7 +13,7 @@ _SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
-    "max_connections": "120",
+    "max_connections": str(MAX_CONNECTIONS),
     "timezone": "UTC",
     # A batch is acknowledged when its transaction is durable, so this is not for sale.
     "synchronous_commit": "on",

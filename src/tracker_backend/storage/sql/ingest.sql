@@ -105,7 +105,7 @@ written as (
         fingerprint = coalesce(s.fingerprint, excluded.fingerprint),
         page_url = coalesce(s.page_url, excluded.page_url),
         referrer = coalesce(s.referrer, excluded.referrer),
-        user_agent = coalesce(s.user_agent, excluded.user_agent),
+        user_agent = coalesce(nullif(s.user_agent, ''), excluded.user_agent),
         screen_width = coalesce(s.screen_width, excluded.screen_width),
         screen_height = coalesce(s.screen_height, excluded.screen_height),
         viewport_width = coalesce(s.viewport_width, excluded.viewport_width),
@@ -116,9 +116,13 @@ written as (
         language = coalesce(s.language, excluded.language),
         app_id = coalesce(s.app_id, excluded.app_id),
         ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
-        metadata = excluded.metadata || s.metadata,
-        bot_reason = coalesce(s.bot_reason, excluded.bot_reason),
-        is_bot = s.is_bot or excluded.is_bot
+        metadata = case
+            when excluded.metadata = '{}' then s.metadata
+            when octet_length((excluded.metadata || s.metadata)::text) > 65536 then s.metadata
+            else excluded.metadata || s.metadata end,
+        -- The label goes with the user agent that the session keeps: a relay's own header says nothing of the visitor.
+        bot_reason = case when coalesce(s.user_agent, '') = '' then excluded.bot_reason else s.bot_reason end,
+        is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
     returning project_id, session_id, started_at, (xmax = 0) as created
 ),
 marked as (
