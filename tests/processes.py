@@ -15,7 +15,7 @@ class Running:
     """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went."""
 
     def __init__(self, *arguments: str, **environ: str) -> None:
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 — `end` closes it
         self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
         self.process = subprocess.Popen(

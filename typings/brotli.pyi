@@ -1,6 +1,6 @@
 """The part of brotli that http/body.py uses; the package has no types."""
 
-class error(Exception): ...
+class error(Exception): ...  # noqa: N801 — its own name
 
 class Decompressor:
     def process(self, data: bytes, output_buffer_limit: int = ...) -> bytes: ...

@@ -20,6 +20,12 @@ from tests.processes import Running, ServeError
 web = httpx.Client(timeout=None)  # a loaded machine takes its time to start a server
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    web.close()
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data folder that a root's PostgreSQL can reach too."""

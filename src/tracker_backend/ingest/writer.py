@@ -137,20 +137,25 @@ class Writer:
             BATCHES.labels("refused").inc()
             _fail(group, Invalid(f"the database cannot hold this batch: {error}."))
         except Exception as error:
-            if not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TrackerError):
-                _log.exception("a group of %d batches failed", len(group))
-            elif not self._is_away:  # once, not for each group of an outage
-                _log.warning("batches are not written and answered 503: %s", error)
-            self._is_away = True
+            self._tell_away(error)
             _fail(group, Unavailable("the database is away: send the batch again."))
         else:
-            if self._is_away:
-                _log.warning("batches are written again")
-            self._is_away = False
+            self._tell_away(None)
             _count(group, outcomes)
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(outcome)
+
+    def _tell_away(self, error: Exception | None) -> None:
+        """Logs an outage at its beginning and its end, not for each group of it; a defect of ours each time."""
+        if error is None:
+            if self._is_away:
+                _log.warning("batches are written again")
+        elif not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TrackerError):
+            _log.error("a group of batches failed", exc_info=error)
+        elif not self._is_away:
+            _log.warning("batches are not written and answered 503: %s", error)
+        self._is_away = error is not None
 
     async def _attempt(self, batches: list[Batch]) -> list[Outcome]:
         for _ in range(_ATTEMPTS - 1):

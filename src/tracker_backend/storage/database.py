@@ -19,15 +19,18 @@ _STORES: dict[str, type[Store]] = {store.tier: store for store in (PlainStore, T
 class Database:
     """An open database. `open` refuses one whose schema is not this server's; `close` gives everything back."""
 
-    def __init__(self, settings: Settings, pool: Pool, write_pool: Pool, slow_pool: Pool, tier: str) -> None:
+    def __init__(
+        self, settings: Settings, pool: Pool, write_pool: Pool, slow_pool: Pool, installation: Installation
+    ) -> None:
+        self.installation = installation
         self.pool = pool
         """For reads. However many wait here, writes have connections of their own."""
         self.write_pool = write_pool
         """For batches, keys and this process's lease."""
         self._slow_pool = slow_pool
         self.node = Node(write_pool)
-        self.store = _STORES[tier](settings, write_pool, self.node)
-        self.maintained = _STORES[tier](settings, slow_pool, self.node)
+        self.store = _STORES[installation.tier](settings, write_pool, self.node)
+        self.maintained = _STORES[installation.tier](settings, slow_pool, self.node)
         """The same store for maintenance: its statements may take longer than a request."""
         self._keeper: asyncio.Task[None] | None = None
 
@@ -47,7 +50,7 @@ class Database:
             async with pool.acquire() as connection:
                 installation = await check(connection)
             slow_pool = await keep(await open_small_pool(settings, dsn))
-            database = cls(settings, pool, write_pool, slow_pool, installation.tier)
+            database = cls(settings, pool, write_pool, slow_pool, installation)
             await database.node.lease()
             database._keeper = asyncio.create_task(database.node.keep(), name="node-lease")
             opened.pop_all()  # all is well: `close` ends them
