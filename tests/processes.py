@@ -45,10 +45,10 @@ class Running:
         """Ends it with a signal and returns what it wrote to stderr."""
         if self.process.poll() is None:
             self.process.send_signal(number)
+        if self._errors.closed:
+            return ""  # it has ended before
         self.process.communicate()
         self._folder.cleanup()
-        if self._errors.closed:
-            return ""
         with self._errors as errors:
             errors.seek(0)
             return errors.read().decode()

@@ -170,7 +170,7 @@ class TestOpenMode:
             ("localhost", "127.0.0.1", {"x-forwarded-proto": "https"}),
             ("localhost", "127.0.0.1", {"true-client-ip": "8.8.8.8"}),
             ("localhost", "127.0.0.1", {"x-client-ip": "8.8.8.8"}),
-            ("[::1].rebound.example", "127.0.0.1", {}),
+            ("localhost", "127.0.0.1", {"host": "[::1].rebound.example"}),
         ],
     )
     async def test_a_call_that_may_come_from_elsewhere_needs_one(

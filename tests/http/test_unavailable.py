@@ -45,7 +45,7 @@ class TestFullQueue:
 
     @pytest.fixture
     def settings(self) -> Settings:
-        return Settings(pool_min=1, pool_max=4, limit_keyless=0, limit_key=0, limit_project=0, queue_bytes=10_000)
+        return Settings(pool_min=1, pool_max=4, limit_keyless=0, limit_key=0, limit_project=0, queue_bytes=20_000)
 
     async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_is_written(
         self, client: httpx.AsyncClient, services: Services, monkeypatch: pytest.MonkeyPatch

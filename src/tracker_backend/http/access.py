@@ -46,7 +46,7 @@ class Access:
         self._default_project = default_project
         self._trusted = networks(settings.trusted_proxies)
         self._keyless = TokenBucket(settings.limit_keyless)
-        self._lookups = TokenBucket(settings.limit_key)
+        self._lookups = TokenBucket(settings.limit_keyless)
         self._by_key = TokenBucket(settings.limit_key)
         self._by_project = TokenBucket(settings.limit_project)
         self._cache: OrderedDict[str, tuple[float, keys.KeyRecord | None]] = OrderedDict()

@@ -3,7 +3,7 @@
 Times are ISO 8601 texts, epoch milliseconds or epoch seconds (a number below 10^11); coordinates are CSS pixels.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -97,7 +97,7 @@ class SessionRequest(Struct):
     screen_height: Size = None
     viewport_width: Size = None
     viewport_height: Size = None
-    device_type: Literal["desktop", "mobile", "tablet"] | None = None
+    device_type: Label = None
     browser: Label = None
     os: Label = None
     language: Label = None

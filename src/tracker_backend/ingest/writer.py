@@ -69,8 +69,8 @@ class Writer:
 
     @property
     def is_busy(self) -> bool:
-        """More than half of the queue is full."""
-        return sum(self._bytes.values()) * 2 > self._settings.queue_bytes
+        """More than half of a lane's queue, which is half of all, is full."""
+        return max(self._bytes.values()) * 4 > self._settings.queue_bytes
 
     async def write(self, batch: Batch) -> Outcome:
         """Queues a batch and returns once it is committed.
