@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     return Litestar(
         ROUTES,
         lifespan=[life],
-        middleware=[RequestTimeout(chosen.request_timeout)],
+        middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config(),
         request_max_body_size=chosen.max_body,
