@@ -1,7 +1,7 @@
 """Group commit: all batches that arrived while one transaction ran are written by the next.
 
-Two lanes with a queue each, so that events of today never wait for images or old chunks. A lane never waits for a
-group to fill: without load a batch's latency is that of its own transaction.
+Two lanes, so that events of today never wait for images or old chunks. A lane never waits for a group to fill: without
+load a batch's latency is that of its own transaction. The batches of a session in a lane are committed in their order.
 """
 
 import asyncio
@@ -21,6 +21,9 @@ from tracker_backend.storage.store import Place, Store
 GROUP_BYTES = 8 * 1024 * 1024
 GROUP_BATCHES = 500
 _ATTEMPTS = 3
+# Transactions of a lane that run at once, each with the batches of its share of the sessions: while one waits for its
+# commit the rows of the other are made (15 % more events a second; a third gained nothing).
+_QUEUES = {Lane.CURRENT: 2, Lane.BULK: 1}
 _log = logging.getLogger(__name__)
 
 # Errors that a batch carries in itself: its data does not fit. Everything else is the database's or the network's.
@@ -42,6 +45,14 @@ class _Waiting(Struct):
     done: asyncio.Future[Outcome]
 
 
+class _Queue:
+    """Batches that one transaction after the other takes."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Waiting] = deque()
+        self.wake = asyncio.Event()
+
+
 class Writer:
     """`start`, then `write` from any number of requests, then `stop`, which writes what waits."""
 
@@ -49,8 +60,7 @@ class Writer:
         self._settings = settings
         self._store = store
         self._place = place
-        self._queues: dict[Lane, deque[_Waiting]] = {lane: deque() for lane in Lane}
-        self._wake = {lane: asyncio.Event() for lane in Lane}
+        self._queues = {lane: [_Queue() for _ in range(number)] for lane, number in _QUEUES.items()}
         self._tasks: list[asyncio.Task[None]] = []
         self._bytes = dict.fromkeys(Lane, 0)
         self._stopping = False
@@ -58,13 +68,18 @@ class Writer:
 
     def start(self) -> None:
         """Starts the lanes."""
-        self._tasks = [asyncio.create_task(self._run(lane), name=f"writer-{lane.value}") for lane in Lane]
+        self._tasks = [
+            asyncio.create_task(self._run(lane, queue), name=f"writer-{lane.value}")
+            for lane, queues in self._queues.items()
+            for queue in queues
+        ]
 
     async def stop(self) -> None:
         """Refuses new batches, commits those that wait, and ends the lanes."""
         self._stopping = True
-        for wake in self._wake.values():
-            wake.set()
+        for queues in self._queues.values():
+            for queue in queues:
+                queue.wake.set()
         await asyncio.gather(*self._tasks)
 
     @property
@@ -87,8 +102,10 @@ class Writer:
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._bytes[batch.lane] += batch.size
         QUEUE_BYTES.set(sum(self._bytes.values()))
-        self._queues[batch.lane].append(waiting)
-        self._wake[batch.lane].set()
+        queues = self._queues[batch.lane]
+        queue = queues[hash(batch.session_id) % len(queues)]
+        queue.waiting.append(waiting)
+        queue.wake.set()
         try:
             async with asyncio.timeout(self._settings.request_timeout):
                 return await asyncio.shield(waiting.done)
@@ -96,16 +113,15 @@ class Writer:
             waiting.done.add_done_callback(_forget)
             raise Unavailable("the database is slow: send the batch again, it is stored once.") from None
 
-    async def _run(self, lane: Lane) -> None:
-        queue, wake = self._queues[lane], self._wake[lane]
+    async def _run(self, lane: Lane, queue: "_Queue") -> None:
         while True:
-            if not queue:
+            if not queue.waiting:
                 if self._stopping:
                     return
-                wake.clear()
-                await wake.wait()
+                queue.wake.clear()
+                await queue.wake.wait()
                 continue
-            group = self._take(queue)
+            group = self._take(queue.waiting)
             await self._commit(group)
             self._bytes[lane] -= sum(waiting.batch.size for waiting in group)
             QUEUE_BYTES.set(sum(self._bytes.values()))

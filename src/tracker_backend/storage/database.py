@@ -12,7 +12,7 @@ from tracker_backend.storage.pool import Pool, connect, open_pool, open_small_po
 from tracker_backend.storage.store import Store
 from tracker_backend.storage.timescale import TimescaleStore
 
-_WRITERS = 4  # of `pool_max`: the two lanes, keys, the lease
+_WRITERS = 5  # of `pool_max`: the three queues of the writer, keys, the lease
 _STORES: dict[str, type[Store]] = {store.tier: store for store in (PlainStore, TimescaleStore)}
 
 
