@@ -1,7 +1,7 @@
 -- Sessions and what keeps batches from being stored twice. Both tiers.
 
--- Counters are kept by source. A session that has native events shows those, so that a click that was both sent and
--- recorded is not counted twice. fillfactor leaves room for updates in place: none of the counted columns is indexed.
+-- Counters are kept by source, so that a click that was both sent and recorded is not counted twice.
+-- `recorded_event_count` counts rrweb events, `last_page_url` is the last page among them. fillfactor leaves room for updates in place: none of the counted columns is indexed.
 create table tracker.sessions (
     project_id              integer     not null,
     session_id              uuid        not null,
@@ -39,23 +39,31 @@ create table tracker.sessions (
     rrweb_page_count        bigint      not null default 0,
     rrweb_rage_click_count  bigint      not null default 0,
     screenshot_count        bigint      not null default 0,
+    recorded_event_count    bigint      not null default 0,
+    last_page_url           text,
     client_stats            jsonb,
-    has_recording           boolean     not null default false,
+    has_recording           boolean     not null generated always as (recorded_event_count > 0) stored,
     is_bot                  boolean     not null default false,
     bot_reason              text,
     clock_offset_ms         bigint,
     ttl_hours               integer,
     expires_at              timestamptz,
-    event_count      bigint generated always as
-        (case when native_event_count > 0 then native_event_count else rrweb_event_count end) stored,
+    -- A kind of event that the session's own events tell is taken from them, else from its recording: never from both.
+    event_count      bigint generated always as (
+        native_event_count
+        + case when native_click_count > 0 then 0 else rrweb_click_count end
+        + case when native_error_count > 0 then 0 else rrweb_error_count end
+        + case when native_page_count > 0 then 0 else rrweb_page_count end
+        + case when native_rage_click_count > 0 then 0 else rrweb_rage_click_count end
+    ) stored,
     click_count      bigint generated always as
-        (case when native_event_count > 0 then native_click_count else rrweb_click_count end) stored,
+        (case when native_click_count > 0 then native_click_count else rrweb_click_count end) stored,
     error_count      bigint generated always as
-        (case when native_event_count > 0 then native_error_count else rrweb_error_count end) stored,
+        (case when native_error_count > 0 then native_error_count else rrweb_error_count end) stored,
     page_count       bigint generated always as
-        (case when native_event_count > 0 then native_page_count else rrweb_page_count end) stored,
+        (case when native_page_count > 0 then native_page_count else rrweb_page_count end) stored,
     rage_click_count bigint generated always as
-        (case when native_event_count > 0 then native_rage_click_count else rrweb_rage_click_count end) stored,
+        (case when native_rage_click_count > 0 then native_rage_click_count else rrweb_rage_click_count end) stored,
     duration_seconds double precision generated always as
         (greatest(0, extract(epoch from coalesce(ended_at, last_at, started_at) - least(started_at, first_at)))) stored,
     primary key (project_id, session_id)

@@ -49,7 +49,10 @@ create table tracker.screenshots_columns (
 );
 
 -- One row a batch of rrweb events: `data` is one zstd frame of the comma-joined JSON, `timestamp` the first event's time
--- and `last_at` the last one's. `arrival` orders rows of one time. `batches` is the index of what a merged row came from.
+-- and `last_at` the last one's, placed in time like events. `client_first` and `client_last` are the same by the client's
+-- clock, in microseconds, as the events inside tell it: they and `arrival`, for rows of one time, give the order.
+-- `batches` tells what a row came from: {id, at (epoch ms of receipt), events, initial?} of each batch, and, where several
+-- were merged, the runs of its events: [[index of the batch, number of events], ...].
 create table tracker.recordings_columns (
     recording_id      bigint      not null,
     project_id        integer     not null,
@@ -60,7 +63,9 @@ create table tracker.recordings_columns (
     event_count       integer     not null,
     inflated_size     integer     not null,
     has_full_snapshot boolean     not null,
-    batches           jsonb,
+    client_first      bigint      not null,
+    client_last       bigint      not null,
+    batches           jsonb       not null,
     data              bytea       not null
 );
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, nullcontext
 from litestar import Litestar, Router
 
 from tracker_backend import settings as environment
-from tracker_backend.http import analytics, pages, problem, screenshots, sessions, system, track
+from tracker_backend.http import analytics, pages, problem, recordings, screenshots, sessions, system, track
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.timeout import RequestTimeout
@@ -23,7 +23,7 @@ ROUTES = [
     Router(
         API,
         route_handlers=[
-            preflight(["/sessions", "/track", "/track/screenshot"]),
+            preflight(["/sessions", "/track", "/track/screenshot", "/track/recording"]),
             sessions.create_session,
             sessions.list_sessions,
             sessions.get_session,
@@ -31,6 +31,8 @@ ROUTES = [
             sessions.delete_session,
             track.track,
             track.track_screenshot,
+            track.track_recording,
+            recordings.get_recording,
             screenshots.list_screenshots,
             screenshots.get_screenshot,
             analytics.hourly,

@@ -52,6 +52,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request body, as sent and also inflated; more is 413."""
     max_image: Positive = 10 * MIB
     """Bytes of a decoded screenshot."""
+    max_recording: Positive = 10 * MIB + 256 * 1024
+    """Bytes of a batch of rrweb events: a full snapshot of 10 MiB, and what stands around it."""
     max_image_pixels: Positive = 80_000_000
     queue_bytes: Positive = 32 * MIB
     """Bytes of batches that may wait for the database in one process, half of them late ones and images; more is

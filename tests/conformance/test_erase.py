@@ -34,7 +34,7 @@ async def test_every_row_of_a_deleted_session_is_gone_and_its_neighbours_stay(
         await visit(pipeline, clicks(now(), 2), session=session)
         for table, values in (
             ("screenshots", "'', 'png', 1, 1, 1, ''::bytea, null, null, null"),
-            ("recordings", "t, 1, 1, 1, true, null, ''::bytea"),
+            ("recordings", "t, 1, 1, 1, true, 1, 1, '[]', ''::bytea"),
         ):
             await database.pool.execute(
                 f"insert into tracker.{table} select $2, 1, $1, t, {values}"

@@ -23,7 +23,8 @@ _SERIES_ROWS = {
     " image_height, file_size, sha256)"
     " select 1, 1, $1, t, '', 'png', 1, 1, 1, ''::bytea from unnest($2::timestamptz[]) as t",
     "recordings": "(recording_id, project_id, session_id, timestamp, last_at, arrival, event_count, inflated_size,"
-    " has_full_snapshot, data) select 1, 1, $1, t, t, 1, 1, 1, true, ''::bytea from unnest($2::timestamptz[]) as t",
+    " has_full_snapshot, client_first, client_last, batches, data)"
+    " select 1, 1, $1, t, t, 1, 1, 1, true, 1, 1, '[]', ''::bytea from unnest($2::timestamptz[]) as t",
 }
 
 

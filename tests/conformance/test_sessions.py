@@ -1,12 +1,13 @@
 """What batches make of their session: counters, totals, clock, and who says something first."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 import pytest
 
-from tests.conformance.visits import DAY, HOUR, batch, clicks, days_ago, event, now, visit
+from tests.conformance.visits import CART, DAY, HOUR, batch, clicks, days_ago, event, microseconds, now, visit
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance import retention
@@ -19,17 +20,32 @@ from tracker_backend.storage.erase import erase_session
 KINDS = ("click", "click", "error", "pageview", "rage_click", "scroll")
 
 
-async def test_counters_are_kept_by_source_and_native_ones_are_shown(database: Database, pipeline: Pipeline) -> None:
+def recorded(moment: datetime) -> list[dict[str, Any]]:
+    """A page view, four clicks of which the first three are in a rage, and an error, as rrweb records them."""
+    time = microseconds(moment) // 1000
+    page = {"type": 4, "data": {"href": CART, "width": 800, "height": 600}}
+    clicks = [{"type": 3, "data": {"source": 2, "type": 2, "id": 5, "x": x, "y": 9}} for x in (5, 5, 5, 500)]
+    error = {"type": 6, "data": {"plugin": "rrweb/console@1", "payload": {"level": "error", "payload": ['"no"']}}}
+    return [{**each, "timestamp": time + index} for index, each in enumerate([page, *clicks, error])]
+
+
+async def test_counters_are_kept_by_source_and_each_kind_is_shown_from_one(
+    database: Database, pipeline: Pipeline
+) -> None:
     session = uuid4()
-    await visit(pipeline, [event(now(), kind) for kind in KINDS], session=session, source="rrweb")
+    await visit(pipeline, session=session, recording=recorded(now()))
     found = await get_session(database.pool, 1, session)
-    assert (found.event_count, found.click_count, found.error_count) == (6, 2, 1)
+    assert (found.event_count, found.click_count, found.error_count) == (7, 4, 1)
     assert (found.page_count, found.rage_click_count, found.native_event_count) == (1, 1, 0)
+    assert (found.recorded_event_count, found.has_recording, found.last_page_url) == (6, True, CART)
 
     await visit(pipeline, [event(now(), "scroll"), event(now(), "click")], session=session)
     found = await get_session(database.pool, 1, session)
-    assert (found.event_count, found.click_count, found.error_count, found.page_count) == (2, 1, 0, 0)
-    assert (found.rrweb_event_count, found.rrweb_click_count, found.native_event_count) == (6, 2, 2)
+    assert (found.event_count, found.click_count, found.error_count, found.page_count) == (5, 1, 1, 1)
+    assert (found.rrweb_event_count, found.rrweb_click_count, found.native_event_count) == (7, 4, 2)
+    stored = await list_events(database.pool, 1, session)
+    assert stored.total == len(stored.data) == 5
+    assert {each.event_type for each in stored.data if each.source == "rrweb"} == {"pageview", "error", "rage_click"}
 
 
 async def test_counters_equal_the_stored_events(database: Database, pipeline: Pipeline) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from tracker_backend.ingest.batch import Batch, Image, Outcome, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.times import EPOCH
 from tracker_backend.ingest.wire import Event
 from tracker_backend.settings import Settings
@@ -58,6 +59,7 @@ def batch(
     name: str | None = None,
     sent: datetime | None = None,
     image: Image | None = None,
+    recording: Sequence[dict[str, Any]] = (),
     fields: SessionFields | None = None,
 ) -> Batch:
     """A batch as `http/track` makes it; received right after its last event unless told."""
@@ -75,6 +77,7 @@ def batch(
         name=name,
         sent_at=None if sent is None else microseconds(sent),
         image=image,
+        recording=read_recording(msgspec.json.encode(recording), 10_000_000) if recording else None,
         times=[] if image is None else [microseconds(received)],
     )
 

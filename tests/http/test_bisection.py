@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -47,10 +48,14 @@ async def test_broken_batches_are_refused_and_their_neighbours_commit(
     own_client: httpx.AsyncClient, standing_services: Services, monkeypatch: pytest.MonkeyPatch, broken: set[int]
 ) -> None:
     client = own_client
+    sessions = [str(UUID(int=uuid4().int // 64 * 64)) for _ in range(SENT + 1)]  # of one share, so one transaction
     gate = Gate(standing_services, monkeypatch)
-    first = asyncio.create_task(client.post(f"{API}/track", json=batch()))
+    first = asyncio.create_task(client.post(f"{API}/track", json=batch(session_id=sessions[SENT])))
     await gate.is_held.wait()
-    bodies = [batch(event(event_data={"n": 1}), event(event_data={"n": index})) for index in range(SENT)]
+    bodies = [
+        batch(event(event_data={"n": 1}), event(event_data={"n": index}), session_id=sessions[index])
+        for index in range(SENT)
+    ]
 
     async def send(index: int) -> httpx.Response:
         text = httpx.Request("POST", "http://x", json=bodies[index]).content

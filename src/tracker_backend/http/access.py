@@ -51,11 +51,15 @@ class Access:
         self._by_project = TokenBucket(settings.limit_project)
         self._cache: OrderedDict[str, tuple[float, keys.KeyRecord | None]] = OrderedDict()
 
-    async def check(self, connection: Connection, scope: Scope, *, limited: bool = True) -> Caller:
-        """The caller, if they may do what `scope` says."""
+    async def check(
+        self, connection: Connection, scope: Scope, *, limited: bool = True, body_key: str | None = None
+    ) -> Caller:
+        """The caller, if they may do what `scope` says. `body_key` is a key that stood in the body."""
         headers = connection.headers  # made anew at each access
         address = client_ip(connection, self._trusted)
         key, is_public_place = _key_of(connection, headers)
+        if key is None and body_key:
+            key, is_public_place = body_key, True
         if key is None:
             return self._keyless_caller(headers, scope, address, limited=limited)
         record = await self._find(key, address)
@@ -63,7 +67,9 @@ class Access:
         if record is None or (is_public_place and record.kind != "write"):
             self._lookups.take(address)  # guessed keys cost the guesser, not the database
             raise Unauthorized(
-                "this key is not known." if record is None else "only a write key may stand in a URL: use X-API-Key."
+                "this key is not known."
+                if record is None
+                else "only a write key may stand in a URL or a body: use X-API-Key."
             )
         if record.revoked_at is not None:
             raise Unauthorized("this key was revoked: use another one.")
@@ -105,7 +111,7 @@ class Access:
 
 
 def _key_of(connection: Connection, headers: Headers) -> tuple[str | None, bool]:
-    """The key, and whether it stood in the URL, where only write keys may stand."""
+    """The key, and whether it stood in the URL, where only write keys may stand, like in a body."""
     if key := headers.get("x-api-key"):
         return key, False
     kind, _, token = headers.get("authorization", "").partition(" ")

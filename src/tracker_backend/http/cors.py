@@ -2,7 +2,7 @@
 foreign page's POST runs all the same. It lets such a page's tracker read the answer.
 """
 
-from typing import cast
+from typing import Any, cast
 
 from litestar import Response, route
 from litestar.handlers import HTTPRouteHandler
@@ -22,10 +22,15 @@ _PREFLIGHT = {
 }
 
 
+def option(request: AnyRequest, name: str) -> Any:
+    """An option of the request's route; None without one."""
+    handler = cast("dict[str, object]", request.scope).get("route_handler")  # no route, no handler
+    return handler.opt.get(name) if isinstance(handler, HTTPRouteHandler) else None
+
+
 def headers_for(request: AnyRequest) -> dict[str, str]:
     """The headers for an answer to this request: none unless its route has them."""
-    handler = cast("dict[str, object]", request.scope).get("route_handler")  # no route, no handler
-    return HEADERS if isinstance(handler, HTTPRouteHandler) and handler.opt.get(OPTION) else {}
+    return HEADERS if option(request, OPTION) else {}
 
 
 def preflight(paths: list[str]) -> HTTPRouteHandler:

@@ -34,6 +34,18 @@ TRACK: dict[str, Any] = {
         },
     ],
 }
+RECORDING: dict[str, Any] = {
+    "session_id": SESSION_ID,
+    "batch_id": "r-1",
+    "events": [
+        {
+            "type": 4,
+            "data": {"href": "https://shop.example/", "width": 1280, "height": 720},
+            "timestamp": 1795255200000,
+        },
+        {"type": 3, "data": {"source": 2, "type": 2, "id": 7, "x": 640, "y": 380}, "timestamp": 1795255204250},
+    ],
+}
 SCREENSHOT: dict[str, Any] = {
     "session_id": SESSION_ID,
     "page_url": "https://shop.example/",

@@ -3,13 +3,13 @@
 import base64
 from collections.abc import AsyncIterator
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from tracker_backend.http.received import session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.screenshot import THUMBNAIL_WIDTH
@@ -19,14 +19,14 @@ from tracker_backend.services import Services, services_of
 
 
 @get(
-    "/sessions/{session_id:uuid}/screenshots",
+    "/sessions/{session_id:str}/screenshots",
     summary="List a session's screenshots",
     tags=["read"],
     media_type="application/json",
 )
 async def list_screenshots(
     request: AnyRequest,
-    session_id: FromPath[UUID],
+    session_id: FromPath[str],
     from_: From = None,
     to: To = None,
     with_data: Annotated[
@@ -37,8 +37,9 @@ async def list_screenshots(
     services = services_of(request)
     caller = await services.access.check(request, "read")
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
-    await sessions.get_bounds(services.pool, caller.project_id, session_id)  # 404 before the answer begins
-    found = screenshots.list_screenshots(services.pool, caller.project_id, session_id, first, last)
+    key, _ = session_key(caller.project_id, session_id)
+    await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
+    found = screenshots.list_screenshots(services.pool, caller.project_id, key, first, last)
     return Stream(_json(services, caller.project_id, found, with_data=with_data), media_type="application/json")
 
 

@@ -10,12 +10,12 @@ from msgspec import Meta, Struct
 
 from tracker_backend.errors import NotFound
 from tracker_backend.http import examples
-from tracker_backend.http.body import off_loop, read_json
+from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.received import receive, session_key
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.track import agent_of, now
 from tracker_backend.ingest.agent import AGENT_LENGTH
-from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.times import to_datetime
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
@@ -47,20 +47,16 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 
     201 for a new session, 200 for one that is there already. A batch of an unknown session starts it too.
     """
-    received_at = now()
-    services = services_of(request)
-    caller = await services.access.check(request, "write")
-    text = await read_json(request, body, services.settings.max_body)
-    sent = await off_loop(len(text), decode_session, text)
+    received = await receive(request, body)
+    sent = await off_loop(len(received.text), decode_session, received.text)
     session_id = sent.session_id or uuid4()
     fields = SessionFields(
         **{name: getattr(sent, name) for name in SessionFields.__struct_fields__ if name in _COPIED},
-        user_agent=(sent.user_agent or agent_of(request))[:AGENT_LENGTH],
+        user_agent=(sent.user_agent or received.user_agent)[:AGENT_LENGTH],
         metadata=msgspec.json.encode(sent.metadata) if sent.metadata else None,
     )
-    batch = Batch(caller.project_id, session_id, received_at, len(text), fields)
-    outcome = await services.pipeline.submit(batch)
-    started_at = outcome.started_at or to_datetime(received_at)
+    outcome = await received.submit(received.batch(session_id, fields))
+    started_at = outcome.started_at or to_datetime(received.received_at)
     return Response(
         Started(session_id, msgspec.to_builtins(started_at)),
         status_code=201 if outcome.created else 200,
@@ -110,18 +106,18 @@ async def list_sessions(
     )
 
 
-@get("/sessions/{session_id:uuid}", summary="Look at a session", tags=["read"])
-async def get_session(request: AnyRequest, session_id: FromPath[UUID]) -> sessions.Session:
+@get("/sessions/{session_id:str}", summary="Look at a session", tags=["read"])
+async def get_session(request: AnyRequest, session_id: FromPath[str]) -> sessions.Session:
     """Look at a session: every column and its counters."""
     services = services_of(request)
     caller = await services.access.check(request, "read")
-    return await sessions.get_session(services.pool, caller.project_id, session_id)
+    return await sessions.get_session(services.pool, caller.project_id, session_key(caller.project_id, session_id)[0])
 
 
-@get("/sessions/{session_id:uuid}/events", summary="Read a session's events", tags=["read"])
+@get("/sessions/{session_id:str}/events", summary="Read a session's events", tags=["read"])
 async def list_events(
     request: AnyRequest,
-    session_id: FromPath[UUID],
+    session_id: FromPath[str],
     from_: From = None,
     to: To = None,
     event_type: FromQuery[str | None] = None,
@@ -134,7 +130,7 @@ async def list_events(
     return await events.list_events(
         services.pool,
         caller.project_id,
-        session_id,
+        session_key(caller.project_id, session_id)[0],
         limit=limit,
         time_from=time_parameter(from_, "from"),
         time_to=time_parameter(to, "to"),
@@ -143,13 +139,14 @@ async def list_events(
     )
 
 
-@delete("/sessions/{session_id:uuid}", summary="Delete a session", tags=["delete"])
-async def delete_session(request: AnyRequest, session_id: FromPath[UUID]) -> None:
+@delete("/sessions/{session_id:str}", summary="Delete a session", tags=["delete"])
+async def delete_session(request: AnyRequest, session_id: FromPath[str]) -> None:
     """Delete a session with every row of it, in every table. Needs an admin key.
 
     Hourly numbers of past hours are right again within five minutes.
     """
     services = services_of(request)
     caller = await services.access.check(request, "admin")
-    if not await erase_session(services.pool, services.database.node, caller.project_id, session_id):
+    key, _ = session_key(caller.project_id, session_id)
+    if not await erase_session(services.pool, services.database.node, caller.project_id, key):
         raise NotFound(f"there is no session {session_id} in this project.")

@@ -16,7 +16,7 @@ class Lane(Enum):
     CURRENT = "current"
     """Events of today and yesterday."""
     BULK = "bulk"
-    """Images, and events of older chunks."""
+    """Images, recordings, and events of older chunks."""
 
 
 class Counts(Struct, frozen=True):
@@ -52,6 +52,8 @@ class SessionFields(Struct):
     language: str | None = None
     app_id: str | None = None
     ticket_id: str | None = None
+    ttl_hours: int | None = None
+    """Only for a session that begins with this batch."""
     metadata: bytes | None = None
     """A JSON object's text."""
     bot_reason: str | None = None
@@ -69,6 +71,47 @@ class Image(Struct):
     thumbnail: bytes
 
 
+class Recording(Struct):
+    """A batch of rrweb events as it is stored; times are microseconds by the client's clock."""
+
+    count: int
+    inflated_size: int
+    client_first: int
+    client_last: int
+    has_full_snapshot: bool
+    digest: bytes
+    data: bytes
+    """A zstd frame of the events, sorted by time and joined by commas."""
+    initial: bool | None
+    found: list[Event]
+    """Clicks, page views, errors and rage clicks among them, with their times and, as far as the batch tells, pages."""
+    found_times: list[int]
+    found_pages: list[str | None]
+    last_page: str | None
+
+    # What the steps find out.
+    sent: list[tuple[Time, Raw]] = []
+    counts: Counts = Counts()
+    written: frozenset[str] = frozenset()
+    """The types of found events that became rows."""
+    row: tuple[Any, ...] = ()
+
+
+KINDS = ("click", "error", "pageview", "rage_click")
+"""Types of events that are both sent and found in recordings; a session shows each from one source."""
+
+
+class Known(Struct, frozen=True):
+    """What is stored of a session that its next batch depends on."""
+
+    offset: int = 0
+    """What to add to the client's times."""
+    page: str | None = None
+    """The last page of its recording."""
+    told: frozenset[str] = frozenset()
+    """Types of `KINDS` that its own events tell, so that those found in a recording are not."""
+
+
 class Batch(Struct):
     """Times are microseconds since 1970."""
 
@@ -84,8 +127,13 @@ class Batch(Struct):
     """The client's own name for the batch."""
     sent_at: int | None = None
     image: Image | None = None
+    recording: Recording | None = None
     times: list[int] = []
-    """When its events happened by the client's clock; an image has one."""
+    """When its events happened by the client's clock; an image has one, and so may a start."""
+    ended_at: int | None = None
+    """The session ended, by the client's clock."""
+    client_stats: bytes | None = None
+    """What the client counted itself: a JSON object's text."""
 
     # What the steps find out.
     sent: list[tuple[Time, Raw]] = []
@@ -97,10 +145,12 @@ class Batch(Struct):
     lane: Lane = Lane.CURRENT
     counts: Counts = Counts()
     rows: list[tuple[Any, ...]] = []
-    placed_with: int = 0
-    """The offset with which the rows were made."""
+    placed_with: Known | None = None
+    """What the rows were made with."""
     first_at: int | None = None
     last_at: int | None = None
+    end: int | None = None
+    """When the session ended, by our clock."""
     hours: set[int] = set()
 
 

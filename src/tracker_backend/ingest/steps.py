@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import urlsplit
@@ -13,10 +14,10 @@ from msgspec.structs import astuple
 
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
-from tracker_backend.ingest.batch import Batch, Counts, Lane
+from tracker_backend.ingest.batch import Batch, Counts, Known, Lane, Recording
 from tracker_backend.ingest.clean import check_numbers
 from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time
-from tracker_backend.ingest.wire import Event, with_extra
+from tracker_backend.ingest.wire import Event, Time, with_extra
 from tracker_backend.settings import Settings
 from tracker_backend.storage.nodes import Node
 
@@ -24,6 +25,8 @@ EVENT_TYPE_LENGTH = 50
 ELEMENT_LENGTH = 255
 PAGE_LENGTH = 512
 MASK = "********"
+NATIVE, RRWEB = "native", "rrweb"
+"""Sources of events: sent by `v1` clients, found in a recording. Other dialects' events carry the dialect's name."""
 
 _NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")  # Enter, ArrowUp, F5; UI Events calls them named key attribute values
 _NO_DATA = (Raw(), Raw(b"null"))
@@ -37,10 +40,12 @@ def identify(batch: Batch) -> Batch:
     """
     if batch.image is not None:
         content = b"i" + batch.image.sha256 + _encode((batch.times, batch.image.page_url))
-    elif not batch.events:
+    elif not batch.events and batch.recording is None:
         return batch
     elif batch.name is not None:
         content = b"n" + batch.name.encode()
+    elif batch.recording is not None:
+        content = b"r" + batch.recording.digest + _encode(batch.events)
     else:
         content = b"e" + _encode(batch.events)
     batch.identity = uuid.UUID(bytes=blake2b(content, digest_size=16).digest())
@@ -78,14 +83,16 @@ def fill_pages(batch: Batch) -> Batch:
     page = batch.session.page_url
     if page is None:
         page = next((event.page_url for event in batch.events if event.page_url), None)
-        if page is None and batch.events:
+        if page is None and batch.events and batch.source == NATIVE:
             raise Invalid("no event names its `page_url`, and the session is not known with one: add it to the events.")
+        if page is None and batch.recording is not None:
+            page = next((event.page_url for event in batch.recording.found if event.page_url), None)
         batch.session.page_url = page
     for event in batch.events:
         if event.page_url:
             page = event.page_url
         else:
-            event.page_url = page
+            event.page_url = page or ""
     return batch
 
 
@@ -121,50 +128,128 @@ def read_clock(batch: Batch, settings: Settings) -> Batch:
 
 def count(batch: Batch) -> Batch:
     """Counts what the session's counters count."""
-    kinds = [event.event_type for event in batch.events]
-    batch.counts = Counts(
+    batch.counts = _counts(batch.events)
+    return batch
+
+
+def _counts(events: list[Event]) -> Counts:
+    kinds = [event.event_type for event in events]
+    return Counts(
         events=len(kinds),
         clicks=kinds.count("click"),
         errors=kinds.count("error"),
         pages=kinds.count("pageview"),
         rage_clicks=kinds.count("rage_click"),
     )
-    return batch
 
 
-def place(batch: Batch, offset: int | None = None, *, settings: Settings, node: Node) -> Batch:
-    """Puts the batch in time: the client's times plus `offset` (the session's, else the batch's own), and makes rows.
+def place(batch: Batch, known: Known | None = None, *, settings: Settings, node: Node) -> Batch:
+    """Puts the batch in time by what is `known` of its session, else by what it tells itself, and makes rows.
 
     A time outside the late window is stored as that of receipt; the client's stays in `event_data`.
     """
-    if not batch.times:
-        return batch
-    shift = offset if offset is not None else batch.offset or 0
-    received = batch.received_at
+    known = known or Known(batch.offset or 0)
+    shift, received = known.offset, batch.received_at
     low, high = received - settings.late_days * DAY, received + settings.future_hours * HOUR
-    placed = [time if low <= time <= high else received for time in (time + shift for time in batch.times)]
+
+    def put(times: list[int]) -> list[int]:
+        return [time if low <= time <= high else received for time in (time + shift for time in times)]
+
+    batch.placed_with = known
+    if batch.ended_at is not None:
+        (batch.end,) = put([batch.ended_at])
+    placed = put(batch.times)
     if batch.events:
-        batch.rows = _rows(batch, placed, shift, node)
-    batch.placed_with = shift
+        batch.sent = batch.sent or _sent(batch.events)
+        batch.rows = _rows(batch, batch.events, batch.sent, batch.times, placed, shift, node)
+    if batch.recording is not None:
+        placed += _place_recording(batch, batch.recording, known, put, node)
+    if not placed:
+        return batch
     batch.first_at, batch.last_at = min(placed), max(placed)
     hours = {hour_of(batch.first_at), hour_of(batch.last_at)}
     batch.hours = hours if len(hours) == 1 else {hour_of(time) for time in placed}
     yesterday = received - received % DAY - DAY
-    batch.lane = Lane.BULK if batch.image is not None or batch.first_at < yesterday else Lane.CURRENT
+    is_large = batch.image is not None or batch.recording is not None
+    batch.lane = Lane.BULK if is_large or batch.first_at < yesterday else Lane.CURRENT
     return batch
 
 
-def _rows(batch: Batch, placed: list[int], shift: int, node: Node) -> list[tuple[object, ...]]:
+def _place_recording(
+    batch: Batch, recording: Recording, known: Known, put: Callable[[list[int]], list[int]], node: Node
+) -> list[int]:
+    """Makes the recording's row, and rows of what was found in it; returns their times.
+
+    Not of a kind that the session's own events tell, and not of the page that its recording is on already: each full
+    snapshot names it again.
+    """
+    first, last = put([recording.client_first, recording.client_last])
+    first, last = min(first, last), max(first, last)
+    (identifier,) = node.take(1)
+    member = {"id": identifier, "at": batch.received_at // 1000, "events": recording.count}
+    if recording.initial is not None:
+        member["initial"] = recording.initial
+    recording.row = (
+        identifier,
+        batch.project_id,
+        UUID(batch.session_id.bytes),
+        first,
+        last,
+        identifier,
+        recording.count,
+        recording.inflated_size,
+        recording.has_full_snapshot,
+        recording.client_first,
+        recording.client_last,
+        _encode([member]),
+        recording.data,
+    )
+    recording.sent = recording.sent or _sent(recording.found)
+    start = known.page or batch.session.page_url or ""
+    is_known = [
+        event.event_type == "pageview"
+        and recording.found_pages[index] == known.page
+        and index == _first_page(recording.found)
+        for index, event in enumerate(recording.found)
+    ]
+    new = [index for index, known_page in enumerate(is_known) if not known_page]
+    recording.counts = _counts([recording.found[index] for index in new])
+    shown = [index for index in new if recording.found[index].event_type not in known.told]
+    recording.written = frozenset(recording.found[index].event_type for index in shown)
+    events = [recording.found[index] for index in shown]
+    for index, event in zip(shown, events, strict=True):
+        event.page_url = recording.found_pages[index] or start
+    times = [recording.found_times[index] for index in shown]
+    placed = put(times)
+    sent = [recording.sent[index] for index in shown]
+    batch.rows = batch.rows[: len(batch.events)] + _rows(batch, events, sent, times, placed, known.offset, node)
+    return [first, last, *placed]
+
+
+def _first_page(found: list[Event]) -> int:
+    return next((index for index, event in enumerate(found) if event.event_type == "pageview"), -1)
+
+
+def _sent(events: list[Event]) -> list[tuple[Time, Raw]]:
+    return [(event.timestamp, event.event_data) for event in events]
+
+
+def _rows(
+    batch: Batch,
+    events: list[Event],
+    sent: list[tuple[Time, Raw]],
+    times: list[int],
+    placed: list[int],
+    shift: int,
+    node: Node,
+) -> list[tuple[object, ...]]:
     # asyncpg's own UUID is encoded without a call into Python.
-    project_id, session_id, source = batch.project_id, UUID(batch.session_id.bytes), batch.source
+    source = batch.source if events is batch.events else RRWEB
+    project_id, session_id = batch.project_id, UUID(batch.session_id.bytes)
     rows: list[tuple[object, ...]] = []
     page, host, path = None, "", ""
     ids = node.take(len(placed))
-    if not batch.sent:
-        batch.sent = [(event.timestamp, event.event_data) for event in batch.events]
-    for event, identifier, time, client_time, (sent_time, data) in zip(
-        batch.events, ids, placed, batch.times, batch.sent, strict=True
-    ):
+    for event, identifier, time, client_time, (sent_time, data) in zip(events, ids, placed, times, sent, strict=True):
         kept = data
         if time != client_time + shift:
             kept = with_extra(data, {"$client_timestamp": Raw(_encode(sent_time))})

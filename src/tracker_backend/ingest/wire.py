@@ -72,6 +72,15 @@ class LooseTrackRequest(Struct):
     sent_at: Time | None = None
 
 
+class RecordingRequest(Struct):
+    """`POST /api/v1/track/recording`; `events` are rrweb's, as its version makes them."""
+
+    session_id: UUID
+    events: Annotated[list[Raw], Meta(min_length=1)]
+    batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    sent_at: Time | None = None
+
+
 class ScreenshotRequest(Struct):
     """`POST /api/v1/track/screenshot`; `image_data` is a `data:image/…;base64,` URL."""
 
@@ -110,6 +119,7 @@ T = TypeVar("T")
 
 _track = msgspec.json.Decoder(TrackRequest)
 _loose_track = msgspec.json.Decoder(LooseTrackRequest)
+_recording = msgspec.json.Decoder(RecordingRequest)
 _screenshot = msgspec.json.Decoder(ScreenshotRequest)
 _session = msgspec.json.Decoder(SessionRequest)
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -126,6 +136,11 @@ def decode_track(body: bytes) -> TrackRequest:
         return _decode_loose(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(error) from error
+
+
+def decode_recording(body: bytes) -> RecordingRequest:
+    """A batch of rrweb events, not yet looked at; Malformed or Invalid."""
+    return _decode(_recording, body)
 
 
 def decode_screenshot(body: bytes) -> ScreenshotRequest:

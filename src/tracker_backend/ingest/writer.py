@@ -103,7 +103,7 @@ class Writer:
         self._bytes[batch.lane] += batch.size
         QUEUE_BYTES.set(sum(self._bytes.values()))
         queues = self._queues[batch.lane]
-        queue = queues[hash(batch.session_id) % len(queues)]
+        queue = queues[batch.session_id.int % len(queues)]
         queue.waiting.append(waiting)
         queue.wake.set()
         try:

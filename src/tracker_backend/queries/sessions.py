@@ -71,6 +71,8 @@ class Session(Struct, frozen=True):
     rrweb_error_count: int
     rrweb_page_count: int
     rrweb_rage_click_count: int
+    recorded_event_count: int
+    last_page_url: str | None
     client_stats: Raw | None
     has_recording: bool
     is_bot: bool
@@ -106,11 +108,13 @@ class SessionFilter(Struct, frozen=True):
 
 
 class Bounds(Struct, frozen=True):
-    """The time span of a session's rows (both ends included), and how many events it has."""
+    """The time span of a session's rows (both ends included), how many events it has, and its clock offset."""
 
     first: datetime
     last: datetime
     events: int
+    offset: int
+    """Microseconds to add to the client's times."""
 
 
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:

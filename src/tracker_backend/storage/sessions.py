@@ -27,6 +27,10 @@ class SessionChange(Struct):
     native: Counts
     rrweb: Counts
     screenshots: int
+    recorded: int
+    last_page_url: str | None
+    ended_at: datetime | None
+    client_stats: bytes | None
     fields: SessionFields
 
     def row(self) -> tuple[object, ...]:
@@ -42,6 +46,10 @@ class SessionChange(Struct):
             *msgspec.structs.astuple(self.native),
             *msgspec.structs.astuple(self.rrweb),
             self.screenshots,
+            self.recorded,
+            self.last_page_url,
+            self.ended_at,
+            self.client_stats,
             *msgspec.structs.astuple(self.fields),
         )
 
@@ -63,7 +71,7 @@ def columns(rows: Sequence[SessionChange]) -> list[tuple[object, ...]]:
 
 def _change(batch: Batch) -> SessionChange:
     first = batch.first_at if batch.first_at is not None else batch.received_at
-    is_rrweb = batch.source == "rrweb"
+    recording = batch.recording
     return SessionChange(
         project_id=batch.project_id,
         session_id=batch.session_id,
@@ -72,9 +80,13 @@ def _change(batch: Batch) -> SessionChange:
         first_at=None if batch.first_at is None else to_datetime(batch.first_at),
         last_at=None if batch.last_at is None else to_datetime(batch.last_at),
         clock_offset_ms=None if batch.offset is None else batch.offset // 1000,
-        native=_NONE if is_rrweb else batch.counts,
-        rrweb=batch.counts if is_rrweb else _NONE,
+        native=batch.counts,
+        rrweb=_NONE if recording is None else recording.counts,
         screenshots=0 if batch.image is None else 1,
+        recorded=0 if recording is None else recording.count,
+        last_page_url=None if recording is None else recording.last_page,
+        ended_at=None if batch.end is None else to_datetime(batch.end),
+        client_stats=batch.client_stats,
         fields=batch.session,
     )
 
@@ -86,13 +98,21 @@ def _merge(one: SessionChange, two: SessionChange) -> SessionChange:
         started_at=min(one.started_at, two.started_at),
         last_activity_at=max(one.last_activity_at, two.last_activity_at),
         first_at=min((time for time in (one.first_at, two.first_at) if time is not None), default=None),
-        last_at=max((time for time in (one.last_at, two.last_at) if time is not None), default=None),
+        last_at=_latest(one.last_at, two.last_at),
         clock_offset_ms=one.clock_offset_ms if one.clock_offset_ms is not None else two.clock_offset_ms,
         native=_add(one.native, two.native),
         rrweb=_add(one.rrweb, two.rrweb),
         screenshots=one.screenshots + two.screenshots,
+        recorded=one.recorded + two.recorded,
+        last_page_url=two.last_page_url or one.last_page_url,
+        ended_at=_latest(one.ended_at, two.ended_at),
+        client_stats=two.client_stats or one.client_stats,
         fields=_fill(one.fields, two.fields),
     )
+
+
+def _latest(one: datetime | None, two: datetime | None) -> datetime | None:
+    return max((time for time in (one, two) if time is not None), default=None)
 
 
 def _add(one: Counts, two: Counts) -> Counts:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from tracker_backend.ingest.batch import Batch, Image, Outcome
+from tracker_backend.ingest.batch import KINDS, Batch, Counts, Image, Known, Outcome
 from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
@@ -25,11 +25,29 @@ SERIES = ("events", "screenshots", "recordings")
 EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", "page_path", *ROW_FIELDS)
 """The order of a batch's rows: what the server adds, then the fields of an event."""
 
+_NOTHING: frozenset[str] = frozenset()
 _ID_ATTEMPTS = 20
 _sql = load(__file__, "ingest")
 
 Identity = tuple[int, UUID, UUID]
-Place = Callable[[Batch, int], object]
+RECORDING_COLUMNS = (
+    "recording_id",
+    "project_id",
+    "session_id",
+    "timestamp",
+    "last_at",
+    "arrival",
+    "event_count",
+    "inflated_size",
+    "has_full_snapshot",
+    "client_first",
+    "client_last",
+    "batches",
+    "data",
+)
+"""The order of a recording's row."""
+
+Place = Callable[[Batch, Known], object]
 
 
 class Store(ABC):
@@ -45,7 +63,7 @@ class Store(ABC):
     async def write(self, batches: Sequence[Batch], place: Place) -> list[Outcome]:
         """Writes a group in one transaction and tells what became of each batch.
 
-        `place` makes a batch's rows anew, for a session whose clock offset turns out to be another.
+        `place` makes a batch's rows anew, for a session of which something else is known than the batch assumed.
 
         Locks are taken in the order of everyone who takes several of them: identities in key order, sessions in key
         order, this process's own counters.
@@ -67,13 +85,13 @@ class Store(ABC):
     async def _claim(
         self, connection: Connection, batches: Sequence[Batch], place: Place
     ) -> tuple[list[Batch], datetime | None]:
-        """The batches that were not stored before, once each, placed with their session's clock offset; and the start
-        of the database's current hour.
+        """The batches that were not stored before, once each, placed with what is known of their sessions; and the
+        start of the database's current hour.
         """
         named = {_identity(batch): batch for batch in reversed(batches) if batch.identity is not None}
         if not named:
             return list(batches), None
-        sizes = [len(batch.events) for batch in named.values()]
+        sizes = [len(batch.events) + (batch.recording.count if batch.recording else 0) for batch in named.values()]
         claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
         new = {id(named[row[0], row[1], row[2]]) for row in claimed}
         fresh = [batch for batch in batches if batch.identity is None or id(batch) in new]
@@ -82,10 +100,21 @@ class Store(ABC):
         for batch in batches:
             if batch.offset is not None:
                 offsets.setdefault((batch.project_id, batch.session_id), batch.offset)
+        pages = {(row[0], row[1]): row["last_page_url"] for row in claimed}
+        told = {(row[0], row[1]): _kinds(row["told"]) for row in claimed if row["told"]}
         for batch in fresh:
-            offset = offsets.get((batch.project_id, batch.session_id), 0)
-            if offset != batch.placed_with:
-                place(batch, offset)
+            if batch.identity is None:
+                continue
+            key = (batch.project_id, batch.session_id)
+            if batch.counts.events:
+                told[key] = told.get(key, _NOTHING) | _kinds(_by_kind(batch.counts))
+            if batch.recording is None:
+                known = Known(offsets.get(key, 0))
+            else:
+                known = Known(offsets.get(key, 0), pages.get(key), told.get(key, _NOTHING))
+                pages[key] = batch.recording.last_page or pages.get(key)
+            if known != batch.placed_with:
+                place(batch, known)
         return fresh, claimed[0]["current_hour"] if claimed else None
 
     async def _write_rows(
@@ -98,6 +127,11 @@ class Store(ABC):
             late = {(batch.project_id, hour) for batch in fresh if batch.rows for hour in batch.hours if hour < limit}
             if late:
                 await connection.execute(_sql.mark_hours, *zip(*late, strict=True))
+        recordings = [batch.recording.row for batch in fresh if batch.recording is not None]
+        if recordings:
+            await connection.copy_records_to_table(
+                "recordings", schema_name="tracker", records=recordings, columns=RECORDING_COLUMNS
+            )
         return {
             _identity(batch): await self._write_image(connection, batch, batch.image)
             for batch in fresh
@@ -125,8 +159,21 @@ class Store(ABC):
     ) -> dict[tuple[int, UUID], tuple[bool, datetime]]:
         if not fresh:
             return {}
-        columns = sessions.columns(sessions.changes(fresh))
-        rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *columns)
+        changes = sessions.changes(fresh)
+        rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *sessions.columns(changes))
+        written: dict[tuple[int, UUID], frozenset[str]] = {}
+        for batch in fresh:
+            if batch.recording is not None:
+                key = (batch.project_id, batch.session_id)
+                written[key] = written.get(key, _NOTHING) | batch.recording.written
+        given = {(change.project_id, change.session_id): _by_kind(change.native) for change in changes}
+        for row in rows:
+            key = (row["project_id"], row["session_id"])
+            # Types that the recording told until this group, or that another process's events tell since it began.
+            first = {kind for kind, new, all_ in zip(KINDS, given[key], row["told"], strict=True) if 0 < new == all_}
+            late = _kinds(row["told"]) & ((first & _kinds(row["recorded"])) | written.get(key, _NOTHING))
+            if late:
+                await connection.execute(_sql.drop_told, *key, sorted(late))
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod
@@ -171,6 +218,16 @@ async def _group_transaction(connection: Connection) -> AsyncGenerator[None]:
             await connection.execute("rollback")
         raise
     await connection.execute("commit")
+
+
+def _kinds(counts: Sequence[int]) -> frozenset[str]:
+    """Which of `KINDS` were counted."""
+    return frozenset(kind for kind, count in zip(KINDS, counts, strict=True) if count > 0)
+
+
+def _by_kind(counts: Counts) -> tuple[int, int, int, int]:
+    """In the order of `KINDS`."""
+    return counts.clicks, counts.errors, counts.pages, counts.rage_clicks
 
 
 def _identity(batch: Batch) -> Identity:

@@ -5,13 +5,13 @@ page_url, referrer, user_agent, screen_width, screen_height, viewport_width, vie
 language, app_id, ticket_id, metadata, event_count, click_count, error_count, page_count, rage_click_count,
 screenshot_count, native_event_count, native_click_count, native_error_count, native_page_count,
 native_rage_click_count, rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count,
-rrweb_rage_click_count, client_stats, has_recording, is_bot, bot_reason, clock_offset_ms, ttl_hours, expires_at
+rrweb_rage_click_count, recorded_event_count, last_page_url, client_stats, has_recording, is_bot, bot_reason, clock_offset_ms, ttl_hours, expires_at
 
 -- total: sessions of a project, from the counts that writers keep
 select coalesce(sum(sessions), 0)::bigint from tracker.session_totals where project_id = $1;
 
 -- bounds: when a session's rows were, so that only their chunks are read, and how many events there are
-select coalesce(first_at, started_at), coalesce(last_at, started_at), native_event_count + rrweb_event_count
+select coalesce(first_at, started_at), coalesce(last_at, started_at), event_count, coalesce(clock_offset_ms, 0) * 1000
 from tracker.sessions where project_id = $1 and session_id = $2;
 
 -- page_of: the page on which a session was last known to begin

@@ -1,7 +1,7 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch, number of events)
+-- claim_batches: of these identities those that are new, and what is known of their sessions (arrays: project, session, batch, number of events)
 with claimed as (
     insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
     select project_id, session_id, batch_id, events
@@ -10,7 +10,10 @@ with claimed as (
     on conflict do nothing
     returning project_id, session_id, batch_id
 )
-select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour
+select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour,
+    s.last_page_url,
+    case when s.native_event_count > 0 then
+        array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told
 from claimed left join tracker.sessions s using (project_id, session_id);
 
 -- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
@@ -48,18 +51,20 @@ with given as (
     select * from unnest(
         $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
         $9::int[], $10::int[], $11::int[], $12::int[], $13::int[],
-        $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[],
-        $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[],
-        $27::int[], $28::int[], $29::int[], $30::int[],
-        $31::text[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::jsonb[], $38::text[]
+        $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[], $20::int[],
+        $21::text[], $22::timestamptz[], $23::jsonb[],
+        $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
+        $31::int[], $32::int[], $33::int[], $34::int[],
+        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[]
     ) as g (
         project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
         rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count,
+        screenshot_count, recorded_event_count,
+        last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, metadata, bot_reason
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason
     )
     order by project_id, session_id
 ),
@@ -68,25 +73,29 @@ written as (
         project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
         rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count,
+        screenshot_count, recorded_event_count,
+        last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, metadata, bot_reason, is_bot
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, is_bot, expires_at
     )
     select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
         rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count,
+        screenshot_count, recorded_event_count,
+        last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, coalesce(metadata, '{}'), bot_reason,
-        bot_reason is not null
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
+        bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
     from given
     on conflict (project_id, session_id) do update set
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
         first_at = least(s.first_at, excluded.first_at),
         last_at = greatest(s.last_at, excluded.last_at),
-        ended_at = case when s.ended_at is not null then greatest(s.ended_at, excluded.last_at) end,
+        ended_at = case
+            when coalesce(s.ended_at, excluded.ended_at) is not null
+            then greatest(s.ended_at, excluded.ended_at, excluded.last_at) end,
         clock_offset_ms = coalesce(s.clock_offset_ms, excluded.clock_offset_ms),
         native_event_count = s.native_event_count + excluded.native_event_count,
         native_click_count = s.native_click_count + excluded.native_click_count,
@@ -99,6 +108,9 @@ written as (
         rrweb_page_count = s.rrweb_page_count + excluded.rrweb_page_count,
         rrweb_rage_click_count = s.rrweb_rage_click_count + excluded.rrweb_rage_click_count,
         screenshot_count = s.screenshot_count + excluded.screenshot_count,
+        recorded_event_count = s.recorded_event_count + excluded.recorded_event_count,
+        last_page_url = coalesce(excluded.last_page_url, s.last_page_url),
+        client_stats = coalesce(excluded.client_stats, s.client_stats),
         client_session_id = coalesce(s.client_session_id, excluded.client_session_id),
         user_id = coalesce(s.user_id, excluded.user_id),
         user_email = coalesce(s.user_email, excluded.user_email),
@@ -116,6 +128,8 @@ written as (
         language = coalesce(s.language, excluded.language),
         app_id = coalesce(s.app_id, excluded.app_id),
         ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
+        -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.
+        expires_at = greatest(s.expires_at, excluded.last_activity_at + s.ttl_hours * interval '1 hour'),
         metadata = case
             when excluded.metadata = '{}' then s.metadata
             when octet_length((excluded.metadata || s.metadata)::text) > 65536 then s.metadata
@@ -123,7 +137,9 @@ written as (
         -- The label goes with the user agent that the session keeps: a relay's own header says nothing of the visitor.
         bot_reason = case when coalesce(s.user_agent, '') = '' then excluded.bot_reason else s.bot_reason end,
         is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
-    returning project_id, session_id, started_at, (xmax = 0) as created
+    returning project_id, session_id, started_at, (xmax = 0) as created,
+        array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as told,
+        array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] as recorded
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)
@@ -135,7 +151,18 @@ counted as (
     select project_id, $1, count(*) from written where created group by project_id order by project_id
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
-select project_id, session_id, started_at, created from written;
+select project_id, session_id, started_at, created, told, recorded from written;
+
+-- drop_told: events found in a session's recording, of types that its own events turned out to tell ($3 these types)
+with gone as (
+    delete from tracker.events e using tracker.sessions s
+    where s.project_id = $1 and s.session_id = $2 and e.project_id = $1 and e.session_id = $2
+        and e.timestamp >= s.first_at and e.timestamp <= s.last_at and e.source = 'rrweb' and e.event_type = any($3::text[])
+    returning e.timestamp
+)
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'events_hourly', $1::int, date_bin('1 hour', timestamp, 'epoch') from gone
+where timestamp < date_bin('1 hour', now(), 'epoch');
 
 -- mark_hours: list past hours that got late events (arrays: project, hour)
 insert into tracker.hours_to_refresh (rollup, project_id, bucket)

@@ -1,0 +1,82 @@
+"""What every write begins with: the caller, the body's text, and when and from which browser it came."""
+
+import time
+from collections.abc import Callable
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+
+from tracker_backend.errors import Invalid
+from tracker_backend.http.access import Caller
+from tracker_backend.http.body import read_json
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.ingest.agent import AGENT_LENGTH
+from tracker_backend.ingest.batch import Batch, Outcome, SessionFields
+from tracker_backend.ingest.clean import clean_text
+from tracker_backend.ingest.times import parse_time
+from tracker_backend.ingest.wire import Time
+from tracker_backend.services import Services, services_of
+
+ID_LENGTH = 200
+
+
+class Received(Struct):
+    """A write, before its body is decoded."""
+
+    services: Services
+    caller: Caller
+    text: bytes
+    """The body's JSON text, inflated and cleaned."""
+    received_at: int
+    """Microseconds since 1970."""
+    user_agent: str
+
+    def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
+        """An empty batch of this caller for a session; `size` where it is not that of the body."""
+        fields = session or SessionFields()
+        fields.user_agent = fields.user_agent or self.user_agent
+        return Batch(
+            self.caller.project_id, session_id, self.received_at, len(self.text) if size is None else size, fields
+        )
+
+    async def submit(self, batch: Batch) -> Outcome:
+        """Stores the batch; returns after the commit."""
+        return await self.services.pipeline.submit(batch)
+
+
+async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], str | None] | None = None) -> Received:
+    """Checks the caller's key and reads the body; `key_in` finds the key of dialects that send it in the body."""
+    received_at = time.time_ns() // 1000
+    services = services_of(request)
+    limit = services.settings.max_body
+    if key_in is None:
+        caller = await services.access.check(request, "write")
+        text = await read_json(request, body, limit)
+    else:
+        text = await read_json(request, body, limit)
+        caller = await services.access.check(request, "write", body_key=key_in(text))
+    agent = clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
+    return Received(services, caller, text, received_at, agent)
+
+
+def time_of(value: Time, field: str) -> int:
+    """A client's time in microseconds; Invalid names the field."""
+    parsed = parse_time(value)
+    if parsed is None:
+        raise Invalid(f"`{field}` is {value!r}: send an ISO 8601 text, epoch milliseconds or epoch seconds.")
+    return parsed
+
+
+def session_key(project_id: int, text: str) -> tuple[UUID, str | None]:
+    """The stored id of a session that a client names by any text, and that text where it is not the id itself.
+
+    The id is the text's own UUID, else made from project and text: no look-up finds it, and two projects never meet.
+    Raises Invalid for an empty text and one of more than 200 characters.
+    """
+    if not 0 < len(text) <= ID_LENGTH:
+        raise Invalid(f"the session's id has {len(text)} characters: send 1 to {ID_LENGTH}.")
+    try:
+        session_id = UUID(text)
+    except ValueError:
+        return uuid5(UUID(int=project_id), text), text
+    return session_id, None if text == str(session_id) else text

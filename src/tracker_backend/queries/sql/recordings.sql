@@ -1,0 +1,9 @@
+-- rows: of a session's recording in the order of replay, without their data ($3, $4 the session's bounds)
+select recording_id, timestamp, arrival, event_count, has_full_snapshot, client_first, client_last
+from tracker.recordings
+where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
+order by client_first, arrival;
+
+-- data: of one row
+select data from tracker.recordings
+where project_id = $1 and session_id = $2 and timestamp = $3 and recording_id = $4;
