@@ -12,7 +12,7 @@ from tracker_backend.http import analytics, pages, problem, recordings, screensh
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.timeout import RequestTimeout
-from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, watch_parent
+from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.running import serving_database
@@ -65,6 +65,8 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
         async with nullcontext(given) if given else serving_database(chosen) as ready:
             services = await Services.open(chosen, ready)
             app.state["services"] = services
+            if DSN_VARIABLE in os.environ:  # a process of `serve`, not of a host that runs more than this app
+                spare_collections()
             try:
                 yield
             finally:

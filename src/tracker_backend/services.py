@@ -1,7 +1,6 @@
 """What a running server holds: opened at its start, closed at its end, reached from every handler."""
 
 import asyncio
-import gc
 import time
 
 from tracker_backend.http.access import Access
@@ -41,7 +40,6 @@ class Services:
         await asyncio.to_thread(parse_agent, "")  # compiles the patterns (0.3 s) before the first visitor waits for it
         services.pipeline.writer.start()
         services._leader.start()
-        _spare_collections()
         return services
 
     async def activity(self) -> tuple[int, int]:
@@ -57,15 +55,6 @@ class Services:
         await self._leader.stop()
         await self.pipeline.writer.stop()
         await self.database.close()
-
-
-def _spare_collections() -> None:
-    """Rows are many short-lived tuples without cycles: looking for some after every 700 of them took 8 % of the
-    server's time. What is there at the start stays, and is never looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
 
 
 def services_of(connection: Connection) -> Services:

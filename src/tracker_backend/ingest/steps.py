@@ -40,6 +40,8 @@ def identify(batch: Batch) -> Batch:
     """
     if batch.image is not None:
         content = b"i" + batch.image.sha256 + _encode((batch.times, batch.image.page_url))
+    elif batch.ended_at is not None and not batch.events:  # so that it is placed by the session's clock
+        content = b"x" + _encode(batch.ended_at)
     elif not batch.events and batch.recording is None:
         return batch
     elif batch.name is not None:
