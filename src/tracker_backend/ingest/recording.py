@@ -26,6 +26,7 @@ FULL_SNAPSHOT, META = 2, 4
 _INCREMENTAL, _CUSTOM, _PLUGIN = 3, 5, 6
 _MOUSE_INTERACTION, _LOG = 2, 11
 _CLICK = 2
+_MOST = 2**62  # microseconds that a bigint holds
 _FAILED = 400  # HTTP's client and server errors begin here
 _SMALL = 64 * 1024  # what carries a click, an address or an error is never larger
 _MESSAGE_LENGTH = 2000
@@ -158,7 +159,7 @@ def _read_head(index: int, text: bytes) -> _Head:
 
 def _time_of(index: int, head: _Head) -> int:
     time = parse_time(head.timestamp)
-    if time is None:
+    if time is None or abs(time) > _MOST:
         raise Invalid(f"`$.events[{index}].timestamp` is {head.timestamp!r}: send epoch milliseconds.")
     return time
 

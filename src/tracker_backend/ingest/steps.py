@@ -116,12 +116,14 @@ def read_clock(batch: Batch, settings: Settings) -> Batch:
     and a time beyond the late window is no clock's.
     """
     latest = batch.received_at + settings.future_hours * HOUR
+    recording = batch.recording
+    times = batch.times if recording is None else [*batch.times, recording.client_first, recording.client_last]
     now = batch.sent_at
     if now is None:
-        now = max((time for time in batch.times if batch.received_at < time <= latest), default=None)
+        now = max((time for time in times if batch.received_at < time <= latest), default=None)
     if now is not None:
         offset = (batch.received_at - now) // 1000 * 1000  # stored in milliseconds
-        newest = max(batch.times, default=now) + offset
+        newest = max(times, default=now) + offset
         if batch.sent_at is not None and not batch.received_at - settings.late_days * DAY <= newest <= latest:
             return batch  # a `sent_at` of another clock than the events'
         batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
