@@ -9,15 +9,18 @@ from tracker_backend.storage.sql import load
 _sql = load(__file__, "erase")
 
 
-async def erase_session(pool: Pool, node: Node, project_id: int, session_id: UUID) -> bool:
-    """Deletes in one transaction; False if there is no such session.
+async def erase_session(
+    pool: Pool, node: Node, project_id: int, session_id: UUID, version: str | None = None
+) -> bool:
+    """Deletes in one transaction; False if there is no such session, or with a `version` (the row's `xmin`) if it was
+    written to since.
 
     Its hours are listed and computed again by the next refresh.
     """
     key = (project_id, session_id)
     async with pool.acquire() as connection, connection.transaction():
         bounds = await connection.fetchrow(_sql.lock_session, *key)
-        if bounds is None:
+        if bounds is None or version not in (None, bounds["version"]):
             return False
         span = (*key, bounds[0], bounds[1])
         await connection.execute(_sql.lift_limit)

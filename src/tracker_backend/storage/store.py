@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+import asyncpg
+
 from tracker_backend.ingest.batch import KINDS, Batch, Counts, Image, Known, Outcome
 from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
@@ -100,22 +102,31 @@ class Store(ABC):
         for batch in batches:
             if batch.offset is not None:
                 offsets.setdefault((batch.project_id, batch.session_id), batch.offset)
-        pages = {(row[0], row[1]): row["last_page_url"] for row in claimed}
-        told = {(row[0], row[1]): _kinds(row["told"]) for row in claimed if row["told"]}
+        known = await self._known(connection, fresh) if any(batch.recording for batch in fresh) else {}
         for batch in fresh:
-            if batch.identity is None:
-                continue
             key = (batch.project_id, batch.session_id)
-            if batch.counts.events:
-                told[key] = told.get(key, _NOTHING) | _kinds(_by_kind(batch.counts))
-            if batch.recording is None:
-                known = Known(offsets.get(key, 0))
-            else:
-                known = Known(offsets.get(key, 0), pages.get(key), told.get(key, _NOTHING))
-                pages[key] = batch.recording.last_page or pages.get(key)
-            if known != batch.placed_with:
-                place(batch, known)
+            page, told = known.get(key, (None, _NOTHING))
+            state = Known(offsets.get(key, 0))
+            if known:
+                told |= _kinds(_by_kind(batch.counts))
+                if batch.recording is not None:
+                    state = Known(offsets.get(key, 0), page, told)
+                    page = batch.recording.last_page or page
+                known[key] = (page, told)
+            if batch.identity is not None and state != batch.placed_with:
+                place(batch, state)
         return fresh, claimed[0]["current_hour"] if claimed else None
+
+    @staticmethod
+    async def _known(
+        connection: Connection, fresh: list[Batch]
+    ) -> dict[tuple[int, UUID], tuple[str | None, frozenset[str]]]:
+        """The last page of their recording, and the kinds that their own events tell, of sessions that record."""
+        keys = {(batch.project_id, batch.session_id) for batch in fresh if batch.recording is not None}
+        known: dict[tuple[int, UUID], tuple[str | None, frozenset[str]]] = dict.fromkeys(keys, (None, _NOTHING))
+        for row in await connection.fetch(_sql.find_told, *zip(*keys, strict=True)):
+            known[row[0], row[1]] = (row[2], _kinds(row[3]))
+        return known
 
     async def _write_rows(
         self, connection: Connection, fresh: list[Batch], current_hour: datetime | None
@@ -161,6 +172,19 @@ class Store(ABC):
             return {}
         changes = sessions.changes(fresh)
         rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *sessions.columns(changes))
+        recorded = [row for row in rows if row["recorded"]]
+        if recorded:
+            await self._drop_told(connection, fresh, changes, recorded)
+        return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
+
+    @staticmethod
+    async def _drop_told(
+        connection: Connection,
+        fresh: list[Batch],
+        changes: list[sessions.SessionChange],
+        rows: Sequence[asyncpg.Record],
+    ) -> None:
+        """Deletes events found in recordings of kinds that the sessions' own events turned out to tell."""
         written: dict[tuple[int, UUID], frozenset[str]] = {}
         for batch in fresh:
             if batch.recording is not None:
@@ -169,12 +193,11 @@ class Store(ABC):
         given = {(change.project_id, change.session_id): _by_kind(change.native) for change in changes}
         for row in rows:
             key = (row["project_id"], row["session_id"])
-            # Types that the recording told until this group, or that another process's events tell since it began.
+            # Kinds first told by this group, or by another process while this one wrote what it found.
             first = {kind for kind, new, all_ in zip(KINDS, given[key], row["told"], strict=True) if 0 < new == all_}
             late = _kinds(row["told"]) & ((first & _kinds(row["recorded"])) | written.get(key, _NOTHING))
             if late:
                 await connection.execute(_sql.drop_told, *key, sorted(late))
-        return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod
     async def _find_refs(connection: Connection, batches: Sequence[Batch]) -> dict[Identity, int]:

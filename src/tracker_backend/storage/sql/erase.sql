@@ -1,5 +1,5 @@
 -- lock_session: nobody writes to it meanwhile; a batch that comes now begins the session anew
-select coalesce(first_at, started_at), coalesce(last_at, started_at), started_at
+select coalesce(first_at, started_at), coalesce(last_at, started_at), started_at, xmin::text as version
 from tracker.sessions where project_id = $1 and session_id = $2 for update;
 
 -- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning

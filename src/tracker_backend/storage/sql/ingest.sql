@@ -1,7 +1,7 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, and what is known of their sessions (arrays: project, session, batch, number of events)
+-- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch, number of events)
 with claimed as (
     insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
     select project_id, session_id, batch_id, events
@@ -10,11 +10,13 @@ with claimed as (
     on conflict do nothing
     returning project_id, session_id, batch_id
 )
-select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour,
-    s.last_page_url,
-    case when s.native_event_count > 0 then
-        array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told
+select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour
 from claimed left join tracker.sessions s using (project_id, session_id);
+
+-- find_told: what sessions with a recording have told themselves, and the last page of the recording (arrays: project, session)
+select project_id, session_id, last_page_url,
+    array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as told
+from tracker.sessions join unnest($1::int[], $2::uuid[]) as b (project_id, session_id) using (project_id, session_id);
 
 -- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
 select project_id, session_id, batch_id, ref
@@ -138,8 +140,10 @@ written as (
         bot_reason = case when coalesce(s.user_agent, '') = '' then excluded.bot_reason else s.bot_reason end,
         is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
     returning project_id, session_id, started_at, (xmax = 0) as created,
-        array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as told,
-        array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] as recorded
+        case when rrweb_event_count > 0 then
+            array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told,
+        case when rrweb_event_count > 0 then
+            array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)
