@@ -1,0 +1,124 @@
+"""Decodes what trackers compressed without stopping the event loop."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
+
+from tracker_backend.dialects.inflate import inflate_text
+from tracker_backend.dialects.lz_worker import ANSWER, OK, QUESTION
+from tracker_backend.dialects.lzstring import decompress
+from tracker_backend.errors import Invalid, TooLarge, Unavailable
+from tracker_backend.http.body import off_loop
+from tracker_backend.ingest.clean import clean_json
+
+# Decompressing LZ-String is pure Python and holds the interpreter: 64 KB of text for 40 ms at most, in a thread that
+# gives way every 5 ms; the 15 MB of a whole body for 2 s, which no thread may.
+_IN_THREAD = 64 * 1024
+_SECONDS = 8.0  # four times what the worst body takes on one core of a 2020s server
+_BUFFER = 1024 * 1024
+_ERRORS = {error.status: error for error in (Invalid, TooLarge)}
+_log = logging.getLogger(__name__)
+
+
+class Decoder:
+    """Owns one process for large LZ-String texts. It starts with the first of them, and `close` ends it.
+
+    A process of our own rather than a ProcessPoolExecutor, which cannot end a call that takes too long (before 3.14),
+    and whose children import the server's main module anew.
+    """
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._closed = False
+
+    async def inflate(self, data: str, limit: int) -> bytes:
+        """`inflate_text` of a JSON text, and `clean_json`; for large data in a thread, as zlib lets others go on."""
+        return await off_loop(len(data), _inflate_json, data, limit)
+
+    async def lz(self, text: str, limit: int) -> bytes:
+        """`decompress`, in a thread or for large texts in the process, one at a time.
+
+        Raises Invalid and TooLarge as that does, and Unavailable when the turn does not come or the answer is not there
+        within the seconds given, or the process does not live.
+        """
+        if len(text) <= _IN_THREAD:
+            return await asyncio.to_thread(decompress, text, limit)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unavailable("too many large batches wait to be decompressed.", retry_after=10) from None
+        try:
+            return await self._ask(text.encode(errors="surrogatepass"), limit)
+        finally:
+            self._turn.release()
+
+    async def close(self) -> None:
+        """Ends the process, if there is one. Who still waits for an answer gets Unavailable."""
+        self._closed = True
+        self._kill()
+        async with self._turn:
+            await self._end()
+
+    async def _ask(self, text: bytes, limit: int) -> bytes:
+        for _ in range(2):  # the process may have died since its last answer
+            if self._closed:
+                break
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await self._exchange(text, limit)
+            except TimeoutError:
+                await self._end()
+                raise Unavailable(f"decompressing took longer than {self._seconds:g} s.", retry_after=10) from None
+            except (OSError, asyncio.IncompleteReadError) as error:
+                await self._end()
+                if not self._closed:
+                    _log.warning("the process that decompresses LZ-String died: %r", error)
+            except (Invalid, TooLarge):
+                raise
+            except BaseException:  # a caller who is gone leaves a question whose answer nobody may take for his own
+                await self._end()
+                raise
+        raise Unavailable("the process that decompresses is not there.")
+
+    async def _exchange(self, text: bytes, limit: int) -> bytes:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "tracker_backend.dialects.lz_worker"),
+                stdin=PIPE,
+                stdout=PIPE,
+                limit=_BUFFER,
+            )
+        questions, answers = self._process.stdin, self._process.stdout
+        assert questions is not None  # noqa: S101 — asked for above
+        assert answers is not None  # noqa: S101
+        questions.write(QUESTION.pack(len(text), limit))
+        questions.write(text)
+        await questions.drain()
+        status, size = ANSWER.unpack(await answers.readexactly(ANSWER.size))
+        told = await answers.readexactly(size)
+        if status != OK:
+            raise _ERRORS[status](told.decode())
+        return told
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _end(self) -> None:
+        self._kill()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.communicate()  # reads what is left: a process whose pipe is full counts as running
+
+
+def _inflate_json(data: str, limit: int) -> bytes:
+    return clean_json(inflate_text(data, limit))
