@@ -20,6 +20,8 @@ EVENTS = Counter("tracker_events", "Events stored, by source", ["source"])
 GROUPS = Histogram("tracker_group_batches", "Batches in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
 QUEUE_BYTES = Gauge("tracker_queue_bytes", "Bytes of batches waiting for the database", multiprocess_mode="livesum")
 REFUSED = Counter("tracker_refused", "Requests refused, by reason", ["reason"])
+LIVE_SUBSCRIBERS = Gauge("tracker_live_subscribers", "Subscribers of live sessions", multiprocess_mode="livesum")
+LIVE_DROPPED = Counter("tracker_live_dropped", "Subscribers dropped as too slow, by what told it", ["reason"])
 MAINTENANCE = Counter("tracker_maintenance", "Maintenance tasks run, by task and result", ["task", "result"])
 
 

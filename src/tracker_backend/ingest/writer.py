@@ -7,7 +7,9 @@ load a batch's latency is that of its own transaction. The batches of a session 
 import asyncio
 import logging
 from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import asyncpg
 from msgspec import Struct
@@ -40,6 +42,18 @@ _TRY_AGAIN = (
 )
 
 
+class Listener(Protocol):
+    """Who is told of batches, without waiting for anything."""
+
+    def publish(self, batches: Sequence[Batch], /) -> None:
+        """These are committed, and were not stored before."""
+        ...
+
+    def doubt(self, batches: Sequence[Batch], /) -> None:
+        """These may be committed: the database did not answer."""
+        ...
+
+
 class _Waiting(Struct):
     batch: Batch
     done: asyncio.Future[Outcome]
@@ -65,6 +79,7 @@ class Writer:
         self._bytes = dict.fromkeys(Lane, 0)
         self._stopping = False
         self._is_away = False
+        self.listener: Listener | None = None
 
     def start(self) -> None:
         """Starts the lanes."""
@@ -155,12 +170,27 @@ class Writer:
         except Exception as error:
             self._tell_away(error)
             _fail(group, Unavailable("the database is away: send the batch again."))
+            self._tell(group)
         else:
             self._tell_away(None)
             _count(group, outcomes)
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if not waiting.done.done():
                     waiting.done.set_result(outcome)
+            self._tell(group, outcomes)
+
+    def _tell(self, group: list[_Waiting], outcomes: list[Outcome] | None = None) -> None:
+        """Tells the listener of a committed group, or, without outcomes, of one that may be."""
+        if self.listener is None:
+            return
+        try:
+            if outcomes is None:
+                self.listener.doubt([waiting.batch for waiting in group])
+            else:
+                pairs = zip(group, outcomes, strict=True)
+                self.listener.publish([waiting.batch for waiting, outcome in pairs if not outcome.repeated])
+        except Exception:  # the batches are stored all the same
+            _log.exception("subscribers were not told of %d batches", len(group))
 
     def _tell_away(self, error: Exception | None) -> None:
         """Logs an outage at its beginning and its end, not for each group of it; a defect of ours each time."""
