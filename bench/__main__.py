@@ -1,4 +1,4 @@
-"""`make bench`: raw COPY, then the server under 1, 50 and 100 events a request, in turn and on one database.
+"""`make bench`: raw COPY, then the server under 1, 50 and 100 events a request, on one database in turn. Recordings.
 
 The machine is shared and noisy: believe the ratios. Each round measures COPY and the server one after the other, and
 the medians of the rounds are printed.
@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import psutil
 
-from bench import load, mix
+from bench import load, mix, recordings
 from bench.baseline import copy_rows, rows_of
 from tests.processes import Running
 from tracker_backend.settings import Settings
@@ -30,6 +30,7 @@ MIB = 1024 * 1024
 SESSIONS = 200
 SIZES = (1, 50, 100)
 TIERS = ("plain", "timescale")
+SUBJECTS = ("events", "recordings")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -116,7 +117,7 @@ async def _empty(dsn: str) -> None:
     await connection.close()
 
 
-def bench(tier: str, rounds: int, total: int, workers: int) -> None:
+def bench(tier: str, options: argparse.Namespace) -> None:
     """Measures one tier on a PostgreSQL of its own."""
     found = [it for it in find_installations() if (it.timescaledb is not None) == (tier == "timescale")]
     if not found:
@@ -125,8 +126,12 @@ def bench(tier: str, rounds: int, total: int, workers: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tracker-bench-") as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder), found[0].bin_dir) as postgres:
-            print(f"\n{found[0]}, tier {tier}, {workers} worker(s), {CONNECTIONS} connections, {rounds} rounds")
-            asyncio.run(measure_sizes(postgres, rounds, total, workers))
+            print(f"\n{found[0]}, tier {tier}, {options.rounds} rounds")
+            if options.only != "recordings":
+                print(f"{options.workers} worker(s), {CONNECTIONS} connections")
+                asyncio.run(measure_sizes(postgres, options.rounds, options.events, options.workers))
+            if options.only != "events":
+                asyncio.run(recordings.measure(postgres.dsn, options.rounds, options.sessions))
 
 
 async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, workers: int) -> None:
@@ -150,14 +155,16 @@ def main() -> None:
     """Reads the options and measures both tiers."""
     parser = argparse.ArgumentParser(prog="bench", description="Measures the server against raw COPY, side by side.")
     parser.add_argument("--tier", choices=TIERS, help="one tier (both)")
+    parser.add_argument("--only", choices=SUBJECTS, help="one subject (both)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=200_000, help="events of a round (a tenth with one a request)")
+    parser.add_argument("--sessions", type=int, default=200, help="recordings of a round")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     print(f"{platform.machine()}, {psutil.cpu_count()} cores, {system}")
     for tier in TIERS if options.tier is None else (options.tier,):
-        bench(tier, options.rounds, options.events, options.workers)
+        bench(tier, options)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ create index events_session on tracker.events (project_id, session_id, timestamp
 create index screenshots_session on tracker.screenshots (project_id, session_id, timestamp);
 create unique index screenshots_id on tracker.screenshots (project_id, screenshot_id, timestamp);
 create index recordings_session on tracker.recordings (project_id, session_id, timestamp);
+-- What compaction has to do: it makes an object of the list, so a row leaves the index for good.
+create index recordings_loose on tracker.recordings (project_id, session_id) where jsonb_typeof(batches) = 'array';
 
 -- A parent's policy does not protect a partition that is read directly: each gets its own when it is made.
 alter table tracker.events enable row level security;

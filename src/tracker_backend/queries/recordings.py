@@ -7,19 +7,21 @@ decoded and merged. So memory holds one row, or the longest overlapping run.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from tracker_backend.errors import Unavailable
 from tracker_backend.ingest.recording import FULL_SNAPSHOT, LEVEL, META, decode_list, is_type, time_of
-from tracker_backend.ingest.times import from_datetime
+from tracker_backend.ingest.times import SECOND, from_datetime
 from tracker_backend.queries import sessions
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
 from tracker_backend.zstd import compress, decompress
 
 _ATTEMPTS = 5
+_META_TIME = 5 * SECOND  # rrweb takes the full snapshot right after Meta, which takes seconds at most on a large page
 _sql = load(__file__, "recordings")
 
 
@@ -33,6 +35,9 @@ class Row(Struct, frozen=True):
     has_full_snapshot: bool
     client_first: int
     client_last: int
+
+
+SomeRow = TypeVar("SomeRow", bound=Row)
 
 
 class Part(Struct, frozen=True):
@@ -60,9 +65,9 @@ def unpack(frame: bytes) -> list[bytes]:
     return [bytes(event) for event in decode_list(b"[" + decompress(frame) + b"]")]
 
 
-def runs(rows: Iterable[Row]) -> Iterable[list[Row]]:
+def runs(rows: Iterable[SomeRow]) -> Iterable[list[SomeRow]]:
     """Rows in the order of replay as runs: rows of one run overlap in time, or share a time against their arrival."""
-    run: list[Row] = []
+    run: list[SomeRow] = []
     end = arrival = 0
     for row in rows:
         if run and (row.client_first < end or (row.client_first == end and row.arrival < arrival)):
@@ -138,16 +143,17 @@ class _Reader:
 
     async def _begin(self, rows: list[Row], wanted: int) -> int:
         """Where to begin so that a player has a page to begin with: at the full snapshot before, or at the Meta event
-        that belongs to it.
+        that belongs to it. What tells is the order of events, not how they lie in rows: compaction changes that.
         """
-        best: int | None = None
-        for row in reversed(rows):
-            if not row.has_full_snapshot or row.client_first > wanted or (best is not None and row.client_last < best):
+        snapshot: int | None = None
+        for run in reversed(list(runs(rows))):
+            if snapshot is None and (run[0].client_first > wanted or not any(row.has_full_snapshot for row in run)):
                 continue
-            start = await asyncio.to_thread(_snapshot_before, await self._data(row), wanted)
-            if start is not None and (best is None or start > best):
-                best = start
-        return wanted if best is None else best
+            frames = [(row, await self._data(row)) for row in run]
+            snapshot, start = await asyncio.to_thread(_look_back, frames, wanted, snapshot)
+            if start is not None:
+                return start
+        return wanted if snapshot is None else snapshot
 
     def _client_time(self, moment: datetime) -> int:
         return from_datetime(moment) - self._bounds.offset
@@ -168,13 +174,20 @@ def _cut(frames: list[tuple[Row, bytes]], low: int | None, high: int | None) -> 
     ]
 
 
-def _snapshot_before(frame: bytes, wanted: int) -> int | None:
-    events = unpack(frame)
-    for index in range(len(events) - 1, -1, -1):
-        if is_type(events[index], FULL_SNAPSHOT) and time_of(events[index]) <= wanted:
-            begins = index > 0 and is_type(events[index - 1], META)
-            return time_of(events[index - 1] if begins else events[index])
-    return None
+def _look_back(frames: list[tuple[Row, bytes]], wanted: int, snapshot: int | None) -> tuple[int | None, int | None]:
+    """The time of the last full snapshot up to `wanted`, if these rows or those after them (`snapshot`) have one, and
+    where to begin for it, once that is known.
+    """
+    for event in reversed(merge(frames)):
+        time = time_of(event)
+        if snapshot is None:
+            if time <= wanted and is_type(event, FULL_SNAPSHOT):
+                snapshot = time
+        elif time < snapshot - _META_TIME or is_type(event, FULL_SNAPSHOT):
+            return snapshot, snapshot
+        elif is_type(event, META):
+            return snapshot, time
+    return snapshot, None
 
 
 async def json_text(parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
