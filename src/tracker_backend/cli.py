@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from tracker_backend import __version__
 from tracker_backend import settings as environment
 from tracker_backend.errors import SettingsError, TrackerError
+from tracker_backend.importing.run import import_files
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.queries import keys
 from tracker_backend.serve import serve
@@ -96,10 +98,27 @@ async def _project(_settings: Settings, options: argparse.Namespace, database: D
     }
 
 
-async def _key(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    project_id = options.project or await keys.default_project(database.pool)
+async def _project_of(options: argparse.Namespace, database: Database) -> int:
+    project_id: int = options.project or await keys.default_project(database.pool)
     if project_id not in {project.project_id for project in await keys.list_projects(database.pool)}:
         raise SettingsError(f"there is no project {project_id}: `tracker-backend project list` shows them.")
+    return project_id
+
+
+async def _import(settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+    return await import_files(
+        settings,
+        database,
+        await _project_of(options, database),
+        options.files,
+        session=options.session,
+        shift=options.shift,
+        progress=not options.json and sys.stderr.isatty(),
+    )
+
+
+async def _key(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+    project_id = await _project_of(options, database)
     if options.action == "list":
         return await keys.list_keys(database.pool, project_id)
     if options.action == "revoke":
@@ -138,6 +157,20 @@ def _parser() -> argparse.ArgumentParser:
         commands, "maintain", _maintain, f"run maintenance now: {names}", "tracker-backend maintain retention"
     )
     maintain.add_argument("task", nargs="?", choices=[task.name for task in TASKS], help="one task (all of them)")
+
+    importing = _command(
+        commands,
+        "import",
+        _import,
+        "store recordings from files: rrweb events as JSON or NDJSON, and exports of sessions, also as gzip",
+        "tracker-backend import recording.json session.ndjson.gz",
+    )
+    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what to store")
+    importing.add_argument("--project", type=int, help="number of the project (the first one)")
+    importing.add_argument("--session", help="id of the session (the one in the file, else one made of its content)")
+    importing.add_argument(
+        "--shift", action="store_true", help="move all by whole days, so that the newest is of the last 24 hours"
+    )
 
     project = _command(commands, "project", _project, "make and list projects", "tracker-backend project create shop")
     actions = project.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -1,8 +1,8 @@
-"""Hourly numbers as JSON or CSV."""
+"""Hourly and daily numbers as JSON or CSV."""
 
 import csv
 import io
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from litestar import Response, get
@@ -41,9 +41,46 @@ async def hourly(
         page_url=page_url,
         group_by=groups,
     )
+    columns = [*(name for name in analytics.GROUPS if not groups or name in groups), "count"]
+    return _answer(request, found, columns)
+
+
+@get("/analytics/daily", summary="Count sessions by the day", tags=["read"])
+async def daily(
+    request: AnyRequest,
+    app_id: Annotated[str | None, QueryParameter(description="Only this app's")] = None,
+    from_: Annotated[
+        str | None, QueryParameter(name="from", description="A day, or a time; without a zone it is one of `tz`")
+    ] = None,
+    to: Annotated[str | None, QueryParameter(description="The same, not included")] = None,
+    tz: Annotated[
+        str | None, QueryParameter(description="Whose days: a name such as Europe/Berlin (the project's)")
+    ] = None,
+) -> Response[analytics.Daily]:
+    """Count sessions by day and app: the last 7 days unless told. `Accept: text/csv` gives CSV.
+
+    A session belongs to the day on which it began. Sessions that expired or were deleted are not counted.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    found = await analytics.list_days(
+        services.pool,
+        caller.project_id,
+        app_id=app_id,
+        time_from=analytics.day_parameter(from_, "from"),
+        time_to=analytics.day_parameter(to, "to"),
+        timezone=tz,
+    )
+    return _answer(request, found, list(analytics.DailyRow.__struct_fields__))
+
+
+Numbers = TypeVar("Numbers", analytics.Hourly, analytics.Daily)
+
+
+def _answer(request: AnyRequest, found: Numbers, columns: list[str]) -> Response[Numbers]:
+    """The rows as the caller accepts them."""
     if "text/csv" not in request.headers.get("accept", ""):
         return Response(found)
-    columns = [*(name for name in analytics.GROUPS if not groups or name in groups), "count"]
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)

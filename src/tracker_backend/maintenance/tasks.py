@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from tracker_backend.maintenance import retention
+from tracker_backend.maintenance import compaction, expiry, retention
 from tracker_backend.storage import rollups
 from tracker_backend.storage.store import Store
 
@@ -39,8 +39,10 @@ TASKS: list[Task] = [
     Task("chunks", timedelta(hours=1), "make chunks or partitions ahead", make_ahead),
     Task("events-hourly", None, "compute new and changed hours of events", refresh_events),
     Task("sessions-hourly", None, "compute new and changed hours of sessions", refresh_sessions),
+    Task("compaction", timedelta(minutes=10), "pack recordings of silent sessions", compaction.pack_recordings),
     Task("retention", timedelta(hours=1), "drop raw rows past their retention", retention.drop_series),
     Task("hourly-retention", timedelta(hours=6), "drop hourly numbers past theirs", retention.drop_hours),
     Task("sessions", timedelta(hours=1), "drop sessions whose rows have all expired", retention.drop_sessions),
+    Task("expiry", timedelta(days=1), "archive and remove sessions past their time to live", expiry.expire_sessions),
     Task("batches", timedelta(hours=1), "drop identities that no repeat can name", retention.drop_batches),
 ]

@@ -1,14 +1,20 @@
-"""Hourly numbers for analysts."""
+"""Hourly and daily numbers for analysts."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
+import asyncpg
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.steps import split_page
-from tracker_backend.queries.filters import Where
+from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.sql import load
 
+# PostgreSQL also takes offsets, whose sign it reads the other way round (+02:00 is west): only names are passed on.
+_ZONE = re.compile(r"[A-Za-z_-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
+_sql = load(__file__, "analytics")
 GROUPS = ("bucket", "event_type", "page_host", "page_path")
 MAX_ROWS = 50_000
 
@@ -64,3 +70,74 @@ async def list_hours(
             f"more than {MAX_ROWS} rows: shorten the time from `from` to `to`, or leave something out of `group_by`."
         )
     return Hourly([HourlyRow(**dict(row.items())) for row in rows])
+
+
+class DailyRow(Struct, frozen=True):
+    """The sessions of an app that began on a day. Durations are in seconds; events are all that was received, sent and
+    recorded.
+    """
+
+    date: date
+    app_id: str | None
+    total_sessions: int
+    unique_users: int
+    avg_duration: float
+    total_errors: int
+    total_clicks: int
+    avg_events_per_session: float
+
+
+class Daily(Struct, frozen=True):
+    """Rows in order of day and app. Days without sessions have none."""
+
+    data: list[DailyRow]
+    timezone: str
+
+
+async def list_days(
+    pool: Pool,
+    project_id: int,
+    *,
+    app_id: str | None = None,
+    time_from: datetime | None = None,
+    time_to: datetime | None = None,
+    timezone: str | None = None,
+) -> Daily:
+    """Sessions by day and app, of the last 7 days unless told; at most 50,000 rows.
+
+    Days are those of `timezone`, else of the project. Whole days are counted: those that begin at `time_from` or later,
+    and before `time_to`. A time without a zone is one of `timezone`.
+    """
+    zone: str = timezone or await pool.fetchval(_sql.timezone, project_id) or "UTC"
+    if not _ZONE.fullmatch(zone):
+        raise _no_zone(zone)
+    try:
+        bounds = await pool.fetchrow(_sql.days, zone, *_moment_or_local(time_from), *_moment_or_local(time_to))
+    except asyncpg.InvalidParameterValueError as error:
+        raise _no_zone(zone) from error
+    except (asyncpg.DatetimeFieldOverflowError, OverflowError) as error:
+        raise Invalid("`from` or `to` is beyond any calendar: give days of this age.") from error
+    assert bounds is not None  # noqa: S101 — it has no condition
+    rows = await pool.fetch(_sql.daily, zone, project_id, *bounds, app_id, MAX_ROWS + 1)
+    if len(rows) > MAX_ROWS:
+        raise Invalid(f"more than {MAX_ROWS} rows: shorten the time from `from` to `to`, or give one `app_id`.")
+    return Daily([DailyRow(*row) for row in rows], zone)
+
+
+def day_parameter(text: str | None, name: str) -> datetime | None:
+    """A day or a time from the query string. What names no zone has none: whoever knows the zone adds it."""
+    if text is None:
+        return None
+    try:
+        moment = None if text.isdecimal() else datetime.fromisoformat(text)  # 20261121 is epoch seconds
+    except ValueError:
+        moment = None
+    return time_parameter(text, name) if moment is None or moment.tzinfo is not None else moment
+
+
+def _moment_or_local(time: datetime | None) -> tuple[datetime | None, datetime | None]:
+    return (time, None) if time is None or time.tzinfo is not None else (None, time)
+
+
+def _no_zone(zone: str) -> Invalid:
+    return Invalid(f"`tz` is {zone!r}: give a name of the IANA list, such as Europe/Berlin or UTC.")

@@ -9,9 +9,7 @@ from tracker_backend.storage.sql import load
 _sql = load(__file__, "erase")
 
 
-async def erase_session(
-    pool: Pool, node: Node, project_id: int, session_id: UUID, version: str | None = None
-) -> bool:
+async def erase_session(pool: Pool, node: Node, project_id: int, session_id: UUID, version: str | None = None) -> bool:
     """Deletes in one transaction; False if there is no such session, or with a `version` (the row's `xmin`) if it was
     written to since.
 

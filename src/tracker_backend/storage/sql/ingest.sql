@@ -85,7 +85,7 @@ written as (
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
         rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
         screenshot_count, recorded_event_count,
-        last_page_url, ended_at, client_stats,
+        last_page_url, case when ended_at is not null then greatest(ended_at, last_at) end, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
         device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
@@ -97,7 +97,7 @@ written as (
         last_at = greatest(s.last_at, excluded.last_at),
         ended_at = case
             when coalesce(s.ended_at, excluded.ended_at) is not null
-            then greatest(s.ended_at, excluded.ended_at, excluded.last_at) end,
+            then greatest(s.ended_at, excluded.ended_at, s.last_at, excluded.last_at) end,
         clock_offset_ms = coalesce(s.clock_offset_ms, excluded.clock_offset_ms),
         native_event_count = s.native_event_count + excluded.native_event_count,
         native_click_count = s.native_click_count + excluded.native_click_count,

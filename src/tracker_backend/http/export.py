@@ -1,0 +1,50 @@
+"""Everything of a session, as a file."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
+
+from tracker_backend.http.received import session_key
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.queries import export, sessions
+from tracker_backend.services import services_of
+
+_TYPES: dict[export.Format, str] = {"json": "application/json", "ndjson": "application/x-ndjson"}
+
+
+@get("/sessions/{session_id:str}/export", summary="Export a session", tags=["read"])
+async def export_session(
+    request: AnyRequest,
+    session_id: FromPath[str],
+    format: Annotated[  # noqa: A002 — errors name it
+        export.Format, QueryParameter(description="One object, or lines")
+    ] = "json",
+) -> Stream:
+    """Export everything of a session, streamed: `tracker-backend import` stores it again.
+
+    `session`, its recording as `events`, the events that were sent as `track_events`, and `screenshots` with their
+    images. Events found in the recording are left out: an import finds them again.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    key, _ = session_key(caller.project_id, session_id)
+    session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    content = export.export_session(services.pool, caller.project_id, session, format)
+    headers = {
+        "Vary": "Accept-Encoding",
+        "Content-Disposition": f'attachment; filename="session-{session.session_id}.{format}"',
+    }
+    if _takes_gzip(request.headers.get("accept-encoding", "")):
+        content = export.gzipped(content)
+        headers["Content-Encoding"] = "gzip"
+    return Stream(content, media_type=_TYPES[format], headers=headers)
+
+
+def _takes_gzip(header: str) -> bool:
+    for entry in header.lower().split(","):
+        name, _, weight = entry.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

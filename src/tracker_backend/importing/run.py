@@ -1,0 +1,262 @@
+"""The command `import`: looks at all files first, then stores what they hold through the steps of ingest."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from tqdm import tqdm
+
+from tracker_backend.errors import Invalid, TrackerError, Unavailable
+from tracker_backend.http.received import session_key
+from tracker_backend.importing.batches import Batcher, Piece, Plan
+from tracker_backend.importing.files import Told, by_session, read_file, refuse
+from tracker_backend.importing.items import Kind
+from tracker_backend.importing.survey import Found, survey
+from tracker_backend.ingest import steps
+from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.ingest.screenshot import check_image
+from tracker_backend.ingest.times import DAY, HOUR, to_datetime
+from tracker_backend.ingest.wire import ScreenshotRequest
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database
+from tracker_backend.storage.sql import load
+
+_PATIENCE_SECONDS = 3600  # nobody waits at the other end
+_sql = load(__file__, "run")
+
+
+class Imported(Struct, omit_defaults=True):
+    """A session of a file, and how much of it was stored now."""
+
+    file: str
+    session_id: UUID
+    stored: int
+    """Events and screenshots."""
+    repeated: int
+    """Those that an import of the same file had stored before."""
+    moved_days: int | None = None
+    left_out: list[str] | None = None
+    """Members of the file's object that are neither events nor fit into a session's metadata."""
+
+
+async def import_files(
+    settings: Settings,
+    database: Database,
+    project_id: int,
+    paths: Sequence[Path],
+    *,
+    session: str | None = None,
+    shift: bool = False,
+    progress: bool = False,
+) -> list[Imported]:
+    """Stores the sessions of these files; Invalid, before anything is stored, for what cannot be.
+
+    Each batch is stored once, however often it is imported, also after an import that was cut off.
+    """
+    size = sum(_size(path) for path in paths)
+    with tqdm(total=2 * size, unit="B", unit_scale=True, file=sys.stderr, disable=not progress) as bar:
+        bar.set_description("checking")
+        now = time.time_ns() // 1000
+        found = [await asyncio.to_thread(survey, path, settings.max_recording, bar.update) for path in paths]
+        sessions = [each for file in found for each in file if not each.is_empty]
+        moved = _days_to_move(sessions, now) if shift else 0
+        _check_times(settings, sessions, now, moved)
+        if session is not None:
+            _check_one_session(found)
+        plans = [[_plan(project_id, each, session, moved) for each in file] for file in found]
+        await _make_days(settings, database, plans, now)
+        bar.set_description("storing")
+        return await _Import(settings, database, now).store(paths, plans, bar.update)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _days_to_move(sessions: list[Found], now: int) -> int:
+    """Whole days, so that the newest row is of the last 24 hours: times of day stay, and an import that is repeated on
+    the same day moves as far.
+    """
+    return (now - max(each.newest for each in sessions)) // DAY
+
+
+def _check_times(settings: Settings, sessions: list[Found], now: int, moved_days: int) -> None:
+    for each in sessions:
+        oldest, newest = each.oldest + moved_days * DAY, each.newest + moved_days * DAY
+        kept = f"rows are kept for {settings.retention_days} days (TRACKER_RETENTION_DAYS)"
+        if oldest < now - settings.retention_days * DAY:
+            days = (now - oldest) // DAY
+            what = (
+                f"this session begins {days} days before the newest of this import, and {kept}: import fewer at once"
+                if moved_days
+                else f"this session goes back to {_date(oldest)}, {days} days ago, and {kept}: give --shift, which"
+                " moves everything by whole days until the newest is of the last 24 hours, or keep rows for longer"
+            )
+            raise refuse(each.path, each.at, what)
+        if newest > now + settings.future_hours * HOUR:
+            raise refuse(
+                each.path,
+                each.at,
+                f"this session goes on to {_date(newest)}, more than {settings.future_hours} hours from now"
+                " (TRACKER_FUTURE_HOURS): give --shift, which moves everything by whole days",
+            )
+
+
+def _date(moment: int) -> str:
+    try:
+        return f"{to_datetime(moment):%Y-%m-%d}"
+    except OverflowError:
+        return f"{moment // 1_000_000} s after 1970"
+
+
+def _plan(project_id: int, found: Found, session: str | None, moved_days: int) -> Plan:
+    header = found.header
+    text = session or found.client_id
+    if text is None and header is not None and header.session_id is not None:
+        text = header.client_session_id or str(header.session_id)
+    is_whole = session is None and (header is not None or found.client_id is None)
+    content = str(UUID(bytes=found.hash.digest(), version=5)) if text is None else text
+    try:
+        session_id, client_id = session_key(project_id, content)
+    except Invalid as error:
+        raise refuse(found.path, found.at, error.detail.rstrip(".")) from error
+    fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
+    if found.more:
+        fields.metadata = msgspec.json.encode(found.more)
+    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole)
+
+
+def _check_one_session(found: list[list[Found]]) -> None:
+    """Several files may hold pieces of one session; a file that names several is no piece."""
+    for file in found:
+        names = {each.client_id or (each.header and each.header.session_id) for each in file if not each.is_empty}
+        if len(names) > 1:
+            raise Invalid(f"{file[0].path} holds {len(names)} sessions, and --session names one: leave it out.")
+
+
+async def _make_days(settings: Settings, database: Database, plans: list[list[Plan]], now: int) -> None:
+    """Makes the chunks or partitions of days before the late window, as a server with a longer one would."""
+    oldest = min(plan.found.oldest + plan.shift for file in plans for plan in file if not plan.found.is_empty)
+    days = (now - oldest) // DAY + 1
+    if days <= settings.late_days:
+        return
+    longer = msgspec.structs.replace(
+        settings,
+        late_days=days,
+        compress_after_days=max(settings.compress_after_days, days),
+        batch_days=max(settings.batch_days, days + -(-settings.future_hours // 24) + 1),
+        retention_days=max(settings.retention_days, days + 2),
+        hourly_retention_days=max(settings.hourly_retention_days, days + 3),
+    )
+    store = database.maintained
+    await type(store)(longer, store.pool, store.node).make_ahead()
+
+
+class _Import:
+    def __init__(self, settings: Settings, database: Database, now: int) -> None:
+        self._settings = settings
+        self._pool = database.maintained.pool
+        self._now = now
+        # An export tells offsets down to a second: they were found with whatever skew was allowed then.
+        patient = msgspec.structs.replace(settings, request_timeout=_PATIENCE_SECONDS, clock_skew=1)
+        self._pipeline = Pipeline(patient, database.maintained)
+        self._begun: set[int] = set()
+
+    async def store(self, paths: Sequence[Path], plans: list[list[Plan]], told: Told) -> list[Imported]:
+        """Stores all files one after the other."""
+        self._pipeline.writer.start()
+        try:
+            return [
+                line for path, file in zip(paths, plans, strict=True) for line in await self._file(path, file, told)
+            ]
+        finally:
+            await self._pipeline.writer.stop()
+
+    async def _file(self, path: Path, plans: list[Plan], told: Told) -> list[Imported]:
+        lines = {id(plan): _line(plan) for plan in plans if not plan.found.is_empty}
+        pieces = _pieces(path, plans, self._settings.max_recording, told)
+        # In a thread: it reads, inflates and packs, and this process's lease is renewed meanwhile.
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            line = lines[id(piece.plan)]
+            if (await self._piece(piece)).repeated:
+                line.repeated += piece.items
+            else:
+                line.stored += piece.items
+        for plan in plans:
+            if not plan.found.is_empty:
+                await self._begin(plan)
+                if (end := plan.end()) is not None:
+                    await self._submit(end, plan)
+        return list(lines.values())
+
+    async def _piece(self, piece: Piece) -> Outcome:
+        plan, batch = piece.plan, piece.batch
+        try:
+            if piece.shot is not None:
+                sent = ScreenshotRequest(plan.session_id, piece.shot.page_url, 0, piece.shot.image_data)
+                batch.image = await check_image(sent, self._settings)
+                batch.size = len(batch.image.data) + len(batch.image.thumbnail)
+            if id(plan) not in self._begun:
+                await self._check_is_new(plan, batch)
+                await self._begin(plan)
+            return await self._submit(batch, plan)
+        except Unavailable as error:
+            raise Unavailable(f"{error.detail.rstrip('.')} (the same import goes on where it stopped).") from error
+        except TrackerError as error:
+            raise refuse(plan.found.path, piece.at, error.detail.rstrip(".")) from error
+
+    async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
+        identity = steps.identify(batch).identity
+        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, identity)
+        assert row is not None  # noqa: S101 — it has no condition
+        if plan.is_whole and row[0] and not row[1]:
+            raise Invalid(
+                f"session {plan.session_id} is stored already, and not by an import of this file within"
+                f" {self._settings.batch_days} days: delete it first, or give another one with --session"
+            )
+
+    async def _begin(self, plan: Plan) -> None:
+        if id(plan) not in self._begun:
+            self._begun.add(id(plan))
+            await self._submit(plan.start(self._now), plan)
+
+    async def _submit(self, batch: Batch, plan: Plan) -> Outcome:
+        for step in self._pipeline.steps:
+            batch = step(batch)
+        # There was no request whose agent could tell: what the file says of browser and bot is all that is known.
+        for name in ("browser", "os", "device_type", "bot_reason"):
+            setattr(batch.session, name, getattr(plan.fields, name))
+        return await self._pipeline.writer.write(batch)
+
+
+def _line(plan: Plan) -> Imported:
+    days = plan.shift // DAY
+    return Imported(str(plan.found.path), plan.session_id, 0, 0, days or None, plan.found.left_out or None)
+
+
+def _pieces(path: Path, plans: list[Plan], limit: int, told: Told) -> Iterator[Piece]:
+    """The pieces of a file. Those of a session are in their order; those of several may alternate."""
+    batchers: dict[int, Batcher] = {}
+    current = -1
+    for number, item in by_session(read_file(path, told)):
+        if item.kind in (Kind.BEGIN, Kind.MEMBER):
+            continue
+        if number >= len(plans):
+            raise Invalid(f"{path} changed while it was read: import it again.")
+        if number != current and current in batchers:
+            yield from batchers[current].finish()
+        current = number
+        if number not in batchers:
+            batchers[number] = Batcher(plans[number], limit)
+        yield from batchers[number].add(item)
+    if current in batchers:
+        yield from batchers[current].finish()

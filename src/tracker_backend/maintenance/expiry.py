@@ -1,0 +1,60 @@
+"""Removes sessions past their `expires_at`; where an archive folder is set, each is written there first."""
+
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+
+from tracker_backend.errors import NotFound, SettingsError
+from tracker_backend.maintenance.archive import archive_session
+from tracker_backend.storage.erase import erase_session
+from tracker_backend.storage.sql import load
+from tracker_backend.storage.store import Store
+
+_PAGE = 100
+_BEGIN = (datetime(1, 1, 1, tzinfo=UTC), 0, UUID(int=0))
+_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SettingsError)
+_sql = load(__file__, "expiry")
+_log = logging.getLogger(__name__)
+
+
+async def expire_sessions(store: Store) -> int:
+    """Archives and removes sessions that have expired; returns how many.
+
+    Each is removed in a transaction of its own, and only if nothing was written to it since it was archived. One that
+    cannot be archived stays and fails the task, after the others.
+    """
+    position = _BEGIN
+    removed = 0
+    failed: Exception | None = None
+    while rows := await store.pool.fetch(_sql.list_expired, *position, _PAGE):
+        for expires_at, project_id, session_id, version in rows:
+            position = (expires_at, project_id, session_id)
+            try:
+                removed += await _expire(store, project_id, session_id, version)
+            except _AWAY:
+                raise  # the database's or the disk's: the next one would meet it too
+            except Exception as error:
+                _log.exception("session %s of project %d could not be archived and is kept", session_id, project_id)
+                failed = error
+    if failed is not None:
+        raise failed
+    return removed
+
+
+async def _expire(store: Store, project_id: int, session_id: UUID, version: str) -> bool:
+    folder = store.settings.archive_dir
+    if folder is not None:
+        try:
+            await archive_session(store.pool, folder.expanduser(), project_id, session_id)
+        except NotFound:
+            return False  # deleted meanwhile
+        except (ConnectionError, TimeoutError):
+            raise  # the database's
+        except OSError as error:
+            raise SettingsError(
+                f"TRACKER_ARCHIVE_DIR is {folder}, which cannot be written to ({error}): sessions that have expired"
+                " are kept until it can."
+            ) from error
+    return await erase_session(store.pool, store.node, project_id, session_id, version)

@@ -1,0 +1,99 @@
+"""Everything of a session as one text, which `tracker-backend import` reads. Streamed: memory holds one batch of its
+recording, a page of its events, or one image.
+"""
+
+import asyncio
+import base64
+import zlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tracker_backend.ingest.recording import decode_list
+from tracker_backend.queries import recordings, screenshots, sessions
+from tracker_backend.queries.events import Event
+from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.sql import load
+
+Format = Literal["json", "ndjson"]
+_PAGE = 100  # of events, each of which may hold 64 KB and more
+_GZIP_LEVEL = 6
+_OFF_LOOP = 16 * 1024  # a page of small events is packed faster than a thread is found for it
+_BEGIN = datetime(1, 1, 1, tzinfo=UTC)
+_sql = load(__file__, "export")
+_encode = msgspec.json.Encoder().encode
+
+
+async def export_session(pool: Pool, project_id: int, session: sessions.Session, form: Format) -> AsyncIterator[bytes]:
+    """A session that was just read, with its recording, events and screenshots.
+
+    As `json` an object `{"session", "events", "track_events", "screenshots"}`. As `ndjson` a line each: first
+    `{"session": …}`, then rrweb events as they are, `{"track_event": …}` and `{"screenshot": …}`.
+    """
+    key = (pool, project_id, session.session_id)
+    if form == "json":
+        yield b'{"session":' + _encode(session) + b',"events":'
+        async for text in recordings.json_text(recordings.replay(*key)):
+            yield text
+        yield b',"track_events":['
+        async for text in _joined(_track_events(*key)):
+            yield text
+        yield b'],"screenshots":['
+        async for text in _joined(_screenshots(*key)):
+            yield text
+        yield b"]}\n"
+        return
+    yield b'{"session":' + _encode(session) + b"}\n"
+    async for part in recordings.replay(*key):
+        yield await asyncio.to_thread(_lines, part)
+    async for text in _track_events(*key):
+        yield b'{"track_event":' + text + b"}\n"
+    async for text in _screenshots(*key):
+        yield b'{"screenshot":' + text + b"}\n"
+
+
+async def gzipped(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same as gzip."""
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
+    async for text in texts:
+        packed = await asyncio.to_thread(packer.compress, text) if len(text) > _OFF_LOOP else packer.compress(text)
+        if packed:
+            yield packed
+    yield packer.flush()
+
+
+def _lines(part: recordings.Part) -> bytes:
+    """One event a line. A line break inside an event can only stand between two tokens: it becomes a space."""
+    events = decode_list(b"[" + part.text() + b"]")
+    return b"".join(bytes(event).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for event in events)
+
+
+async def _joined(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    separator = b""
+    async for text in texts:
+        yield separator + text
+        separator = b","
+
+
+async def _track_events(pool: Pool, project_id: int, session_id: UUID) -> AsyncIterator[bytes]:
+    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    position = (_BEGIN, 0)
+    while True:
+        span = (project_id, session_id, bounds.first, bounds.last)
+        rows = await pool.fetch(_sql.track_events, *span, *position, _PAGE)
+        for row in rows:
+            yield _encode(Event(*row))
+        if len(rows) < _PAGE:
+            return
+        position = (rows[-1]["timestamp"], rows[-1]["event_id"])
+
+
+async def _screenshots(pool: Pool, project_id: int, session_id: UUID) -> AsyncIterator[bytes]:
+    async for screenshot in screenshots.list_screenshots(pool, project_id, session_id, None, None):
+        image = await screenshots.get_image(pool, project_id, screenshot.screenshot_id)
+        encoded = base64.b64encode(image.image_data).decode()
+        data = f"data:image/{image.image_format};base64,{encoded}"
+        yield _encode({**msgspec.structs.asdict(screenshot), "image_data": data})
