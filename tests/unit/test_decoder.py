@@ -20,12 +20,23 @@ LIMIT = 10_000_000
 LARGE = "[" + "1," * 50_000 + "1]"
 
 
+_others: set[psutil.Process] = set()
+"""Those of servers that other tests left running."""
+
+
+@pytest.fixture(autouse=True)
+def only_own() -> None:
+    """Makes `workers` count from here."""
+    _others.clear()
+    _others.update(workers())
+
+
 def workers() -> list[psutil.Process]:
-    """The processes that decompress, of this test's process."""
+    """The processes that decompress, of this test's process and begun in this test."""
     found: list[psutil.Process] = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):  # gone meanwhile
-            if any("lz_worker" in word for word in child.cmdline()):
+            if child not in _others and any("lz_worker" in word for word in child.cmdline()):
                 found.append(child)
     return found
 

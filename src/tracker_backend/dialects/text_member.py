@@ -30,4 +30,4 @@ def read_text_member(body: bytes, name: str) -> str | None:
     if cleaned is not body and len(cleaned) == len(body):
         start = cleaned.find(sent)
         sent = body[start : start + len(sent)]
-    return json.loads(sent.decode())
+    return json.loads(sent.decode(errors="replace"))

@@ -61,6 +61,8 @@ class Access:
         if key is None and body_key:
             key, is_public_place = body_key, True
         if key is None:
+            if connection.scope["type"] == "websocket" and not _is_same_origin(headers):
+                raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
             return self._keyless_caller(headers, scope, address, limited=limited)
         record = await self._find(key, address)
         now = datetime.now(UTC)
@@ -119,6 +121,14 @@ def _key_of(connection: Connection, headers: Headers) -> tuple[str | None, bool]
         return token.strip(), False
     key = connection.query_params.get("key") if connection.scope["query_string"] else None
     return (str(key), True) if key else (None, False)
+
+
+def _is_same_origin(headers: Headers) -> bool:
+    """Not a page of another site. Browsers let any page open a WebSocket and read it, and tell whose it is."""
+    origins, hosts = headers.getall("origin", []), headers.getall("host", [])
+    if not origins:
+        return True
+    return len(origins) == len(hosts) == 1 and origins[0].lower().partition("://")[2] == hosts[0].lower()
 
 
 def _is_local(headers: Headers, address: str) -> bool:

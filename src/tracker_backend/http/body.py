@@ -20,8 +20,8 @@ _MOST_ENCODINGS = 3
 _OFF_LOOP = 64 * 1024  # what is larger is worked on in a thread: 15 MB can take a second
 
 
-async def read_json(request: AnyRequest, body: bytes, limit: int) -> bytes:
-    """The JSON text of a body of at most `limit` bytes, as sent and inflated.
+async def read_body(request: AnyRequest, body: bytes, limit: int) -> bytes:
+    """A body of at most `limit` bytes, as sent and inflated.
 
     `Content-Encoding` is honoured, and gzip is recognised without it: a beacon cannot set the header.
     Raises TooLarge, and Undecodable for an encoding that is unknown or broken.
@@ -31,6 +31,11 @@ async def read_json(request: AnyRequest, body: bytes, limit: int) -> bytes:
         raise too_large(limit)
     if encoding or body.startswith(_GZIP_MAGIC):
         body = await off_loop(len(body), inflate, body, encoding, limit)
+    return body
+
+
+async def clean_body(body: bytes) -> bytes:
+    """The JSON text of an inflated body as PostgreSQL can hold it."""
     return await off_loop(len(body), clean_json, body)
 
 

@@ -57,13 +57,14 @@ SCREENSHOT: dict[str, Any] = {
 }
 
 
-def operation(kind: type[msgspec.Struct], example: dict[str, Any]) -> type[Operation]:
-    """The OpenAPI operation of a route that reads `kind` from its raw body."""
+def operation(kind: type[msgspec.Struct], example: dict[str, Any], **more: dict[str, Any]) -> type[Operation]:
+    """The OpenAPI operation of a route that reads `kind` from its raw body; `more` are examples by their names."""
     body = RequestBody(
         required=True,
         content={
             "application/json": OpenAPIMediaType(
-                schema=_schema(msgspec.json.schema(kind)), examples={"example": Example(value=example)}
+                schema=_schema(msgspec.json.schema(kind)),
+                examples={name: Example(value=value) for name, value in {"example": example, **more}.items()},
             )
         },
     )

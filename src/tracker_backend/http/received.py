@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.http.access import Caller
-from tracker_backend.http.body import read_json
+from tracker_backend.http.body import clean_body, read_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Outcome, SessionFields
@@ -27,6 +27,8 @@ class Received(Struct):
     caller: Caller
     text: bytes
     """The body's JSON text, inflated and cleaned."""
+    inflated: bytes
+    """The same before it was cleaned, for texts in it that are no text but compressed data."""
     received_at: int
     """Microseconds since 1970."""
     user_agent: str
@@ -51,12 +53,14 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
     limit = services.settings.max_body
     if key_in is None:
         caller = await services.access.check(request, "write")
-        text = await read_json(request, body, limit)
+        inflated = await read_body(request, body, limit)
+        text = await clean_body(inflated)
     else:
-        text = await read_json(request, body, limit)
+        inflated = await read_body(request, body, limit)
+        text = await clean_body(inflated)
         caller = await services.access.check(request, "write", body_key=key_in(text))
     agent = clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
-    return Received(services, caller, text, received_at, agent)
+    return Received(services, caller, text, inflated, received_at, agent)
 
 
 def time_of(value: Time, field: str) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from litestar import get
 from litestar.params import FromPath
@@ -48,14 +48,14 @@ async def get_recording(request: AnyRequest, session_id: FromPath[str], from_: F
     return Stream(content, media_type="application/json", headers={**headers, "Content-Encoding": encoding})
 
 
-def accepted(header: str) -> str:
-    """What an `Accept-Encoding` takes: zstd, else gzip, else identity."""
+def accepted(header: str, known: Sequence[str] = ("zstd", "gzip")) -> str:
+    """What an `Accept-Encoding` takes: the first of those known, else identity."""
     names: set[str] = set()
     for entry in header.lower().split(","):
         name, _, weight = entry.partition(";")
         if weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
             names.add(name.strip())
-    return next((name for name in ("zstd", "gzip") if name in names), "identity")
+    return next((name for name in known if name in names), "identity")
 
 
 async def _gzip(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

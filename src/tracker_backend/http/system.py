@@ -33,9 +33,11 @@ async def health(request: AnyRequest) -> Response[Health]:
         active, events = await services.activity()
     except Exception:
         tier = {"tier": services.database.store.tier}
-        return Response(Health("unhealthy", "disconnected", "disabled", uptime, 0, 0, tier), status_code=503)
-    status = "degraded" if services.pipeline.writer.is_busy else "healthy"
-    return Response(Health(status, "connected", "disabled", uptime, active, events, storage))
+        redis = services.hub.redis
+        return Response(Health("unhealthy", "disconnected", redis, uptime, 0, 0, tier), status_code=503)
+    redis = services.hub.redis
+    status = "degraded" if services.pipeline.writer.is_busy or redis == "disconnected" else "healthy"
+    return Response(Health(status, "connected", redis, uptime, active, events, storage))
 
 
 @get("/metrics", summary="Metrics for Prometheus", tags=["service"], media_type="text/plain")

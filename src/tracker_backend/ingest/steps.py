@@ -40,10 +40,11 @@ def identify(batch: Batch) -> Batch:
     """
     if batch.image is not None:
         content = b"i" + batch.image.sha256 + _encode((batch.times, batch.image.page_url))
-    elif batch.ended_at is not None and not batch.events:  # so that it is placed by the session's clock
-        content = b"x" + _encode(batch.ended_at)
     elif not batch.events and batch.recording is None:
-        return batch
+        if batch.ended_at is None and not batch.times:
+            return batch
+        # With a time it is placed by the session's clock, which only batches with an identity are.
+        content = b"s" + _encode((batch.times, batch.ended_at, batch.client_stats, batch.session))
     elif batch.name is not None:
         content = b"n" + batch.name.encode()
     elif batch.recording is not None:

@@ -105,6 +105,9 @@ class SessionFilter(Struct, frozen=True):
     os: str | None = None
     has_errors: bool | None = None
     min_duration: float | None = None
+    app_id: str | None = None
+    ticket_id: str | None = None
+    device_types: list[str] | None = None
 
 
 class Bounds(Struct, frozen=True):
@@ -137,6 +140,11 @@ async def get_bounds(pool: Pool, project_id: int, session_id: UUID) -> Bounds:
 async def page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
     """The page that a session began on; None when it is unknown."""
     return await pool.fetchval(_sql.page_of, project_id, session_id)
+
+
+async def last_page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
+    """The page that a session was last known to be on; None when it is unknown."""
+    return await pool.fetchval(_sql.last_page_of, project_id, session_id)
 
 
 async def count_activity(pool: Pool) -> tuple[int, int]:
@@ -195,6 +203,9 @@ def _where(project_id: int, wanted: SessionFilter) -> Where:
     where.add_if("os = ?", wanted.os)
     where.add_if("(error_count > 0) = ?", wanted.has_errors)
     where.add_if("duration_seconds >= ?", wanted.min_duration)
+    where.add_if("app_id = ?", wanted.app_id)
+    where.add_if("ticket_id = ?", wanted.ticket_id)
+    where.add_if("device_type = any(?)", wanted.device_types)
     return where
 
 

@@ -17,6 +17,9 @@ from tracker.sessions where project_id = $1 and session_id = $2;
 -- page_of: the page on which a session was last known to begin
 select page_url from tracker.sessions where project_id = $1 and session_id = $2;
 
+-- last_page_of: the page on which a session was last known to be
+select coalesce(last_page_url, page_url) from tracker.sessions where project_id = $1 and session_id = $2;
+
 -- activity: sessions active now, and events of the last minute
 select
     (select count(*) from tracker.sessions

@@ -1,0 +1,24 @@
+"""What `incuera` sends to `POST /api/ingest`. Its session start is `dialects/start.py`'s."""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tracker_backend.dialects.start import SessionText
+from tracker_backend.dialects.wire import decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import Time
+
+
+class IngestRequest(Struct, rename="camel"):
+    """`POST /api/ingest`; `timestamp` is when it was sent."""
+
+    session_id: SessionText
+    events: list[Raw]
+    timestamp: Time | None = None
+
+
+_ingest = msgspec.json.Decoder(IngestRequest)
+
+
+def decode_ingest(body: bytes) -> tuple[IngestRequest, bytes | None]:
+    """A batch of rrweb events, not yet looked at, and its unknown fields as JSON text; Malformed or Invalid."""
+    return decode(_ingest, body), json_object(unknown_fields(IngestRequest, body), "metadata")

@@ -1,0 +1,126 @@
+"""`reev`: one endpoint for the tag, and what its dashboard asks for beside the shared list of sessions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter, RawBody
+from litestar.response import Stream
+
+from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
+from tracker_backend.dialects.streamed import stream_json
+from tracker_backend.errors import Invalid, NotFound, Unauthorized
+from tracker_backend.http.body import off_loop
+from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.examples import RECORDING, SESSION_ID, operation
+from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.received import Received, receive, session_key, time_of
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.ingest.recording import read_recording
+from tracker_backend.queries import projects, recordings, stats, timeline
+from tracker_backend.services import services_of
+
+_TAG = "reev"
+_EXAMPLE: dict[str, Any] = {
+    "sessionId": SESSION_ID,
+    "projectId": "tb_w_your-public-write-key",
+    "events": RECORDING["events"],
+}
+
+
+def error_shape(detail: str) -> dict[str, object]:
+    """An error as this dialect's clients read it."""
+    return {"error": detail}
+
+
+@post(
+    "/events",
+    status_code=204,
+    operation_class=operation(EventsRequest, _EXAMPLE),
+    opt={OPTION: True, SHAPE: error_shape},
+    response_headers=HEADERS,
+    summary="Store a batch of rrweb events (reev)",
+    tags=[_TAG],
+)
+async def store_events(request: AnyRequest, body: RawBody) -> None:
+    """Store a batch of rrweb events, at most 10 MiB inflated, as they come. An unknown project is 404."""
+    received = await _receive(request, body)
+    size = len(received.text)
+    sent, fields = await off_loop(size, decode_events, received.text)
+    try:
+        session_id = UUID(sent.session_id)
+    except ValueError as error:
+        raise Invalid(f"`$.sessionId` is {sent.session_id!r}: send a UUID.") from error
+    recording = await off_loop(size, read_recording, sent.events, received.services.settings.max_recording)
+    batch = received.batch(session_id, fields, len(recording.data))
+    batch.recording = recording
+    batch.name = sent.batch_id
+    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sentAt")
+    await received.submit(batch)
+
+
+@get(
+    "/api/sessions/{session_id:str}/events",
+    opt={SHAPE: error_shape},
+    summary="Read a session's rrweb events (reev)",
+    tags=[_TAG],
+    media_type="application/json",
+)
+async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
+    """Read all rrweb events of a session in order of time, streamed.
+
+    `timestamp` is in milliseconds since the session began; other members are those that were sent.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    key, _ = session_key(caller.project_id, session_id)
+    began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
+    return stream_json(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
+
+
+@get("/api/stats/today", opt={SHAPE: error_shape}, summary="Count today's sessions (reev)", tags=[_TAG])
+async def get_today(
+    request: AnyRequest,
+    tz: Annotated[
+        str | None, QueryParameter(description="Whose day: a name such as Europe/Berlin (the project's)")
+    ] = None,
+) -> stats.Today:
+    """Count the sessions that began today, and the mean of their durations in seconds."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    return await stats.today(services.pool, caller.project_id, tz)
+
+
+async def _receive(request: AnyRequest, body: bytes) -> Received:
+    """`receive`, with the project of the body: by its public key, or its id where a key elsewhere or the open mode of a
+    local server says who calls.
+    """
+    named: list[str] = []
+
+    def key_in(text: bytes) -> str | None:
+        named.append(project_in(text))
+        return None if named[0].isdecimal() else named[0]
+
+    has_key = any(name in request.headers for name in ("x-api-key", "authorization")) or "key" in request.query_params
+    try:
+        received = await receive(request, body, key_in)
+    except Unauthorized as error:
+        if has_key or not named:
+            raise
+        raise NotFound(f"there is no project {named[0]} that this call may write to: {error.detail}") from error
+    is_checked = not has_key and not named[0].isdecimal()  # it was the key
+    project_id = received.caller.project_id
+    if not is_checked and not await projects.is_named(received.services.pool, project_id, named[0]):
+        raise NotFound(f"there is no project {named[0]} that this call may write to.")
+    return received
+
+
+async def _texts(parts: AsyncIterator[recordings.Part], began: int) -> AsyncIterator[bytes]:
+    yield b'{"events":['
+    separator = b""
+    async for part in parts:
+        yield separator + await asyncio.to_thread(since_begin, part, began)
+        separator = b","
+    yield b"]}"

@@ -1,0 +1,63 @@
+"""What `reev` sends, and how its events are told again: by time since the session began."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from tracker_backend.dialects.wire import decode, json_object, text_of, unknown_fields
+from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.recording import decode_list, time_of
+from tracker_backend.ingest.wire import Time
+from tracker_backend.queries.recordings import Part
+
+_PAGE = "pageUrl"
+
+
+class EventsRequest(Struct, rename="camel"):
+    """`POST /events`; `events` are rrweb's. `batchId` and `sentAt` are understood here too."""
+
+    session_id: Annotated[str, Meta(min_length=32, max_length=45, description="A UUID")]
+    project_id: Annotated[str, Meta(min_length=1, max_length=200, description="The project's public write key")]
+    events: Annotated[list[Raw], Meta(min_length=1, description="rrweb events, usually up to 50, more are fine")]
+    batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    sent_at: Time | None = None
+
+
+class _Named(Struct, rename="camel"):
+    project_id: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+_named = msgspec.json.Decoder(_Named)
+_request = msgspec.json.Decoder(EventsRequest)
+_members = msgspec.json.Decoder(dict[str, Raw])
+_any = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
+
+
+def project_in(body: bytes) -> str:
+    """What a body names its project; Malformed or Invalid."""
+    return decode(_named, body).project_id
+
+
+def decode_events(body: bytes) -> tuple[EventsRequest, SessionFields]:
+    """A batch of rrweb events, not yet looked at, and what it says of its session; Malformed or Invalid."""
+    request = decode(_request, body)
+    kept = unknown_fields(EventsRequest, body)
+    page = text_of(decode(_any, kept[_PAGE])) if _PAGE in kept else None
+    return request, SessionFields(page_url=page, metadata=json_object(kept, "metadata"))
+
+
+def since_begin(part: Part, began: int) -> bytes:
+    """The events of a part of a replay, joined by commas; times are milliseconds since the session began.
+
+    Members other than `timestamp` stay as they are, also those that rrweb does not have.
+    """
+    return b",".join(_since(bytes(event), began) for event in decode_list(b"[" + part.text() + b"]"))
+
+
+def _since(event: bytes, began: int) -> bytes:
+    members = _members.decode(event)
+    micros = time_of(event) - began
+    members["timestamp"] = Raw(_encode(micros // 1000 if micros % 1000 == 0 else micros / 1000))
+    return _encode(members)

@@ -1,0 +1,238 @@
+"""Sessions of dialects that share a path: start (`spectra`, `incuera`), look at and list (`spectra`, `reev`)."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter, RawBody
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from tracker_backend.dialects.incuera import examples as incuera
+from tracker_backend.dialects.spectra import examples as spectra
+from tracker_backend.dialects.start import StartRequest, decode_start, start_fields, start_time
+from tracker_backend.dialects.wire import error_text, refusal
+from tracker_backend.errors import Invalid
+from tracker_backend.http.body import off_loop
+from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.examples import operation
+from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.received import receive, session_key, time_of
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.sessions import From, To
+from tracker_backend.ingest.clean import clean_text
+from tracker_backend.ingest.times import from_datetime
+from tracker_backend.queries import sessions
+from tracker_backend.queries.days import day_span
+from tracker_backend.queries.filters import time_parameter
+from tracker_backend.services import services_of
+
+_COLUMNS = {
+    "timestamp": "started_at",
+    "duration": "duration_seconds",
+    "clicks": "click_count",
+    "errors": "error_count",
+}
+
+
+class Started(Struct, frozen=True, rename="camel"):
+    """The session is stored; `message` for `spectra`."""
+
+    session_id: Annotated[str, Meta(description="As it was sent")]
+    message: str | UnsetType = UNSET
+    success: bool = True
+
+
+@post(
+    "/api/sessions/start",
+    operation_class=operation(StartRequest, spectra.START, incuera=incuera.START),
+    opt={OPTION: True, SHAPE: refusal},
+    response_headers=HEADERS,
+    status_code=200,
+    summary="spectra, incuera: start a session",
+    tags=["spectra", "incuera"],
+)
+async def start_session(request: AnyRequest, body: RawBody) -> Started:
+    """Start a session, or add to one what it does not know yet. With `appId` it is `spectra`'s, without `incuera`'s."""
+    received = await receive(request, body)
+    sent = await off_loop(len(received.text), decode_start, received.text)
+    key, text = session_key(received.caller.project_id, sent.session_id)
+    fields = start_fields(sent)
+    fields.client_session_id = text
+    batch = received.batch(key, fields)
+    began = start_time(sent)
+    batch.times = [] if began is None else [time_of(began, "startTime" if sent.start_time else "metadata.timestamp")]
+    outcome = await received.submit(batch)
+    if sent.app_id is None:
+        return Started(sent.session_id)
+    return Started(sent.session_id, "session started" if outcome.created else "session goes on")
+
+
+class Stats(Struct, frozen=True, rename="camel"):
+    """What the server counted."""
+
+    total_events: Annotated[int, Meta(description="All that was received, sent and recorded")]
+    errors: int
+    clicks: int
+
+
+class SessionLine(Struct, frozen=True, rename="camel"):
+    """A session in a list: up to `eventCount` `spectra`'s fields, from `id` on `reev`'s, `duration` is of both."""
+
+    session_id: Annotated[str, Meta(description="As its client sent it")]
+    user_id: str | None
+    app_id: str | None
+    start_time: Annotated[int, Meta(description="Epoch milliseconds")]
+    error_count: int
+    event_count: int
+    duration: Annotated[float, Meta(description="Seconds")]
+    id: UUID
+    page_url: str | None
+    timestamp: datetime
+    device: str | None
+    clicks: int
+    errors: int
+
+
+class SessionAnswer(Struct, frozen=True, rename="camel"):
+    """A session: up to `metadata` `spectra`'s fields, from `id` on `reev`'s, `duration` is of both."""
+
+    session_id: Annotated[str, Meta(description="As its client sent it")]
+    user_id: str | None
+    app_id: str | None
+    start_time: Annotated[int, Meta(description="Epoch milliseconds")]
+    end_time: Annotated[int | None, Meta(description="Epoch milliseconds")]
+    stats: Stats
+    metadata: Raw
+    duration: Annotated[float, Meta(description="Seconds")]
+    id: UUID
+    page_url: str | None
+    timestamp: datetime
+    device: str | None
+    clicks: int
+    errors: int
+
+
+class SessionList(Struct, frozen=True):
+    """A page of sessions; `total` is exact up to 10,000, beyond it may be an estimate."""
+
+    sessions: list[SessionLine]
+    total: int
+    limit: int
+    offset: int
+
+
+@get(
+    "/api/sessions/{session_id:str}",
+    opt={SHAPE: error_text},
+    summary="spectra, reev: look at a session",
+    tags=["spectra", "reev"],
+)
+async def get_session(request: AnyRequest, session_id: FromPath[str]) -> SessionAnswer:
+    """Look at a session, of whichever dialect, by its client's text or its UUID."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    key, _ = session_key(caller.project_id, clean_text(session_id))
+    found = await sessions.get_session(services.pool, caller.project_id, key)
+    line = _line(found)
+    return SessionAnswer(
+        session_id=line.session_id,
+        user_id=line.user_id,
+        app_id=line.app_id,
+        start_time=line.start_time,
+        # A client whose clock was set back may end a session before it began.
+        end_time=None if found.ended_at is None else max(line.start_time, _milliseconds(found.ended_at)),
+        stats=Stats(line.event_count, line.errors, line.clicks),
+        metadata=found.metadata,
+        duration=line.duration,
+        id=line.id,
+        page_url=line.page_url,
+        timestamp=line.timestamp,
+        device=line.device,
+        clicks=line.clicks,
+        errors=line.errors,
+    )
+
+
+@get("/api/sessions", opt={SHAPE: error_text}, summary="spectra, reev: list sessions", tags=["spectra", "reev"])
+async def list_sessions(
+    request: AnyRequest,
+    app_id: Annotated[str | None, QueryParameter(name="appId")] = None,
+    user_id: Annotated[str | None, QueryParameter(name="userId")] = None,
+    ticket_id: Annotated[str | None, QueryParameter(name="ticketId")] = None,
+    from_: From = None,
+    to: To = None,
+    has_errors: Annotated[bool | None, QueryParameter(name="hasErrors")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
+    offset: Annotated[int | None, QueryParameter(ge=0, le=1_000_000)] = None,
+    page: Annotated[int, QueryParameter(ge=1, le=1_000_000, description="In place of `offset`")] = 1,
+    date_range: Annotated[
+        str | None,
+        QueryParameter(name="dateRange", description="today, 7d, 30d, or 2026-01-31..2026-02-02: whole days of `tz`"),
+    ] = None,
+    tz: Annotated[
+        str | None, QueryParameter(description="Whose days: a name such as Europe/Berlin (the project's)")
+    ] = None,
+    page_url: Annotated[str | None, QueryParameter(name="pageUrl", description="Part of the first page's URL")] = None,
+    device: Annotated[
+        list[str] | None, QueryParameter(description="desktop, mobile, tablet: repeated or comma-separated")
+    ] = None,
+    sort_by: Annotated[
+        str,
+        QueryParameter(name="sortBy", description="timestamp, duration, clicks or errors, with - in front descending"),
+    ] = "-timestamp",
+) -> SessionList:
+    """List sessions of all dialects, newest first unless told."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    first, last = time_parameter(from_, "from"), time_parameter(to, "to")
+    if date_range is not None:
+        begin, end = await day_span(services.pool, caller.project_id, date_range, tz)
+        first, last = begin if first is None else max(first, begin), end if last is None else min(last, end)
+    devices = [name.strip() for value in device or () for name in value.split(",") if name.strip()]
+    wanted = sessions.SessionFilter(
+        started_from=first,
+        started_to=last,
+        user_id=user_id,
+        page_url=page_url,
+        has_errors=has_errors,
+        app_id=app_id,
+        ticket_id=ticket_id,
+        device_types=devices or None,
+    )
+    column = _COLUMNS.get(sort_by.removeprefix("-"))
+    if column is None:
+        raise Invalid(f"`sortBy` is {sort_by!r}: use {', '.join(_COLUMNS)}, with - in front for the largest first.")
+    found = await sessions.list_sessions(
+        services.pool,
+        caller.project_id,
+        wanted,
+        sort=f"-{column}" if sort_by.startswith("-") else column,
+        limit=limit,
+        offset=(page - 1) * limit if offset is None else offset,
+    )
+    return SessionList([_line(session) for session in found.data], found.total, found.limit, found.offset)
+
+
+def _line(session: sessions.Session) -> SessionLine:
+    # A start that came late widens the session but does not move it in its hour: `started_at` stays.
+    began = min(session.started_at, session.first_at or session.started_at)
+    return SessionLine(
+        session_id=session.client_session_id or str(session.session_id),
+        user_id=session.user_id,
+        app_id=session.app_id,
+        start_time=_milliseconds(began),
+        error_count=session.error_count,
+        event_count=session.recorded_event_count + session.native_event_count,
+        duration=round(session.duration_seconds, 3),
+        id=session.session_id,
+        page_url=session.page_url,
+        timestamp=began,
+        device=session.device_type,
+        clicks=session.click_count,
+        errors=session.error_count,
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return from_datetime(moment) // 1000

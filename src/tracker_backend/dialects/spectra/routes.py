@@ -1,0 +1,180 @@
+"""What `spectra` sends after its start, and its replay. Start, one session and the list: `dialects/sessions.py`."""
+
+import asyncio
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import FromPath, RawBody
+from litestar.response import Stream
+from msgspec import Meta, Struct
+
+from tracker_backend.dialects.spectra import examples
+from tracker_backend.dialects.spectra.custom import SOURCE, put_on_pages
+from tracker_backend.dialects.spectra.replay import Replay
+from tracker_backend.dialects.spectra.session import session_of
+from tracker_backend.dialects.spectra.wire import (
+    BatchRequest,
+    EndRequest,
+    HeartbeatRequest,
+    Packed,
+    decode_batch,
+    decode_end,
+    decode_heartbeat,
+    read_custom,
+    read_events,
+)
+from tracker_backend.dialects.wire import error_text, json_object
+from tracker_backend.http.body import off_loop
+from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.examples import operation
+from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.received import receive, session_key, time_of
+from tracker_backend.http.recordings import accepted
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.ingest.clean import clean_text
+from tracker_backend.queries import sessions
+from tracker_backend.queries.export import gzipped
+from tracker_backend.services import services_of
+
+_OPTIONS = {OPTION: True, SHAPE: error_text}
+_EVENT_BYTES = 200  # of an event that waits, beside its data
+
+
+class Done(Struct, frozen=True):
+    """It is stored."""
+
+    success: bool = True
+
+
+class Counted(Struct, frozen=True, rename="camel"):
+    """How many of each were in the batch, as the server decoded them."""
+
+    events: Annotated[int, Meta(description="rrweb events")]
+    custom_events: int
+    errors: int
+
+
+class BatchStored(Struct, frozen=True):
+    """The batch is stored."""
+
+    received: Counted
+    success: bool = True
+
+
+@post(
+    "/api/sessions/{session_id:str}/events",
+    operation_class=operation(BatchRequest, examples.BATCH),
+    opt=_OPTIONS,
+    response_headers=HEADERS,
+    status_code=200,
+    summary="spectra: store a batch",
+    tags=["spectra"],
+)
+async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> BatchStored:
+    """Store a batch of rrweb events, custom events and errors: all of it or nothing.
+
+    `events` is an array, or `{"compressed": true, "data": …}` with base64 of `pako.deflate` or `pako.gzip` of its JSON.
+    A batch that is sent again is stored once. An empty one keeps the session active.
+    """
+    received = await receive(request, body)
+    settings = received.services.settings
+    sent, rest = await off_loop(len(received.text), decode_batch, received.text)
+    key, fields = session_of(received, session_id, sent.session_id)
+    fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
+    if isinstance(sent.events, Packed):  # small text may be large
+        recording = await asyncio.to_thread(read_events, sent.events, settings)
+    else:
+        recording = await off_loop(len(received.text), read_events, sent.events, settings)
+    custom = await off_loop(len(received.text), read_custom, sent)
+    if custom:
+        fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
+        if recording is not None:
+            put_on_pages(custom, recording)
+    size = sum(len(event.event_data) + _EVENT_BYTES for event in custom)
+    batch = received.batch(key, fields, size + (len(recording.data) if recording else 0))
+    batch.source = SOURCE
+    batch.recording = recording
+    batch.events = custom
+    if sent.metadata is not None and sent.metadata.timestamp is not None:
+        batch.sent_at = time_of(sent.metadata.timestamp, "metadata.timestamp")
+    await received.submit(batch)
+    counted = Counted(recording.count if recording else 0, len(sent.custom_events or ()), len(sent.errors or ()))
+    return BatchStored(counted)
+
+
+@post(
+    "/api/sessions/{session_id:str}/heartbeat",
+    operation_class=operation(HeartbeatRequest, examples.HEARTBEAT),
+    opt=_OPTIONS,
+    response_headers=HEADERS,
+    status_code=200,
+    summary="spectra: keep a session active",
+    tags=["spectra"],
+)
+async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> Done:
+    """Keep a session active, and later from expiring. 404 for a session that was neither started nor sent events."""
+    received = await receive(request, body)
+    sent, rest = await off_loop(len(received.text), decode_heartbeat, received.text)
+    key, fields = session_of(received, session_id, sent.session_id)
+    await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+    fields.metadata = rest
+    batch = received.batch(key, fields)
+    batch.client_stats = json_object(sent.stats, "stats")
+    batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
+    await received.submit(batch)
+    return Done()
+
+
+@post(
+    "/api/sessions/{session_id:str}/end",
+    operation_class=operation(EndRequest, examples.END),
+    opt=_OPTIONS,
+    response_headers=HEADERS,
+    status_code=200,
+    summary="spectra: end a session",
+    tags=["spectra"],
+)
+async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> Done:
+    """End a session at `endTime`, else now. A later batch is stored all the same and moves the end.
+
+    404 for a session that was neither started nor sent events.
+    """
+    received = await receive(request, body)
+    sent, rest = await off_loop(len(received.text), decode_end, received.text)
+    key, fields = session_of(received, session_id, sent.session_id)
+    bounds = await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+    fields.metadata = rest
+    batch = received.batch(key, fields)
+    batch.client_stats = json_object(sent.stats, "stats")
+    # By the client's clock, which `place` corrects.
+    now = received.received_at - bounds.offset
+    batch.ended_at = now if sent.end_time is None else time_of(sent.end_time, "endTime")
+    await received.submit(batch)
+    return Done()
+
+
+@get(
+    "/api/sessions/{session_id:str}/replay",
+    opt={SHAPE: error_text},
+    summary="spectra: replay a session",
+    tags=["spectra"],
+    media_type="application/json",
+)
+async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
+    """Read a session's rrweb events, custom events and errors, of whichever dialect, streamed.
+
+    `customEvents` are all events that were sent and are no errors; `errors` are all errors, also those found in the
+    recording. Times are by the client's clock: add `X-Tracker-Clock-Offset` milliseconds for the server's. Sent as zstd
+    or gzip to clients that accept it.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    key, _ = session_key(caller.project_id, clean_text(session_id))
+    session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    found = Replay(services.pool, caller.project_id, session)
+    headers = {"Vary": "Accept-Encoding", "X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
+    encoding = accepted(request.headers.get("accept-encoding", ""))
+    if encoding == "identity":
+        return Stream(found.texts(), media_type="application/json", headers=headers)
+    content = found.zstd_frames() if encoding == "zstd" else gzipped(found.texts())
+    return Stream(content, media_type="application/json", headers={**headers, "Content-Encoding": encoding})

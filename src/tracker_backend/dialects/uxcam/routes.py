@@ -1,0 +1,216 @@
+"""`uxcam`: LZ-String snapshots and events in, a session with its snapshots out."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, RawBody
+from litestar.response import Stream
+from msgspec import Raw, Struct
+
+from tracker_backend.dialects.streamed import stream_json
+from tracker_backend.dialects.text_member import read_text_member
+from tracker_backend.dialects.uxcam import examples
+from tracker_backend.dialects.uxcam.wire import (
+    DEVICE_INFO,
+    SOURCE,
+    EventsRequest,
+    SnapshotsRequest,
+    decode_events,
+    decode_snapshots,
+    read_snapshots,
+    sdk_key_in,
+)
+from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.http.body import off_loop
+from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.examples import operation
+from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.received import Received, receive, session_key, time_of
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.times import to_datetime
+from tracker_backend.queries import projects, sessions
+from tracker_backend.queries.snapshots import Snapshot, snapshots
+from tracker_backend.services import services_of
+
+_TAG = "uxcam"
+_DEVICE_COLUMNS = (
+    *("user_agent", "device_type", "browser", "os", "language"),
+    *("screen_width", "screen_height", "viewport_width", "viewport_height"),
+)
+_encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+class SnapshotsStored(Struct, frozen=True):
+    """The snapshots are stored."""
+
+    success: bool
+    snapshot_count: int
+    session_id: UUID
+
+
+class EventsStored(Struct, frozen=True):
+    """The events are stored."""
+
+    success: bool
+    events_processed: int
+
+
+class ProjectLine(Struct, frozen=True):
+    """A project; `sdk_key` is its public write key."""
+
+    id: str
+    name: str
+    sdk_key: str
+    platform: str
+
+
+class ProjectList(Struct, frozen=True):
+    """The caller's projects."""
+
+    projects: list[ProjectLine]
+
+
+class _SessionHead(Struct):
+    id: UUID
+    session_id: str
+    start_time: datetime
+    device_info: Raw | dict[str, Any]
+
+
+class _SnapshotHead(Struct):
+    id: int
+    created_at: datetime
+    is_initial_snapshot: bool
+
+
+def error_shape(detail: str) -> dict[str, object]:
+    """An error as this dialect's clients read it."""
+    return {"success": False, "error": detail}
+
+
+@post(
+    "/api/snapshots/ingest",
+    status_code=200,
+    operation_class=operation(SnapshotsRequest, examples.SNAPSHOTS),
+    opt={OPTION: True, SHAPE: error_shape},
+    response_headers=HEADERS,
+    summary="Store a batch of rrweb events (uxcam)",
+    tags=[_TAG],
+)
+async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStored:
+    """Store a batch of rrweb events, at most 10 MiB decompressed, as LZ-String or as they are.
+
+    `snapshot_count` of the answer is the number of events that were decoded.
+    """
+    received = await receive(request, body, sdk_key_in)
+    size = len(received.text)
+    sent, fields = await off_loop(size, decode_snapshots, received.text)
+    limit = received.services.settings.max_recording
+    events = bytes(sent.snapshots)
+    if events.startswith(b'"'):
+        # compress() makes lone surrogates and U+0000, which only the body as it was sent still has.
+        text = await off_loop(size, read_text_member, received.inflated, "snapshots")
+        if text is None:
+            raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
+        events = await received.services.decoder.lz(text, limit)
+    recording = await off_loop(len(events), read_snapshots, events, limit, initial=sent.is_initial_snapshot)
+    batch = _batch(received, sent, fields, len(recording.data))
+    batch.recording = recording
+    await received.submit(batch)
+    return SnapshotsStored(True, recording.count, batch.session_id)
+
+
+@post(
+    "/api/events/ingest",
+    status_code=200,
+    operation_class=operation(EventsRequest, examples.EVENTS),
+    opt={OPTION: True, SHAPE: error_shape},
+    response_headers=HEADERS,
+    summary="Store a batch of events (uxcam)",
+    tags=[_TAG],
+)
+async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
+    """Store a batch of 1 to 10,000 events: `type` becomes the event's type, `data` and other fields its data."""
+    received = await receive(request, body, sdk_key_in)
+    sent, events, fields = await off_loop(len(received.text), decode_events, received.text)
+    batch = _batch(received, sent, fields)
+    batch.events = events
+    batch.source = SOURCE
+    if fields.page_url is None and not any(event.page_url for event in events):
+        fields.page_url = await sessions.page_of(received.services.pool, batch.project_id, batch.session_id)
+    await received.submit(batch)
+    return EventsStored(True, len(events))
+
+
+@get("/api/projects", opt={SHAPE: error_shape}, summary="List the caller's projects (uxcam)", tags=[_TAG])
+async def list_projects(request: AnyRequest) -> ProjectList:
+    """List the projects of the caller: a key's own one."""
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    found = await projects.get_project(services.pool, caller.project_id)
+    return ProjectList([ProjectLine(str(found.project_id), found.name, found.public_key, found.platform)])
+
+
+@get(
+    "/api/sessions/{project_id:str}/{session_id:str}",
+    opt={SHAPE: error_shape},
+    summary="Read a session with its snapshots (uxcam)",
+    tags=[_TAG],
+    media_type="application/json",
+)
+async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_id: FromPath[str]) -> Stream:
+    """Read a session with its snapshots, each a batch as it came in, in order of time; streamed.
+
+    The project is named by its id or its `sdk_key`, the session by the client's text or by the stored id.
+    """
+    services = services_of(request)
+    caller = await services.access.check(request, "read")
+    if not await projects.is_named(services.pool, caller.project_id, project_id):
+        raise NotFound(f"there is no project {project_id} for this caller.")
+    key, _ = session_key(caller.project_id, session_id)
+    session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    return stream_json(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
+
+
+def _batch(
+    received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
+) -> Batch:
+    """What both kinds of batches have in common."""
+    key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
+    batch = received.batch(key, fields, size)
+    batch.name = sent.batch_id
+    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
+    return batch
+
+
+async def _texts(session: sessions.Session, found: AsyncIterator[Snapshot]) -> AsyncIterator[bytes]:
+    head = _SessionHead(
+        session.session_id,
+        session.client_session_id or str(session.session_id),
+        min(session.started_at, session.first_at or session.started_at),
+        _device_info(session),
+    )
+    yield b'{"session":' + _encode(head) + b',"snapshots":['
+    separator = b""
+    async for snapshot in found:
+        yield separator + _snapshot_text(snapshot)
+        separator = b","
+    yield b"]}"
+
+
+def _device_info(session: sessions.Session) -> Raw | dict[str, Any]:
+    """What the client told; of a session of another dialect what is known of its device."""
+    told = _members.decode(session.metadata).get(DEVICE_INFO)
+    return told or {name: value for name in _DEVICE_COLUMNS if (value := getattr(session, name)) is not None}
+
+
+def _snapshot_text(snapshot: Snapshot) -> bytes:
+    member = snapshot.member
+    head = _encode(_SnapshotHead(member.id, to_datetime(member.at * 1000), member.initial))
+    return head[:-1] + b',"snapshot_data":[' + b",".join(snapshot.events) + b"]}"
