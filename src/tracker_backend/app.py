@@ -8,7 +8,23 @@ from contextlib import asynccontextmanager, nullcontext
 from litestar import Litestar, Router
 
 from tracker_backend import settings as environment
-from tracker_backend.http import analytics, pages, problem, recordings, screenshots, sessions, system, track
+from tracker_backend.dialects import sessions as shared
+from tracker_backend.dialects.incuera import routes as incuera
+from tracker_backend.dialects.reev import routes as reev
+from tracker_backend.dialects.spectra import routes as spectra
+from tracker_backend.dialects.uxcam import routes as uxcam
+from tracker_backend.http import (
+    analytics,
+    export,
+    live,
+    pages,
+    problem,
+    recordings,
+    screenshots,
+    sessions,
+    system,
+    track,
+)
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.timeout import RequestTimeout
@@ -33,11 +49,35 @@ ROUTES = [
             track.track_screenshot,
             track.track_recording,
             recordings.get_recording,
+            export.export_session,
+            live.watch,
+            live.watch_events,
             screenshots.list_screenshots,
             screenshots.get_screenshot,
             analytics.hourly,
+            analytics.daily,
         ],
     ),
+    live.watch_spectra,
+    live.watch_spectra_events,
+    preflight(["/api/sessions/start", "/api/ingest"]),
+    preflight([f"/api/sessions/{{session_id:str}}/{call}" for call in ("events", "heartbeat", "end")]),
+    shared.start_session,
+    shared.get_session,
+    shared.list_sessions,
+    spectra.store_batch,
+    spectra.heartbeat,
+    spectra.end,
+    spectra.replay,
+    incuera.ingest,
+    preflight(["/api/snapshots/ingest", "/api/events/ingest", "/events"]),
+    uxcam.ingest_snapshots,
+    uxcam.ingest_events,
+    uxcam.list_projects,
+    uxcam.get_snapshots,
+    reev.store_events,
+    reev.get_events,
+    reev.get_today,
     system.health,
     system.prometheus,
     pages.tracker_script,

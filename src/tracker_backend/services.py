@@ -3,10 +3,13 @@
 import asyncio
 import time
 
+from tracker_backend.dialects.decoder import Decoder
 from tracker_backend.http.access import Access
 from tracker_backend.http.request import Connection
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.live.ending import on_stop
+from tracker_backend.live.hub import Hub
 from tracker_backend.maintenance.leader import Leader
 from tracker_backend.queries import keys, sessions
 from tracker_backend.settings import Settings
@@ -18,26 +21,32 @@ _ACTIVITY_SECONDS = 5.0
 class Services:
     """`open` and `close` are the server's life; handlers find it with `services_of`."""
 
-    def __init__(self, settings: Settings, database: Database, default_project: int, write_key: str) -> None:
+    def __init__(self, settings: Settings, database: Database, hub: Hub, default_project: int, write_key: str) -> None:
         self.settings = settings
         self.started = time.monotonic()
         self.database = database
         self.pool = database.pool
         self.pipeline = Pipeline(settings, database.store)
+        self.hub = hub
+        self.pipeline.writer.listener = hub
         self.access = Access(settings, database.write_pool, default_project)
+        self.decoder = Decoder()
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
         self.write_key = write_key
         """The default project's public write key, for the demo page."""
         self._leader = Leader(database.maintained)
+        self._forget_signals = on_stop(hub.end)
 
     @classmethod
     async def open(cls, settings: Settings, dsn: str) -> "Services":
         """Raises SettingsError or SchemaError with a text for the operator."""
         database = await Database.open(settings, dsn)
         project = await keys.default_project(database.pool)
-        services = cls(settings, database, project, await keys.public_key(database.pool, project))
+        hub = Hub(settings, database, dsn)
+        services = cls(settings, database, hub, project, await keys.public_key(database.pool, project))
         await asyncio.to_thread(parse_agent, "")  # compiles the patterns (0.3 s) before the first visitor waits for it
+        hub.start()
         services.pipeline.writer.start()
         services._leader.start()
         return services
@@ -52,8 +61,12 @@ class Services:
 
     async def close(self) -> None:
         """Commits what waits, then gives everything back."""
+        self._forget_signals()
+        self.hub.end()
         await self._leader.stop()
+        await self.decoder.close()
         await self.pipeline.writer.stop()
+        await self.hub.close()
         await self.database.close()
 
 

@@ -16,7 +16,12 @@ import msgspec
 from tracker_backend.errors import SettingsError
 
 MIB = 1024 * 1024
-BARE = {"database_url": "DATABASE_URL", "port": "PORT"}
+BARE = {
+    "database_url": "DATABASE_URL",
+    "database_direct_url": "DATABASE_DIRECT_URL",
+    "redis_url": "REDIS_URL",
+    "port": "PORT",
+}
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -43,6 +48,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """DSN of a PostgreSQL of yours. Without it the server runs its own."""
     database_pooler: bool = False
     """True behind PgBouncer and the like in transaction mode: no prepared statements are kept."""
+    database_direct_url: str | None = None
+    """DSN of the same database past the pooler. Processes tell each other of batches by LISTEN, which needs it."""
+    redis_url: str | None = None
+    """A Redis by which processes tell each other of batches, in place of LISTEN."""
     pool_min: Positive = 5
     pool_max: Positive = 25
     request_timeout: Positive = 10
@@ -67,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per minute for each key and address; 0 is off."""
     limit_project: NotNegative = 600_000
     """Requests per minute for a whole project and process; 0 is off."""
+    live_subscribers: NotNegative = 1000
+    """Subscribers of live sessions in one process; more are answered 503."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks (`10.0.0.0/8`), comma-separated, whose `X-Forwarded-For` is believed."""
 
@@ -74,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Raw events, recordings and screenshots are dropped after this many days."""
     compress_after_days: Positive = 7
     """TimescaleDB compresses chunks of events that ended so long ago. Not before the late window ends."""
+    archive_dir: Path | None = None
+    """Where sessions with an `expires_at` are written before they are removed; without it they are just removed."""
     hourly_retention_days: Positive = 396
     """Hourly numbers are kept this long (13 months)."""
     late_days: Positive = 7
@@ -122,6 +135,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ipaddress.ip_network(entry, strict=False)
             except ValueError as error:
                 raise SettingsError(f"TRACKER_TRUSTED_PROXIES: {error}: give addresses or networks.") from error
+        if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://.")
         if self.pool_min > self.pool_max:
             raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
 

@@ -51,6 +51,9 @@ def test_a_setting_that_a_page_names_exists(page: Any) -> None:
     assert not {name for name in named if name.removesuffix("_FILE") not in known}
 
 
+_API_PAGES = ("api.md", "dialects.md", "live.md")
+
+
 def _errors(kind: type[TrackerError] = TrackerError) -> Iterator[type[TrackerError]]:
     yield kind
     for below in kind.__subclasses__():
@@ -77,13 +80,15 @@ def test_the_page_of_the_api_has_a_section_for_each_route_and_no_other() -> None
     schema = create_app(Settings(), "postgresql://unused").openapi_schema.to_schema()
     paths = cast("dict[str, dict[str, Any]]", schema["paths"])
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    sections = {text.strip("`") for text in headings(REFERENCE / "api.md") if re.match(r"`[A-Z]+ /", text)}
+    sections = {
+        text.strip("`") for page in _API_PAGES for text in headings(REFERENCE / page) if re.match(r"`[A-Z]+ /", text)
+    }
     assert sections == routes
 
 
 def test_the_page_of_the_api_names_each_parameter_of_each_route() -> None:
     schema = create_app(Settings(), "postgresql://unused").openapi_schema.to_schema()
-    text = (REFERENCE / "api.md").read_text("utf-8")
+    text = "".join((REFERENCE / page).read_text("utf-8") for page in _API_PAGES)
     for path, methods in cast("dict[str, dict[str, Any]]", schema["paths"]).items():
         for method, operation in methods.items():
             section = text.partition(f"`{method.upper()} {path}`\n")[2].partition("\n## ")[0]
