@@ -1,10 +1,8 @@
 """Compaction changes rows, never what a reader gets."""
 
 import asyncio
-import gzip
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,9 +13,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from bench import sample
 from tests.conformance.recorded import (
     MIB,
-    Json,
     check_rows,
     event,
     events_by_batch,
@@ -39,8 +37,6 @@ from tracker_backend.queries import recordings, sessions
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.erase import erase_session
 from tracker_backend.zstd import ZstdDecompressor
-
-SAMPLE = Path(__file__).parents[2] / "bench" / "sample" / "events.json.gz"
 
 
 async def test_rows_of_a_silent_session_become_one_frame(database: Database, pipeline: Pipeline) -> None:
@@ -343,16 +339,11 @@ async def test_only_rows_that_are_not_packed_are_searched(database: Database, pi
     assert "recordings_loose" in text or "project_id_session_id_idx" in text, text
 
 
-async def test_packed_frames_are_smaller_on_a_real_recording(
+async def test_packed_frames_are_smaller(
     database: Database, pipeline: Pipeline, record_property: Callable[[str, object], None]
 ) -> None:
-    events: list[Json] = msgspec.json.decode(gzip.decompress(SAMPLE.read_bytes()))
-    first = events[0]["timestamp"]
-    shift = round((now() - 3 * HOUR).timestamp() * 1000) - first
-    batches: dict[int, list[Json]] = {}
-    for it in events:
-        batches.setdefault((it["timestamp"] - first) // 5000, []).append({**it, "timestamp": it["timestamp"] + shift})
-    session = await record(pipeline, *batches.values())
+    begin = round((now() - 3 * HOUR).timestamp() * 1000)
+    session = await record(pipeline, *sample.batches(sample.events(), begin))
     before = await rows_of(database, session)
     await pack(database)
     rows = await rows_of(database, session)

@@ -30,6 +30,7 @@ _AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # how asyncpg meets a connection that the server has just ended
     asyncpg.OperatorInterventionError,  # starting, stopping
     asyncpg.InsufficientResourcesError,  # no connection left, disk full
 )
