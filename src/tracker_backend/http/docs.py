@@ -21,7 +21,8 @@ from tracker_backend.http.request import AnyRequest
 _ASSETS = "/docs-assets"
 _CODE = re.compile(r"`([^`]+)`")
 _DESCRIPTION = """\
-Send events and screenshots, read sessions and hourly numbers. Every 2xx of a write is sent after the commit.
+Send events, recordings and screenshots; read sessions, replays, live streams, hourly and daily numbers. Every 2xx of a
+write is sent after the commit.
 
 Keys: `X-API-Key` or `Authorization: Bearer`; a write key may also stand in the URL (`?key=`), where a beacon cannot set
 headers. A server on loopback answers direct local calls without a key. Errors are RFC 9457 problem details."""

@@ -6,6 +6,7 @@ from litestar import get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from tracker_backend.http.encoding import stream
 from tracker_backend.http.received import session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.queries import export, sessions
@@ -32,19 +33,6 @@ async def export_session(
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
     content = export.export_session(services.pool, caller.project_id, session, format)
-    headers = {
-        "Vary": "Accept-Encoding",
-        "Content-Disposition": f'attachment; filename="session-{session.session_id}.{format}"',
-    }
-    if _takes_gzip(request.headers.get("accept-encoding", "")):
-        content = export.gzipped(content)
-        headers["Content-Encoding"] = "gzip"
-    return Stream(content, media_type=_TYPES[format], headers=headers)
-
-
-def _takes_gzip(header: str) -> bool:
-    for entry in header.lower().split(","):
-        name, _, weight = entry.partition(";")
-        if name.strip() == "gzip":
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    name = f"session-{session.session_id}.{format}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return stream(request, content, media_type=_TYPES[format], headers=headers)

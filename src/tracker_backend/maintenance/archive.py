@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from tracker_backend.gzipped import gzipped
 from tracker_backend.importing.scan import Scanner, UnreadableError
 from tracker_backend.queries import export, sessions
 from tracker_backend.storage.pool import Pool
@@ -40,7 +41,7 @@ async def archive_session(pool: Pool, folder: Path, project_id: int, session_id:
     part = Path(name)
     try:
         with os.fdopen(number, "wb") as out:
-            async for text in export.gzipped(export.export_session(pool, project_id, session, "json")):
+            async for text in gzipped(export.export_session(pool, project_id, session, "json")):
                 await asyncio.to_thread(out.write, text)
             await asyncio.to_thread(_sync, out)
         await asyncio.to_thread(_publish, part, path)

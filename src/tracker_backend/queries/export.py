@@ -4,7 +4,6 @@ recording, a page of its events, or one image.
 
 import asyncio
 import base64
-import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Literal
@@ -20,8 +19,6 @@ from tracker_backend.storage.sql import load
 
 Format = Literal["json", "ndjson"]
 _PAGE = 100  # of events, each of which may hold 64 KB and more
-_GZIP_LEVEL = 6
-_OFF_LOOP = 16 * 1024  # a page of small events is packed faster than a thread is found for it
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 _sql = load(__file__, "export")
 _encode = msgspec.json.Encoder().encode
@@ -53,16 +50,6 @@ async def export_session(pool: Pool, project_id: int, session: sessions.Session,
         yield b'{"track_event":' + text + b"}\n"
     async for text in _screenshots(*key):
         yield b'{"screenshot":' + text + b"}\n"
-
-
-async def gzipped(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same as gzip."""
-    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
-    async for text in texts:
-        packed = await asyncio.to_thread(packer.compress, text) if len(text) > _OFF_LOOP else packer.compress(text)
-        if packed:
-            yield packed
-    yield packer.flush()
 
 
 def _lines(part: recordings.Part) -> bytes:

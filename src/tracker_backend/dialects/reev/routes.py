@@ -10,10 +10,10 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 
 from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
-from tracker_backend.dialects.streamed import stream_json
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import RECORDING, SESSION_ID, operation
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import Received, receive, session_key, time_of
@@ -77,7 +77,7 @@ async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
-    return stream_json(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
+    return stream(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
 
 
 @get("/api/stats/today", opt={SHAPE: error_shape}, summary="Count today's sessions (reev)", tags=[_TAG])

@@ -26,14 +26,13 @@ from tracker_backend.dialects.spectra.wire import (
 from tracker_backend.dialects.wire import error_text, json_object
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import receive, session_key, time_of
-from tracker_backend.http.recordings import accepted
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.clean import clean_text
 from tracker_backend.queries import sessions
-from tracker_backend.queries.export import gzipped
 from tracker_backend.services import services_of
 
 _OPTIONS = {OPTION: True, SHAPE: error_text}
@@ -172,9 +171,5 @@ async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     key, _ = session_key(caller.project_id, clean_text(session_id))
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
     found = Replay(services.pool, caller.project_id, session)
-    headers = {"Vary": "Accept-Encoding", "X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
-    encoding = accepted(request.headers.get("accept-encoding", ""))
-    if encoding == "identity":
-        return Stream(found.texts(), media_type="application/json", headers=headers)
-    content = found.zstd_frames() if encoding == "zstd" else gzipped(found.texts())
-    return Stream(content, media_type="application/json", headers={**headers, "Content-Encoding": encoding})
+    headers = {"X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
+    return stream(request, found.texts(), found.zstd_frames(), headers=headers)

@@ -11,7 +11,6 @@ from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Raw, Struct
 
-from tracker_backend.dialects.streamed import stream_json
 from tracker_backend.dialects.text_member import read_text_member
 from tracker_backend.dialects.uxcam import examples
 from tracker_backend.dialects.uxcam.wire import (
@@ -27,6 +26,7 @@ from tracker_backend.dialects.uxcam.wire import (
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import Received, receive, session_key, time_of
@@ -175,7 +175,7 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
-    return stream_json(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
+    return stream(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
 
 
 def _batch(
