@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per minute and address without a key; 0 switches this limit off."""
     limit_key: NotNegative = 600
     """Requests per minute for each key and address; 0 is off."""
+    limit_spectra: NotNegative = 100
+    """Of these, those to the dialect `spectra`, for each key and address; 0 is off."""
     limit_project: NotNegative = 600_000
     """Requests per minute for a whole project and process; 0 is off."""
     live_subscribers: NotNegative = 1000

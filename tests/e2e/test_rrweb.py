@@ -63,7 +63,7 @@ class Visits:
             dsn = await self._servers.of(tier).database()
             pictures = self._pictures / tier
             pictures.mkdir()
-            with Running(DATABASE_URL=dsn, TRACKER_LIMIT_KEY="0") as server:
+            with Running(DATABASE_URL=dsn, TRACKER_LIMIT_KEY="0", TRACKER_LIMIT_SPECTRA="0") as server:
                 self._reports[tier] = drive(server.url, make_key(dsn, "write"), make_key(dsn, "read"), pictures)
         return self._reports[tier]
 

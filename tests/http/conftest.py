@@ -14,7 +14,7 @@ from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
-SETTINGS = Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_project=0)
+SETTINGS = Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_spectra=0, limit_project=0)
 
 
 class Standing:

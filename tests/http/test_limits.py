@@ -158,3 +158,27 @@ class TestDefaults:
             passed += 1
             assert passed < 50
         _check_refusal(answer, 100)
+
+
+class TestSpectra:
+    """The dialect `spectra` has a limit of its own for each key and address."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(pool_min=1, pool_max=4, limit_keyless=0, limit_key=0, limit_project=0, limit_spectra=LIMIT)
+
+    async def test_calls_of_spectra_are_counted_and_others_are_not(self, app: Litestar) -> None:
+        services: Services = app.state["services"]
+        key = await keys.create_key(services.pool, 1, "admin")
+        async with local(app) as client:
+            client.headers["x-api-key"] = key
+            session = new_session()
+            assert (await client.post(f"{API}/track", json=batch(session_id=session))).status_code == 201
+            for _ in range(LIMIT):
+                assert (await client.post(f"/api/sessions/{session}/heartbeat")).status_code == 200
+            refused = await client.post(f"/api/sessions/{session}/heartbeat")
+            assert refused.status_code == 429
+            assert str(LIMIT) in refused.json()["error"]
+            assert 0 < int(refused.headers["retry-after"]) <= 60
+            for _ in range(LIMIT):
+                assert (await client.post(f"{API}/track", json=batch(session_id=session))).status_code == 201

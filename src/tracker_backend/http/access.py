@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tracker_backend.errors import Forbidden, Unauthorized
 from tracker_backend.http.client_ip import client_ip, is_forwarded, networks
+from tracker_backend.http.cors import option
 from tracker_backend.http.limits import TokenBucket
 from tracker_backend.http.request import Connection
 from tracker_backend.queries import keys
@@ -18,6 +19,8 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
 
 Scope = Literal["write", "read", "admin"]
+DIALECT = "dialect"
+"""Option of a route that has a limit of its own: the dialect's name."""
 _CACHE_SECONDS = 1.0
 _CACHE_KEYS = 10_000
 _ALLOWS: dict[str, frozenset[str]] = {
@@ -48,6 +51,7 @@ class Access:
         self._keyless = TokenBucket(settings.limit_keyless)
         self._lookups = TokenBucket(settings.limit_keyless)
         self._by_key = TokenBucket(settings.limit_key)
+        self._by_dialect = {"spectra": TokenBucket(settings.limit_spectra)}
         self._by_project = TokenBucket(settings.limit_project)
         self._cache: OrderedDict[str, tuple[float, keys.KeyRecord | None]] = OrderedDict()
 
@@ -80,6 +84,9 @@ class Access:
         if scope not in _ALLOWS[record.kind]:
             raise Forbidden(f"this is a {record.kind} key: to {_TO[scope]}, use a key of kind {scope}.")
         if limited:
+            dialect = option(connection, DIALECT)
+            if dialect in self._by_dialect:
+                self._by_dialect[dialect].take((key, address))
             self._by_key.take((key, address))
             self._by_project.take(record.project_id)
         return Caller(record.project_id, record.kind)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from litestar import Response, route
 from litestar.handlers import HTTPRouteHandler
 
-from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.request import AnyRequest, Connection
 
 OPTION = "cors"
 HEADERS = {
@@ -22,7 +22,7 @@ _PREFLIGHT = {
 }
 
 
-def option(request: AnyRequest, name: str) -> Any:
+def option(request: Connection, name: str) -> Any:
     """An option of the request's route; None without one."""
     handler = cast("dict[str, object]", request.scope).get("route_handler")  # no route, no handler
     return handler.opt.get(name) if isinstance(handler, HTTPRouteHandler) else None

@@ -24,6 +24,7 @@ from tracker_backend.dialects.spectra.wire import (
     read_events,
 )
 from tracker_backend.dialects.wire import error_text, json_object
+from tracker_backend.http.access import DIALECT
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
@@ -35,7 +36,7 @@ from tracker_backend.ingest.clean import clean_text
 from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
 
-_OPTIONS = {OPTION: True, SHAPE: error_text}
+_OPTIONS = {DIALECT: "spectra", OPTION: True, SHAPE: error_text}
 _EVENT_BYTES = 200  # of an event that waits, beside its data
 
 
@@ -154,7 +155,7 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 
 @get(
     "/api/sessions/{session_id:str}/replay",
-    opt={SHAPE: error_text},
+    opt={SHAPE: error_text, DIALECT: "spectra"},
     summary="spectra: replay a session",
     tags=["spectra"],
     media_type="application/json",
