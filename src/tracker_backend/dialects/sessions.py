@@ -215,19 +215,17 @@ async def list_sessions(
 
 
 def _line(session: sessions.Session) -> SessionLine:
-    # A start that came late widens the session but does not move it in its hour: `started_at` stays.
-    began = min(session.started_at, session.first_at or session.started_at)
     return SessionLine(
-        session_id=session.client_session_id or str(session.session_id),
+        session_id=session.client_text,
         user_id=session.user_id,
         app_id=session.app_id,
-        start_time=_milliseconds(began),
+        start_time=_milliseconds(session.began_at),
         error_count=session.error_count,
         event_count=session.recorded_event_count + session.native_event_count,
         duration=round(session.duration_seconds, 3),
         id=session.session_id,
         page_url=session.page_url,
-        timestamp=began,
+        timestamp=session.began_at,
         device=session.device_type,
         clicks=session.click_count,
         errors=session.error_count,

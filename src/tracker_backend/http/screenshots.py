@@ -1,6 +1,5 @@
 """Screenshots: the list of a session's, and the image of one."""
 
-import base64
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -53,8 +52,7 @@ async def _json(
         line = msgspec.structs.asdict(screenshot)
         if with_data:
             image = await screenshots.get_image(services.pool, project_id, screenshot.screenshot_id)
-            encoded = base64.b64encode(image.image_data).decode()
-            line["image_data"] = f"data:image/{image.image_format};base64,{encoded}"
+            line["image_data"] = image.data_url
         else:
             line["url"] = f"/api/v1/screenshots/{screenshot.screenshot_id}"
         yield separator + msgspec.json.encode(line)

@@ -1,6 +1,5 @@
 """Hourly and daily numbers for analysts."""
 
-import re
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -8,12 +7,11 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.steps import split_page
+from tracker_backend.queries.days import no_zone, zone_of
 from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
 
-# PostgreSQL also takes offsets, whose sign it reads the other way round (+02:00 is west): only names are passed on.
-_ZONE = re.compile(r"[A-Za-z_-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
 _sql = load(__file__, "analytics")
 GROUPS = ("bucket", "event_type", "page_host", "page_path")
 MAX_ROWS = 50_000
@@ -108,13 +106,11 @@ async def list_days(
     Days are those of `timezone`, else of the project. Whole days are counted: those that begin at `time_from` or later,
     and before `time_to`. A time without a zone is one of `timezone`.
     """
-    zone: str = timezone or await pool.fetchval(_sql.timezone, project_id) or "UTC"
-    if not _ZONE.fullmatch(zone):
-        raise _no_zone(zone)
+    zone = await zone_of(pool, project_id, timezone)
     try:
         bounds = await pool.fetchrow(_sql.days, zone, *_moment_or_local(time_from), *_moment_or_local(time_to))
     except asyncpg.InvalidParameterValueError as error:
-        raise _no_zone(zone) from error
+        raise no_zone(zone) from error
     except (asyncpg.DatetimeFieldOverflowError, OverflowError) as error:
         raise Invalid("`from` or `to` is beyond any calendar: give days of this age.") from error
     assert bounds is not None  # noqa: S101 — it has no condition
@@ -137,7 +133,3 @@ def day_parameter(text: str | None, name: str) -> datetime | None:
 
 def _moment_or_local(time: datetime | None) -> tuple[datetime | None, datetime | None]:
     return (time, None) if time is None or time.tzinfo is not None else (None, time)
-
-
-def _no_zone(zone: str) -> Invalid:
-    return Invalid(f"`tz` is {zone!r}: give a name of the IANA list, such as Europe/Berlin or UTC.")

@@ -19,18 +19,26 @@ async def day_span(pool: Pool, project_id: int, text: str, timezone: str | None 
     """Begin and end (not included) of `today`, `7d` and `30d` (today and the days before), or `first..last`, both
     included; of `timezone`, else of the project, else UTC. Invalid for anything else.
     """
-    zone: str = timezone or await pool.fetchval(_sql.timezone, project_id) or "UTC"
-    if not _ZONE.fullmatch(zone):
-        raise _no_zone(zone)
+    zone = await zone_of(pool, project_id, timezone)
     first, last = (None, None) if text in _BACK else _dates(text)
     try:
         row = await pool.fetchrow(_sql.span, zone, first, _BACK.get(text, 0), last)
     except asyncpg.InvalidParameterValueError as error:
-        raise _no_zone(zone) from error
+        raise no_zone(zone) from error
     except (asyncpg.DatetimeFieldOverflowError, OverflowError, ValueError) as error:
         raise _no_range(text) from error
     assert row is not None  # noqa: S101 — it has no condition
     return row[0], row[1]
+
+
+async def zone_of(pool: Pool, project_id: int, timezone: str | None) -> str:
+    """The time zone that was asked for, else the project's, else UTC. Invalid for what cannot be a zone's name; whether
+    it is one, PostgreSQL tells: see `no_zone`.
+    """
+    zone: str = timezone or await pool.fetchval(_sql.timezone, project_id) or "UTC"
+    if not _ZONE.fullmatch(zone):
+        raise no_zone(zone)
+    return zone
 
 
 def _dates(text: str) -> tuple[date, date]:
@@ -48,5 +56,6 @@ def _no_range(text: str) -> Invalid:
     return Invalid(f"`dateRange` is {text!r}: give today, 7d, 30d, or first..last such as 2026-01-31..2026-02-02.")
 
 
-def _no_zone(zone: str) -> Invalid:
+def no_zone(zone: str) -> Invalid:
+    """The error for a time zone that is none."""
     return Invalid(f"`tz` is {zone!r}: give a name of the IANA list, such as Europe/Berlin or UTC.")

@@ -3,7 +3,6 @@ recording, a page of its events, or one image.
 """
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Literal
@@ -81,6 +80,4 @@ async def _track_events(pool: Pool, project_id: int, session_id: UUID) -> AsyncI
 async def _screenshots(pool: Pool, project_id: int, session_id: UUID) -> AsyncIterator[bytes]:
     async for screenshot in screenshots.list_screenshots(pool, project_id, session_id, None, None):
         image = await screenshots.get_image(pool, project_id, screenshot.screenshot_id)
-        encoded = base64.b64encode(image.image_data).decode()
-        data = f"data:image/{image.image_format};base64,{encoded}"
-        yield _encode({**msgspec.structs.asdict(screenshot), "image_data": data})
+        yield _encode({**msgspec.structs.asdict(screenshot), "image_data": image.data_url})

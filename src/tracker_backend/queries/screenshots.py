@@ -1,5 +1,6 @@
 """Screenshots: lists, and the bytes of one."""
 
+import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -37,6 +38,11 @@ class Stored(Struct, frozen=True):
     sha256: bytes
     image_data: bytes
     thumbnail: bytes
+
+    @property
+    def data_url(self) -> str:
+        """The image as a `data:` URL."""
+        return f"data:image/{self.image_format};base64,{base64.b64encode(self.image_data).decode()}"
 
 
 async def list_screenshots(

@@ -81,6 +81,18 @@ class Session(Struct, frozen=True):
     ttl_hours: int | None
     expires_at: datetime | None
 
+    @property
+    def began_at(self) -> datetime:
+        """The earliest known time. A start that came late widens the session but does not move it in its hour:
+        `started_at` stays.
+        """
+        return min(self.started_at, self.first_at or self.started_at)
+
+    @property
+    def client_text(self) -> str:
+        """The id as its client sent it."""
+        return self.client_session_id or str(self.session_id)
+
 
 class SessionPage(Struct, frozen=True, omit_defaults=True):
     """A page of a list. `total_estimated` is there, and true, where `total` is not exact."""

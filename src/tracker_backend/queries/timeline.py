@@ -17,7 +17,7 @@ async def began_at(pool: Pool, project_id: int, session_id: UUID) -> int:
     that is so far off that the event was put at its receipt. No rrweb event lies before it.
     """
     session = await sessions.get_session(pool, project_id, session_id)
-    begin = min(session.started_at, session.first_at or session.started_at)
+    begin = session.began_at
     row = await pool.fetchrow(
         _sql.first_recorded,
         project_id,

@@ -22,7 +22,7 @@ class Replay:
         self._pool = pool
         self._key = (project_id, session.session_id)
         self._offset = (session.clock_offset_ms or 0) * 1000
-        self._head = b'{"sessionId":' + _encode(session.client_session_id or session.session_id) + b',"events":'
+        self._head = b'{"sessionId":' + _encode(session.client_text) + b',"events":'
 
     async def texts(self) -> AsyncIterator[bytes]:
         """The JSON text."""

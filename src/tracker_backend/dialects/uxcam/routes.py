@@ -192,8 +192,8 @@ def _batch(
 async def _texts(session: sessions.Session, found: AsyncIterator[Snapshot]) -> AsyncIterator[bytes]:
     head = _SessionHead(
         session.session_id,
-        session.client_session_id or str(session.session_id),
-        min(session.started_at, session.first_at or session.started_at),
+        session.client_text,
+        session.began_at,
         _device_info(session),
     )
     yield b'{"session":' + _encode(head) + b',"snapshots":['

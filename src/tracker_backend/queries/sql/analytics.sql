@@ -1,6 +1,3 @@
--- timezone: whose days are a project's
-select timezone from tracker.projects where project_id = $1;
-
 -- days: the begin of the first whole day from a time on, and of the first one not before another; the last seven days unless told ($1 time zone; from and to each as a moment or as a local time)
 with given as (
     select coalesce($2::timestamptz, $3::timestamp at time zone $1) as low,
