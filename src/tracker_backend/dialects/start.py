@@ -8,15 +8,14 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.dialects.wire import decode, json_object, text_of, unknown_fields
+from tracker_backend.dialects.wire import pixels_of, text_of
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import Label, Time
+from tracker_backend.ingest.wire import Label, Time, decode, json_object, unknown_fields
 
 SPECTRA_TTL = 72
 """Hours that a session of `spectra` is kept after its last activity, unless its start says otherwise."""
 _MOST_TTL = 87_600  # ten years
-_MOST_PIXELS = 1_000_000
 _LABEL = 255
 
 SessionText = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -88,9 +87,4 @@ def _ttl(request: StartRequest, in_metadata: Any) -> int | None:
 
 def _size(value: Any) -> tuple[int | None, int | None]:
     size = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    return _pixels(size.get("width")), _pixels(size.get("height"))
-
-
-def _pixels(value: Any) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(value) if is_number and 0 <= value <= _MOST_PIXELS else None
+    return pixels_of(size.get("width")), pixels_of(size.get("height"))

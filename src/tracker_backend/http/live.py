@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
+from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import TrackerError, Unavailable
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import session_key
@@ -60,11 +61,6 @@ def spectra_form(session: str) -> Format:
         return b'{"type":"customEvent"%b"event":%b}' % (begin, _encode(give_custom(item.event, item.offset)))
 
     return form
-
-
-def failed(text: str) -> dict[str, object]:
-    """An error as `spectra` has it."""
-    return {"success": False, "error": text}
 
 
 class Subscribe(Struct, rename="camel", tag="subscribe"):
@@ -141,7 +137,7 @@ async def watch_events(request: AnyRequest, session_id: FromPath[str]) -> EventS
     "/api/sessions/{session_id:str}/live",
     summary="Watch a session",
     tags=["spectra"],
-    opt={SHAPE: failed},
+    opt={SHAPE: refusal},
     responses=_STREAM,
 )
 async def watch_spectra_events(request: AnyRequest, session_id: FromPath[str]) -> EventStream:

@@ -140,24 +140,19 @@ def decode_track(body: bytes) -> TrackRequest:
 
 def decode_recording(body: bytes) -> RecordingRequest:
     """A batch of rrweb events, not yet looked at; Malformed or Invalid."""
-    return _decode(_recording, body)
+    return decode(_recording, body)
 
 
 def decode_screenshot(body: bytes) -> ScreenshotRequest:
     """A screenshot upload; Malformed or Invalid."""
-    return _decode(_screenshot, body)
+    return decode(_screenshot, body)
 
 
 def decode_session(body: bytes) -> SessionRequest:
     """A session start; fields that `v1` does not know go to `metadata`. Malformed or Invalid."""
-    request = _decode(_session, body)
-    known = set(SessionRequest.__struct_fields__)
-    unknown = {name: value for name, value in _decode(_fields, body).items() if name not in known}
-    request.metadata = {**unknown, **(request.metadata or {})}
-    text = msgspec.json.encode(request.metadata)
-    if len(text) > MAX_METADATA:
-        raise Invalid(f"`metadata` with all unknown fields has {len(text)} bytes, more than {MAX_METADATA}: send less.")
-    check_numbers(text, "metadata")
+    request = decode(_session, body)
+    request.metadata = {**unknown_fields(SessionRequest, body), **(request.metadata or {})}
+    json_object(request.metadata, "metadata")
     return request
 
 
@@ -178,13 +173,37 @@ def with_extra(event_data: Raw, extra: dict[str, Raw]) -> Raw:
     return Raw(msgspec.json.encode({**members, **more}))
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$") -> T:
+    """The decoded JSON text; Malformed if it is none, Invalid with the place and the reason if it does not fit.
+
+    `place` is where in the body the text stands.
+    """
     try:
-        return decoder.decode(body)
+        return decoder.decode(text)
     except msgspec.ValidationError as error:
-        raise Invalid(f"{error}.") from error
+        told = str(error)
+        if place != "$":
+            told = told.replace("`$", f"`{place}") if "`$" in told else f"{told} - at `{place}`"
+        raise Invalid(f"{told}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(error) from error
+
+
+def unknown_fields(kind: type[Struct], text: bytes | Raw) -> dict[str, Raw]:
+    """The members of an object that `kind` does not have."""
+    known = set(kind.__struct_encode_fields__)
+    return {name: value for name, value in decode(_fields, text).items() if name not in known}
+
+
+def json_object(members: dict[str, Raw] | None, field: str) -> bytes | None:
+    """The JSON text of an object as a session keeps it, None for an empty one; Invalid if it is too large."""
+    if not members:
+        return None
+    text = msgspec.json.encode(members)
+    if len(text) > MAX_METADATA:
+        raise Invalid(f"`{field}` with all unknown fields has {len(text)} bytes, more than {MAX_METADATA}: send less.")
+    check_numbers(text, field)
+    return text
 
 
 def _malformed(error: Exception) -> Malformed:
@@ -194,7 +213,7 @@ def _malformed(error: Exception) -> Malformed:
 
 
 def _decode_loose(body: bytes) -> TrackRequest:
-    loose = _decode(_loose_track, body)
+    loose = decode(_loose_track, body)
     events = [_loose_event(index, fields) for index, fields in enumerate(loose.events)]
     return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at)
 

@@ -4,8 +4,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.dialects.start import SessionText
-from tracker_backend.dialects.wire import decode, json_object, unknown_fields
-from tracker_backend.ingest.wire import Time
+from tracker_backend.ingest.wire import Time, decode, json_object, unknown_fields
 
 
 class IngestRequest(Struct, rename="camel"):

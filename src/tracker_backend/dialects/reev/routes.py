@@ -10,6 +10,7 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 
 from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
+from tracker_backend.dialects.wire import error_text
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
@@ -30,16 +31,11 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-def error_shape(detail: str) -> dict[str, object]:
-    """An error as this dialect's clients read it."""
-    return {"error": detail}
-
-
 @post(
     "/events",
     status_code=204,
     operation_class=operation(EventsRequest, _EXAMPLE),
-    opt={OPTION: True, SHAPE: error_shape},
+    opt={OPTION: True, SHAPE: error_text},
     response_headers=HEADERS,
     summary="Store a batch of rrweb events (reev)",
     tags=[_TAG],
@@ -63,7 +59,7 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
 
 @get(
     "/api/sessions/{session_id:str}/events",
-    opt={SHAPE: error_shape},
+    opt={SHAPE: error_text},
     summary="Read a session's rrweb events (reev)",
     tags=[_TAG],
     media_type="application/json",
@@ -80,7 +76,7 @@ async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     return stream(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
 
 
-@get("/api/stats/today", opt={SHAPE: error_shape}, summary="Count today's sessions (reev)", tags=[_TAG])
+@get("/api/stats/today", opt={SHAPE: error_text}, summary="Count today's sessions (reev)", tags=[_TAG])
 async def get_today(
     request: AnyRequest,
     tz: Annotated[

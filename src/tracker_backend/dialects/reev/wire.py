@@ -5,10 +5,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.dialects.wire import decode, json_object, text_of, unknown_fields
+from tracker_backend.dialects.wire import text_of
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.recording import decode_list, time_of
-from tracker_backend.ingest.wire import Time
+from tracker_backend.ingest.wire import Time, decode, json_object, unknown_fields
 from tracker_backend.queries.recordings import Part
 
 _PAGE = "pageUrl"

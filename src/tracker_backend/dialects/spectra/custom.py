@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.dialects.wire import decode
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
 from tracker_backend.ingest.steps import EVENT_TYPE_LENGTH
 from tracker_backend.ingest.times import from_datetime, parse_time
-from tracker_backend.ingest.wire import ROW_FIELDS, Event, Time
+from tracker_backend.ingest.wire import ROW_FIELDS, Event, Time, decode
 from tracker_backend.queries import events
 
 SOURCE = "spectra"

@@ -23,7 +23,7 @@ from tracker_backend.dialects.spectra.wire import (
     read_custom,
     read_events,
 )
-from tracker_backend.dialects.wire import error_text, json_object
+from tracker_backend.dialects.wire import error_text
 from tracker_backend.http.access import DIALECT
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
@@ -33,6 +33,7 @@ from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.clean import clean_text
+from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
 

@@ -11,12 +11,11 @@ from msgspec import Meta, Raw, Struct
 from tracker_backend.dialects.inflate import inflate_text
 from tracker_backend.dialects.spectra.custom import decode_custom, decode_error, time_of
 from tracker_backend.dialects.start import SessionText
-from tracker_backend.dialects.wire import decode, json_object, unknown_fields
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
 from tracker_backend.ingest.clean import clean_json
 from tracker_backend.ingest.recording import decode_list, read_recording
-from tracker_backend.ingest.wire import Event, Label, Time
+from tracker_backend.ingest.wire import Event, Label, Time, decode, json_object, unknown_fields
 from tracker_backend.settings import Settings
 
 MAX_CUSTOM = 10_000

@@ -5,12 +5,11 @@ so whatever does not fit is passed over.
 import re
 from typing import Any, cast
 
-from tracker_backend.dialects.wire import text_of
+from tracker_backend.dialects.wire import pixels_of, text_of
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
 
 _LABEL = 255
-_MOST_PIXELS = 1_000_000
 _DEVICES = frozenset({"desktop", "mobile", "tablet"})
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[xX*]\s*(\d{1,6})\s*")
 
@@ -51,15 +50,10 @@ def _size(told: dict[str, Any], what: str) -> tuple[int | None, int | None]:
     for value in (told.get(what), told.get(f"{what}_size"), told.get(f"{what}Size"), told.get(f"{what}_resolution")):
         if isinstance(value, dict):
             size = cast("dict[str, Any]", value)
-            return _pixels(size.get("width")), _pixels(size.get("height"))
+            return pixels_of(size.get("width")), pixels_of(size.get("height"))
         if isinstance(value, str) and (found := _SIZE.fullmatch(value)):
             return int(found[1]), int(found[2])
     return (
-        _pixels(told.get(f"{what}_width", told.get(f"{what}Width"))),
-        _pixels(told.get(f"{what}_height", told.get(f"{what}Height"))),
+        pixels_of(told.get(f"{what}_width", told.get(f"{what}Width"))),
+        pixels_of(told.get(f"{what}_height", told.get(f"{what}Height"))),
     )
-
-
-def _pixels(value: Any) -> int | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(value) if is_number and 0 <= value <= _MOST_PIXELS else None

@@ -23,6 +23,7 @@ from tracker_backend.dialects.uxcam.wire import (
     read_snapshots,
     sdk_key_in,
 )
+from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
@@ -89,16 +90,11 @@ class _SnapshotHead(Struct):
     is_initial_snapshot: bool
 
 
-def error_shape(detail: str) -> dict[str, object]:
-    """An error as this dialect's clients read it."""
-    return {"success": False, "error": detail}
-
-
 @post(
     "/api/snapshots/ingest",
     status_code=200,
     operation_class=operation(SnapshotsRequest, examples.SNAPSHOTS),
-    opt={OPTION: True, SHAPE: error_shape},
+    opt={OPTION: True, SHAPE: refusal},
     response_headers=HEADERS,
     summary="Store a batch of rrweb events (uxcam)",
     tags=[_TAG],
@@ -130,7 +126,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
     "/api/events/ingest",
     status_code=200,
     operation_class=operation(EventsRequest, examples.EVENTS),
-    opt={OPTION: True, SHAPE: error_shape},
+    opt={OPTION: True, SHAPE: refusal},
     response_headers=HEADERS,
     summary="Store a batch of events (uxcam)",
     tags=[_TAG],
@@ -148,7 +144,7 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     return EventsStored(True, len(events))
 
 
-@get("/api/projects", opt={SHAPE: error_shape}, summary="List the caller's projects (uxcam)", tags=[_TAG])
+@get("/api/projects", opt={SHAPE: refusal}, summary="List the caller's projects (uxcam)", tags=[_TAG])
 async def list_projects(request: AnyRequest) -> ProjectList:
     """List the projects of the caller: a key's own one."""
     services = services_of(request)
@@ -159,7 +155,7 @@ async def list_projects(request: AnyRequest) -> ProjectList:
 
 @get(
     "/api/sessions/{project_id:str}/{session_id:str}",
-    opt={SHAPE: error_shape},
+    opt={SHAPE: refusal},
     summary="Read a session with its snapshots (uxcam)",
     tags=[_TAG],
     media_type="application/json",

@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from tracker_backend.dialects.uxcam.device import device_fields
-from tracker_backend.dialects.wire import decode, json_object, text_of, unknown_fields
+from tracker_backend.dialects.wire import text_of
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording, SessionFields
 from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.times import parse_time
-from tracker_backend.ingest.wire import MAX_FIELDS, Event, Time, with_extra
+from tracker_backend.ingest.wire import MAX_FIELDS, Event, Time, decode, json_object, unknown_fields, with_extra
 
 SOURCE = "uxcam"
 DEVICE_INFO = "device_info"
