@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.http.access import Caller
-from tracker_backend.http.body import clean_body, read_body
+from tracker_backend.http.body import clean_body, off_loop, read_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Outcome, SessionFields
@@ -58,7 +58,7 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
     else:
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
-        caller = await services.access.check(request, "write", body_key=key_in(text))
+        caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
     agent = clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
     return Received(services, caller, text, inflated, received_at, agent)
 

@@ -211,13 +211,10 @@ def _place_recording(
     )
     recording.sent = recording.sent or _sent(recording.found)
     start = known.page or batch.session.page_url or ""
-    is_known = [
-        event.event_type == "pageview"
-        and recording.found_pages[index] == known.page
-        and index == _first_page(recording.found)
-        for index, event in enumerate(recording.found)
-    ]
-    new = [index for index, known_page in enumerate(is_known) if not known_page]
+    pages = (index for index, event in enumerate(recording.found) if event.event_type == "pageview")
+    first_page = next(pages, -1)
+    is_repeat = first_page >= 0 and recording.found_pages[first_page] == known.page
+    new = [index for index in range(len(recording.found)) if not (is_repeat and index == first_page)]
     recording.counts = _counts([recording.found[index] for index in new])
     shown = [index for index in new if recording.found[index].event_type not in known.told]
     recording.written = frozenset(recording.found[index].event_type for index in shown)
@@ -229,10 +226,6 @@ def _place_recording(
     sent = [recording.sent[index] for index in shown]
     batch.rows = batch.rows[: len(batch.events)] + _rows(batch, events, sent, times, placed, known.offset, node)
     return [first, last, *placed]
-
-
-def _first_page(found: list[Event]) -> int:
-    return next((index for index, event in enumerate(found) if event.event_type == "pageview"), -1)
 
 
 def _sent(events: list[Event]) -> list[tuple[Time, Raw]]:
