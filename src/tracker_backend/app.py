@@ -27,6 +27,7 @@ from tracker_backend.http import (
 )
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
+from tracker_backend.http.dropped import add_header
 from tracker_backend.http.timeout import RequestTimeout
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
 from tracker_backend.services import Services
@@ -117,6 +118,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     return Litestar(
         ROUTES,
         lifespan=[life],
+        before_send=[add_header],
         middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config(),

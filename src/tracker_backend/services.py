@@ -29,7 +29,7 @@ class Services:
         self.pipeline = Pipeline(settings, database.store)
         self.hub = hub
         self.pipeline.writer.listener = hub
-        self.access = Access(settings, database.write_pool, default_project)
+        self.access = Access(settings, database.write_pool, default_project, database.installation.secret)
         self.decoder = Decoder()
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
@@ -48,6 +48,7 @@ class Services:
         await asyncio.to_thread(parse_agent, "")  # compiles the patterns (0.3 s) before the first visitor waits for it
         hub.start()
         services.pipeline.writer.start()
+        services.access.start()
         services._leader.start()
         return services
 
@@ -64,6 +65,7 @@ class Services:
         self._forget_signals()
         self.hub.end()
         await self._leader.stop()
+        await self.access.stop()
         await self.decoder.close()
         await self.pipeline.writer.stop()
         await self.hub.close()

@@ -38,6 +38,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Server processes; all share one database."""
     auth: Literal["auto", "open", "required"] = "auto"
     """`open`: local calls without a key act on the default project. `auto`: open while listening on loopback."""
+    public_url: str | None = None
+    """Where browsers reach this server, such as https://tracker.example: links begin with it, and cookies of an https
+    address are sent by HTTPS only.
+    """
     data_dir: Path | None = None
     """Where the embedded PostgreSQL lives; `resolved_data_dir` gives the default."""
     pg_bin: Path | None = None
@@ -76,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per minute for each key and address; 0 is off."""
     limit_spectra: NotNegative = 100
     """Of these, those to the dialect `spectra`, for each key and address; 0 is off."""
+    limit_login: NotNegative = 10
+    """Attempts a minute to log in, from an address and on an account; 0 is off."""
     limit_project: NotNegative = 600_000
     """Requests per minute for a whole project and process; 0 is off."""
     live_subscribers: NotNegative = 1000
@@ -132,15 +138,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"TRACKER_HOURLY_RETENTION_DAYS is {self.hourly_retention_days}: hourly numbers outlive raw rows, "
                 f"so set it higher than TRACKER_RETENTION_DAYS = {self.retention_days}."
             )
+        self._check_addresses()
+        if self.pool_min > self.pool_max:
+            raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
+
+    def _check_addresses(self) -> None:
         for entry in self.trusted_proxies:
             try:
                 ipaddress.ip_network(entry, strict=False)
             except ValueError as error:
                 raise SettingsError(f"TRACKER_TRUSTED_PROXIES: {error}: give addresses or networks.") from error
+        if self.public_url is not None and not self.public_url.startswith(("https://", "http://")):
+            raise SettingsError(
+                f"TRACKER_PUBLIC_URL is {self.public_url!r}: give the address with its scheme, https://tracker.example."
+            )
         if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://.")
-        if self.pool_min > self.pool_max:
-            raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
 
     @property
     def is_open(self) -> bool:

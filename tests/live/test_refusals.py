@@ -58,7 +58,7 @@ async def test_only_keys_that_read_may_watch(guarded: tuple[Litestar, str]) -> N
     write, read, admin = [await make_key(services, kind) for kind in ("write", "read", "admin")]
     assert await status(url, session) == 401
     assert await status(url, session, additional_headers=write) == 403
-    assert await status(url, session, query=f"?key={write['x-api-key']}") == 403
+    assert await status(url, session, query=f"?key={services.write_key}") == 403
     assert await status(url, session, query=f"?key={read['x-api-key']}") == 401
     assert await status(url, session, additional_headers={"x-api-key": "tb_r_unknown"}) == 401
     assert await status(url, session, additional_headers=read) == 101
@@ -68,7 +68,7 @@ async def test_only_keys_that_read_may_watch(guarded: tuple[Litestar, str]) -> N
         path = f"/api/v1/sessions/{session}/live"
         assert (await client.get(path)).status_code == 401
         assert (await client.get(path, headers=write)).status_code == 403
-        assert (await client.get(path, params={"key": write["x-api-key"]})).status_code == 403
+        assert (await client.get(path, params={"key": services.write_key})).status_code == 403
         assert (await client.get(path, params={"key": read["x-api-key"]})).status_code == 401
 
 

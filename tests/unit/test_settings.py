@@ -24,6 +24,7 @@ SAMPLES = {
     "retention_days": ("200", 200),
     "hourly_retention_days": ("900", 900),
     "batch_days": ("90", 90),
+    "public_url": ("https://tracker.example", "https://tracker.example"),
     "compress_after_days": ("9", 9),
 }
 FIELDS = [field.name for field in msgspec.structs.fields(Settings)]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -9,12 +10,14 @@ from msgspec import Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.http.access import Caller
 from tracker_backend.http.body import clean_body, off_loop, read_body
+from tracker_backend.http.dropped import tell_dropped
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.agent import AGENT_LENGTH
-from tracker_backend.ingest.batch import Batch, Outcome, SessionFields
+from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
 from tracker_backend.ingest.clean import clean_text
 from tracker_backend.ingest.times import parse_time
 from tracker_backend.ingest.wire import Time
+from tracker_backend.metrics import DROPPED
 from tracker_backend.services import Services, services_of
 
 ID_LENGTH = 200
@@ -32,18 +35,29 @@ class Received(Struct):
     received_at: int
     """Microseconds since 1970."""
     user_agent: str
+    tell_dropped: Callable[[Drop], None]
+    """Has the answer say why the batch is not stored."""
+    drop: Drop | None = None
+    """Why nothing of this request is stored, whatever it holds."""
 
     def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
         """An empty batch of this caller for a session; `size` where it is not that of the body."""
         fields = session or SessionFields()
         fields.user_agent = fields.user_agent or self.user_agent
-        return Batch(
-            self.caller.project_id, session_id, self.received_at, len(self.text) if size is None else size, fields
-        )
+        size = len(self.text) if size is None else size
+        masking = self.caller.settings.masking
+        return Batch(self.caller.project_id, session_id, self.received_at, size, fields, masking)
 
     async def submit(self, batch: Batch) -> Outcome:
-        """Stores the batch; returns after the commit."""
-        return await self.services.pipeline.submit(batch)
+        """Stores the batch, unless it is dropped; returns after the commit."""
+        if self.drop is None:
+            outcome = await self.services.pipeline.submit(batch)
+        else:
+            outcome = Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=self.drop)
+        if outcome.dropped is not None:
+            DROPPED.labels(outcome.dropped.value).inc()
+            self.tell_dropped(outcome.dropped)
+        return outcome
 
 
 async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], str | None] | None = None) -> Received:
@@ -60,7 +74,7 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
         text = await clean_body(inflated)
         caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
     agent = clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
-    return Received(services, caller, text, inflated, received_at, agent)
+    return Received(services, caller, text, inflated, received_at, agent, partial(tell_dropped, request))
 
 
 def time_of(value: Time, field: str) -> int:

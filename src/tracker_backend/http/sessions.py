@@ -146,7 +146,7 @@ async def delete_session(request: AnyRequest, session_id: FromPath[str]) -> None
     Hourly numbers of past hours are right again within five minutes.
     """
     services = services_of(request)
-    caller = await services.access.check(request, "admin")
+    caller = await services.access.check(request, "edit")
     key, _ = session_key(caller.project_id, session_id)
     if not await erase_session(services.pool, services.database.node, caller.project_id, key):
         raise NotFound(f"there is no session {session_id} in this project.")

@@ -158,7 +158,7 @@ async def _make_days(settings: Settings, database: Database, plans: list[list[Pl
         hourly_retention_days=max(settings.hourly_retention_days, days + 3),
     )
     store = database.maintained
-    await type(store)(longer, store.pool, store.node).make_ahead()
+    await type(store)(longer, store.pool, store.node, store.secret).make_ahead()
 
 
 class _Import:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
+from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.wire import Event, Time
 
 
@@ -17,6 +18,19 @@ class Lane(Enum):
     """Events of today and yesterday."""
     BULK = "bulk"
     """Images, recordings, and events of older chunks."""
+
+
+class Drop(Enum):
+    """Why a batch is not stored. Each is counted, and told to the sender as `X-Tracker-Dropped`."""
+
+    GPC = "gpc"
+    """The browser sends `Sec-GPC: 1`, and TRACKER_HONOUR_GPC says to heed it."""
+    DNT = "dnt"
+    """The browser sends `DNT: 1`, and TRACKER_HONOUR_DNT says to heed it."""
+    SAMPLED = "sampled"
+    """The project records a share of its sessions, and this is not one of them."""
+    ERASED = "erased"
+    """Its session or user was erased."""
 
 
 class Counts(Struct, frozen=True):
@@ -57,6 +71,8 @@ class SessionFields(Struct):
     metadata: bytes | None = None
     """A JSON object's text."""
     bot_reason: str | None = None
+    client_address: str | None = None
+    """Truncated; only where TRACKER_STORE_ADDRESS says so."""
 
 
 class Image(Struct):
@@ -110,6 +126,8 @@ class Known(Struct, frozen=True):
     """The last page of its recording."""
     told: frozenset[str] = frozenset()
     """Types of `KINDS` that its own events tell, so that those found in a recording are not."""
+    masked: frozenset[str] = frozenset()
+    """Fields of it that once looked secret."""
 
 
 class Batch(Struct):
@@ -121,6 +139,8 @@ class Batch(Struct):
     size: int
     """Bytes it holds while it waits."""
     session: SessionFields
+    masking: Masking = Masking()
+    """The project's rules."""
     events: list[Event] = []
     source: str = "native"
     name: str | None = None
@@ -144,6 +164,8 @@ class Batch(Struct):
     """What to add to the client's times, if this batch can tell."""
     lane: Lane = Lane.CURRENT
     counts: Counts = Counts()
+    masked: frozenset[str] = frozenset()
+    """Fields in it that look secret: they are masked from now on."""
     rows: list[tuple[Any, ...]] = []
     placed_with: Known | None = None
     """What the rows were made with."""
@@ -165,3 +187,10 @@ class Outcome(Struct, frozen=True):
     """The session was new."""
     started_at: datetime | None
     """When the session began; None for a repeat."""
+    dropped: Drop | None = None
+    """Nothing was stored, for this reason."""
+
+    @property
+    def is_new(self) -> bool:
+        """It was stored now."""
+        return not self.repeated and self.dropped is None

@@ -188,7 +188,7 @@ class Writer:
                 self.listener.doubt([waiting.batch for waiting in group])
             else:
                 pairs = zip(group, outcomes, strict=True)
-                self.listener.publish([waiting.batch for waiting, outcome in pairs if not outcome.repeated])
+                self.listener.publish([waiting.batch for waiting, outcome in pairs if outcome.is_new])
         except Exception:  # the batches are stored all the same
             _log.exception("subscribers were not told of %d batches", len(group))
 
@@ -214,11 +214,11 @@ def _count(group: list[_Waiting], outcomes: list[Outcome]) -> None:
     GROUPS.observe(len(group))
     events: Counter[str] = Counter()
     for waiting, outcome in zip(group, outcomes, strict=True):
-        if not outcome.repeated:
+        if outcome.is_new:
             events[waiting.batch.source] += len(waiting.batch.events)
     repeated = sum(outcome.repeated for outcome in outcomes)
     BATCHES.labels("repeated").inc(repeated)
-    BATCHES.labels("stored").inc(len(group) - repeated)
+    BATCHES.labels("stored").inc(sum(outcome.is_new for outcome in outcomes))
     for source, number in events.items():
         EVENTS.labels(source).inc(number)
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tracker_backend.ingest.policy import ProjectSettings, read_settings
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
 
@@ -20,8 +21,14 @@ class KeyRecord(Struct, frozen=True):
 
     project_id: int
     kind: Kind
+    prefix: str
+    is_public: bool
+    """It stands in pages: everyone may know it, and it may stand in a body or a URL."""
     expires_at: datetime | None
     revoked_at: datetime | None
+    is_archived: bool
+    """The project takes no data any more."""
+    settings: ProjectSettings
 
 
 class KeyLine(Struct, frozen=True):
@@ -45,14 +52,20 @@ class Project(Struct, frozen=True):
     created_at: datetime
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """What is stored of a key, and of any other secret of ours: its SHA-256."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
 
 
-async def find_key(pool: Pool, key: str) -> KeyRecord | None:
-    """The record of a key, valid or not; None for an unknown one."""
-    row = await pool.fetchrow(_sql.find_key, _digest(key))
-    return KeyRecord(*row) if row else None
+async def find_key(pool: Pool, key: bytes) -> KeyRecord | None:
+    """The record of a key by its digest, valid or not; None for an unknown one."""
+    row = await pool.fetchrow(_sql.find_key, key)
+    return KeyRecord(*row[:-1], settings=read_settings(bytes(row[-1]))) if row else None
+
+
+async def use_keys(pool: Pool, used: list[bytes]) -> None:
+    """Notes that keys, by their digests, were used just now."""
+    await pool.execute(_sql.use_keys, used)
 
 
 async def default_project(pool: Pool) -> int:
@@ -66,7 +79,7 @@ async def create_key(
     """Makes a key and returns it; a secret one cannot be read again."""
     key = f"tb_{kind[0]}_{secrets.token_urlsafe(24)}"
     values = (project_id, kind, name, key[:PREFIX_LENGTH], key if public else None, expires_at)
-    await pool.execute(_sql.insert_key, _digest(key), *values)
+    await pool.execute(_sql.insert_key, digest(key), *values)
     return key
 
 

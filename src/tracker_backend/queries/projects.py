@@ -31,5 +31,5 @@ async def is_named(pool: Pool, project_id: int, name: str) -> bool:
     """Whether a text names this project: its id, or a write key of it."""
     if name == str(project_id):
         return True
-    record = await keys.find_key(pool, name)
+    record = await keys.find_key(pool, keys.digest(name))
     return record is not None and record.kind == "write" and record.project_id == project_id

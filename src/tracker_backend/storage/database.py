@@ -29,8 +29,9 @@ class Database:
         """For batches, keys and this process's lease."""
         self._slow_pool = slow_pool
         self.node = Node(write_pool)
-        self.store = _STORES[installation.tier](settings, write_pool, self.node)
-        self.maintained = _STORES[installation.tier](settings, slow_pool, self.node)
+        kind, secret = _STORES[installation.tier], installation.secret
+        self.store = kind(settings, write_pool, self.node, secret)
+        self.maintained = kind(settings, slow_pool, self.node, secret)
         """The same store for maintenance: its statements may take longer than a request."""
         self._keeper: asyncio.Task[None] | None = None
 
@@ -91,7 +92,7 @@ async def migrate(settings: Settings, dsn: str) -> tuple[Installation, list[str]
         await connection.close()
     pool = await open_small_pool(settings, dsn)
     try:
-        store = _STORES[installation.tier](settings, pool, Node(pool))
+        store = _STORES[installation.tier](settings, pool, Node(pool), installation.secret)
         async with pool.acquire() as connection:
             await store.apply_settings(connection)
     finally:

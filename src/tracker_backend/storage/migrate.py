@@ -32,6 +32,8 @@ class Installation(msgspec.Struct, frozen=True):
 
     tier: str
     installation_id: uuid.UUID
+    secret: bytes = b""
+    """Known once all migrations are applied."""
 
 
 def files(tier: str, folder: Path = SCHEMA) -> list[Migration]:
@@ -83,7 +85,12 @@ async def check(connection: Connection) -> Installation:
         raise SchemaError(
             f"{len(pending)} migrations are not applied ({pending[0].name}): run `tracker-backend migrate`."
         )
-    return installation
+    return await _with_secret(connection, installation)
+
+
+async def _with_secret(connection: Connection, installation: Installation) -> Installation:
+    secret: bytes = await connection.fetchval("select secret from tracker.installation")
+    return msgspec.structs.replace(installation, secret=secret)
 
 
 async def migrate(connection: Connection) -> tuple[Installation, list[str]]:
@@ -105,7 +112,7 @@ async def migrate(connection: Connection) -> tuple[Installation, list[str]]:
             applied.append(migration.name)
         elif await _apply(connection, migration):
             applied.append(migration.name)
-    return installation, applied
+    return await _with_secret(connection, installation), applied
 
 
 async def _lock(connection: Connection) -> None:

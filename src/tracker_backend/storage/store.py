@@ -13,12 +13,14 @@ from typing import ClassVar
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
-from tracker_backend.ingest.batch import KINDS, Batch, Counts, Image, Known, Outcome
+from tracker_backend.ingest.batch import KINDS, Batch, Counts, Drop, Image, Known, Outcome
 from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage import sessions
+from tracker_backend.storage.marks import mark
 from tracker_backend.storage.nodes import SPREAD_MS, Node
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
@@ -32,6 +34,7 @@ _ID_ATTEMPTS = 20
 _sql = load(__file__, "ingest")
 
 Identity = tuple[int, UUID, UUID]
+SessionKey = tuple[int, UUID]
 RECORDING_COLUMNS = (
     "recording_id",
     "project_id",
@@ -52,15 +55,30 @@ RECORDING_COLUMNS = (
 Place = Callable[[Batch, Known], object]
 
 
+class _Claim(Struct, frozen=True):
+    """Of a group: which batches are new, and what the first statement found out."""
+
+    fresh: list[Batch]
+    erased: set[SessionKey]
+    """Sessions of batches that may not come back."""
+    offsets: dict[SessionKey, int]
+    """Clock offsets that are stored, in microseconds."""
+    masked: dict[SessionKey, frozenset[str]]
+    current_hour: datetime | None
+    """The start of the database's current hour; None where no batch with rows is new."""
+
+
 class Store(ABC):
     """One database of one tier."""
 
     tier: ClassVar[str]
 
-    def __init__(self, settings: Settings, pool: Pool, node: Node) -> None:
+    def __init__(self, settings: Settings, pool: Pool, node: Node, secret: bytes) -> None:
         self.settings = settings
         self.pool = pool
         self.node = node
+        self.secret = secret
+        """The installation's: keys the marks of erased sessions and users."""
 
     async def write(self, batches: Sequence[Batch], place: Place) -> list[Outcome]:
         """Writes a group in one transaction and tells what became of each batch.
@@ -68,62 +86,97 @@ class Store(ABC):
         `place` makes a batch's rows anew, for a session of which something else is known than the batch assumed.
 
         Locks are taken in the order of everyone who takes several of them: identities in key order, sessions in key
-        order, this process's own counters.
+        order, this process's own counters. Tombstones are read by the first statement and stay locked against those
+        who lock the whole table: when an erasure has written its own, no group is under way that has not seen them.
         """
         async with self.pool.acquire() as connection, _group_transaction(connection):
-            fresh, hour = await self._claim(connection, batches, place)
-            refs = await self._write_rows(connection, fresh, hour)
+            claim = await self._claim(connection, batches)
+            fresh = self._place(claim, batches, place, await self._known(connection, claim.fresh))
+            refs = await self._write_rows(connection, fresh, claim.current_hour)
             started = await self._write_sessions(connection, fresh)
             if len(fresh) < len(batches):
                 refs |= await self._find_refs(connection, batches)
         stored = {id(batch) for batch in fresh}
         outcomes: list[Outcome] = []
         for batch in batches:
-            created, started_at = started.get((batch.project_id, batch.session_id), (False, None))
+            key = (batch.project_id, batch.session_id)
+            if key in claim.erased:
+                outcomes.append(Outcome(False, None, False, None, Drop.ERASED))
+                continue
+            created, started_at = started.get(key, (False, None))
             ref = refs.get(_identity(batch)) if batch.image else None
             outcomes.append(Outcome(id(batch) not in stored, ref, created, started_at))
         return outcomes
 
-    async def _claim(
-        self, connection: Connection, batches: Sequence[Batch], place: Place
-    ) -> tuple[list[Batch], datetime | None]:
-        """The batches that were not stored before, once each, placed with what is known of their sessions; and the
-        start of the database's current hour.
-        """
+    async def _claim(self, connection: Connection, batches: Sequence[Batch]) -> _Claim:
+        """Claims the identities of a group's batches, each once."""
         named = {_identity(batch): batch for batch in reversed(batches) if batch.identity is not None}
-        if not named:
-            return list(batches), None
-        sizes = [len(batch.events) + (batch.recording.count if batch.recording else 0) for batch in named.values()]
-        claimed = await connection.fetch(_sql.claim_batches, *zip(*named, strict=True), sizes)
+        asked = [*named.values(), *(batch for batch in batches if batch.identity is None)]
+        rows = await connection.fetch(
+            _sql.claim_batches, *zip(*(self._question(batch) for batch in asked), strict=True)
+        )
+        claimed = [row for row in rows if not row["erased"]]
+        erased = {(row[0], row[1]) for row in rows if row["erased"]}
         new = {id(named[row[0], row[1], row[2]]) for row in claimed}
-        fresh = [batch for batch in batches if batch.identity is None or id(batch) in new]
+        return _Claim(
+            fresh=[
+                batch
+                for batch in batches
+                if id(batch) in new or (batch.identity is None and (batch.project_id, batch.session_id) not in erased)
+            ],
+            erased=erased,
+            offsets={(row[0], row[1]): row[3] * 1000 for row in claimed if row[3] is not None},
+            masked={(row[0], row[1]): frozenset(row[4]) for row in claimed if row[4]},
+            current_hour=claimed[0]["current_hour"] if claimed else None,
+        )
+
+    def _question(self, batch: Batch) -> tuple[object, ...]:
+        project_id, session_id, user_id = batch.project_id, batch.session_id, batch.session.user_id
+        return (
+            project_id,
+            session_id,
+            batch.identity,
+            len(batch.events) + (batch.recording.count if batch.recording else 0),
+            mark(self.secret, project_id, "session", str(session_id)),
+            None if user_id is None else mark(self.secret, project_id, "user", user_id),
+        )
+
+    @staticmethod
+    def _place(
+        claim: _Claim,
+        batches: Sequence[Batch],
+        place: Place,
+        known: dict[SessionKey, tuple[str | None, frozenset[str]]],
+    ) -> list[Batch]:
+        """The new batches, placed with what is known of their sessions."""
         # The session's offset is the stored one, else the first that this group can tell.
-        offsets = {(row[0], row[1]): row[3] * 1000 for row in claimed if row[3] is not None}
         for batch in batches:
             if batch.offset is not None:
-                offsets.setdefault((batch.project_id, batch.session_id), batch.offset)
-        known = await self._known(connection, fresh) if any(batch.recording for batch in fresh) else {}
-        for batch in fresh:
+                claim.offsets.setdefault((batch.project_id, batch.session_id), batch.offset)
+        for batch in claim.fresh:
             key = (batch.project_id, batch.session_id)
             page, told = known.get(key, (None, _NOTHING))
-            state = Known(offsets.get(key, 0))
+            masked = claim.masked.get(key, _NOTHING)
+            state = Known(claim.offsets.get(key, 0), masked=masked)
             if known:
                 told |= _kinds(_by_kind(batch.counts))
                 if batch.recording is not None:
-                    state = Known(offsets.get(key, 0), page, told)
+                    state = Known(state.offset, page, told, masked)
                     page = batch.recording.last_page or page
                 known[key] = (page, told)
+            if batch.masked:
+                claim.masked[key] = masked | batch.masked
             if batch.identity is not None and state != batch.placed_with:
                 place(batch, state)
-        return fresh, claimed[0]["current_hour"] if claimed else None
+        return claim.fresh
 
     @staticmethod
-    async def _known(
-        connection: Connection, fresh: list[Batch]
-    ) -> dict[tuple[int, UUID], tuple[str | None, frozenset[str]]]:
+    async def _known(connection: Connection, fresh: list[Batch]) -> dict[SessionKey, tuple[str | None, frozenset[str]]]:
         """The last page of their recording, and the kinds that their own events tell, of sessions that record."""
         keys = {(batch.project_id, batch.session_id) for batch in fresh if batch.recording is not None}
-        known: dict[tuple[int, UUID], tuple[str | None, frozenset[str]]] = dict.fromkeys(keys, (None, _NOTHING))
+        if not keys:
+            return {}
+        known: dict[SessionKey, tuple[str | None, frozenset[str]]] = dict.fromkeys(keys, (None, _NOTHING))
         for row in await connection.fetch(_sql.find_told, *zip(*keys, strict=True)):
             known[row[0], row[1]] = (row[2], _kinds(row[3]))
         return known
@@ -167,7 +220,7 @@ class Store(ABC):
 
     async def _write_sessions(
         self, connection: Connection, fresh: list[Batch]
-    ) -> dict[tuple[int, UUID], tuple[bool, datetime]]:
+    ) -> dict[SessionKey, tuple[bool, datetime]]:
         if not fresh:
             return {}
         changes = sessions.changes(fresh)
@@ -175,6 +228,9 @@ class Store(ABC):
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
             await self._drop_told(connection, fresh, changes, recorded)
+        for batch in fresh:
+            if batch.masked:
+                await connection.execute(_sql.mask_fields, batch.project_id, batch.session_id, sorted(batch.masked))
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod
@@ -185,7 +241,7 @@ class Store(ABC):
         rows: Sequence[asyncpg.Record],
     ) -> None:
         """Deletes events found in recordings of kinds that the sessions' own events turned out to tell."""
-        written: dict[tuple[int, UUID], frozenset[str]] = {}
+        written: dict[SessionKey, frozenset[str]] = {}
         for batch in fresh:
             if batch.recording is not None:
                 key = (batch.project_id, batch.session_id)

@@ -1,17 +1,32 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, and the clock offset of their sessions (arrays: project, session, batch, number of events)
-with claimed as (
+-- claim_batches: of these identities those that are new, with what is known of their sessions; and what was erased and may not come back, with which a session falls under its user's tombstone (arrays: project, session, batch or null, number of events, marks of session and user)
+with given as materialized (
+    select project_id, session_id, batch_id, events, session_mark, max((
+        select max(until) from tracker.tombstones where mark = session_mark or mark = user_mark
+    )) over (partition by project_id, session_id) as erased_until
+    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::bytea[])
+        as b (project_id, session_id, batch_id, events, session_mark, user_mark)
+),
+claimed as (
     insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
-    select project_id, session_id, batch_id, events
-    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[]) as b (project_id, session_id, batch_id, events)
+    select project_id, session_id, batch_id, events from given
+    where erased_until is null and batch_id is not null
     order by 1, 2, 3
     on conflict do nothing
     returning project_id, session_id, batch_id
+),
+spread as (
+    insert into tracker.tombstones (mark, until)
+    select session_mark, erased_until from given where erased_until is not null order by 1
+    on conflict do nothing
 )
-select project_id, session_id, batch_id, s.clock_offset_ms, date_bin('1 hour', now(), 'epoch') as current_hour
-from claimed left join tracker.sessions s using (project_id, session_id);
+select project_id, session_id, batch_id, s.clock_offset_ms, s.masked_fields,
+    date_bin('1 hour', now(), 'epoch') as current_hour, false as erased
+from claimed left join tracker.sessions s using (project_id, session_id)
+union all
+select project_id, session_id, batch_id, null, null, null, true from given where erased_until is not null;
 
 -- find_told: what sessions with a recording have told themselves, and the last page of the recording (arrays: project, session)
 select project_id, session_id, last_page_url,
@@ -57,7 +72,7 @@ with given as (
         $21::text[], $22::timestamptz[], $23::jsonb[],
         $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
         $31::int[], $32::int[], $33::int[], $34::int[],
-        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[]
+        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[]
     ) as g (
         project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -66,7 +81,7 @@ with given as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address
     )
     order by project_id, session_id
 ),
@@ -79,7 +94,7 @@ written as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, is_bot, expires_at
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, is_bot, expires_at
     )
     select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -89,7 +104,7 @@ written as (
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
         device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
-        bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
+        client_address, bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
     from given
     on conflict (project_id, session_id) do update set
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
@@ -130,6 +145,7 @@ written as (
         language = coalesce(s.language, excluded.language),
         app_id = coalesce(s.app_id, excluded.app_id),
         ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
+        client_address = coalesce(s.client_address, excluded.client_address),
         -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.
         expires_at = greatest(s.expires_at, excluded.last_activity_at + s.ttl_hours * interval '1 hour'),
         metadata = case
@@ -156,6 +172,11 @@ counted as (
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
 select project_id, session_id, started_at, created, told, recorded from written;
+
+-- mask_fields: fields of a session that look secret, for good
+update tracker.sessions
+set masked_fields = array(select distinct unnest(coalesce(masked_fields, '{}') || $3::text[]) order by 1)
+where project_id = $1 and session_id = $2;
 
 -- drop_told: events found in a session's recording, of types that its own events turned out to tell ($3 these types)
 with gone as (
