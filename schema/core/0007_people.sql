@@ -16,9 +16,13 @@ create table tracker.members (
 
 create index members_user on tracker.members (user_id);
 
+-- A deleted project takes and shows nothing from then on; its rows go in small transactions, itself at the end.
+alter table tracker.projects add column deleted_at timestamptz;
+
 -- Links that work once: the first owner's, an invitation to a project, a new password. `email`: nobody else may use it.
 create table tracker.links (
     token_sha256 bytea       primary key,
+    link_id      integer     generated always as identity unique,
     purpose      text        not null check (purpose in ('first owner', 'invitation', 'password')),
     project_id   integer     references tracker.projects on delete cascade,
     role         text        check (role in ('owner', 'editor', 'viewer')),
@@ -28,6 +32,9 @@ create table tracker.links (
     expires_at   timestamptz not null,
     used_at      timestamptz
 );
+
+-- Each start without an owner replaces the link of the one before.
+create unique index links_first_owner on tracker.links (purpose) where purpose = 'first owner' and used_at is null;
 
 -- Browsers that are logged in; logging out deletes the row.
 create table tracker.logins (
@@ -40,6 +47,9 @@ create table tracker.logins (
 create index logins_user on tracker.logins (user_id);
 
 alter table tracker.api_keys add column created_by text, add column last_used_at timestamptz;
+
+-- Keys are named by their prefix, so that no two of a project may begin alike.
+create unique index api_keys_prefix on tracker.api_keys (project_id, prefix);
 
 -- One-use tickets of streams: they stand for the key or login that asked for them, on one session.
 create table tracker.tickets (

@@ -5,8 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tracker_backend.ingest.policy import ProjectSettings, read_settings
-from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
 Role = Literal["owner", "editor", "viewer"]
@@ -29,17 +28,21 @@ async def find_login(pool: Pool, token: bytes) -> Person | None:
     return Person(row[0], row[1], row[2], dict(zip(row[3], row[4], strict=True))) if row else None
 
 
-async def insert_login(pool: Pool, token: bytes, user_id: int, expires_at: datetime) -> None:
+async def insert_login(connection: Pool | Connection, token: bytes, user_id: int, expires_at: datetime) -> None:
     """A browser has logged in."""
-    await pool.execute(_sql.insert_login, token, user_id, expires_at)
+    await connection.execute(_sql.insert_login, token, user_id, expires_at)
 
 
-async def delete_login(pool: Pool, token: bytes) -> int | None:
+async def log_in(connection: Connection, token: bytes, user_id: int, password_hash: str, expires_at: datetime) -> bool:
+    """A browser has logged in with the password of this hash; False when that is not the account's any more."""
+    return await connection.fetchval(_sql.log_in, token, user_id, password_hash, expires_at) is not None
+
+
+async def end_logins(connection: Connection, user_id: int, except_token: bytes = b"") -> None:
+    """Logs a person out everywhere, but for the browser with this token's digest."""
+    await connection.execute(_sql.end_logins, user_id, except_token)
+
+
+async def delete_login(connection: Pool | Connection, token: bytes) -> int | None:
     """Logs out; the number of who was logged in, None when nobody was."""
-    return await pool.fetchval(_sql.delete_login, token)
-
-
-async def project_settings(pool: Pool, project_id: int) -> tuple[ProjectSettings, bool]:
-    """What a project decides, and whether it is archived; the defaults and False for one that is gone."""
-    row = await pool.fetchrow(_sql.project_settings, project_id)
-    return (read_settings(bytes(row[0])), row[1]) if row else (ProjectSettings(), False)
+    return await connection.fetchval(_sql.delete_login, token)

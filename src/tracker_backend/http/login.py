@@ -1,0 +1,192 @@
+"""Logging in and out, who is logged in, and one's own password."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+from litestar.params import RawBody
+from msgspec import Meta, Struct
+
+from tracker_backend import passwords
+from tracker_backend.errors import Forbidden, Invalid, LoginRefused, Unauthorized
+from tracker_backend.http import examples
+from tracker_backend.http.cookie import LIFE_DAYS
+from tracker_backend.http.form import NO_STORE, check_origin, read_form
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.queries import links, logins, people
+from tracker_backend.queries.keys import digest
+from tracker_backend.queries.people import Account
+from tracker_backend.services import services_of
+from tracker_backend.storage.pool import Connection
+
+Email = Annotated[str, Meta(max_length=people.LONGEST_EMAIL)]
+Password = Annotated[str, Meta(max_length=4 * passwords.LONGEST, description="10 to 256 characters")]
+
+
+class Credentials(Struct, frozen=True):
+    """Who logs in."""
+
+    email: Email
+    password: Password
+
+
+class PasswordChange(Struct, frozen=True):
+    """A person's own password."""
+
+    current: Password
+    new: Password
+
+
+class LoggedIn(Struct, frozen=True):
+    """A browser that is logged in. Its writes send `csrf_token` as the header X-CSRF-Token."""
+
+    user_id: int
+    email: str
+    csrf_token: str
+
+
+class Me(Struct, frozen=True):
+    """Who is logged in, and where they may do what."""
+
+    user_id: int
+    email: str
+    csrf_token: str
+    projects: list[people.Membership]
+
+
+_credentials = msgspec.json.Decoder(Credentials)
+_change = msgspec.json.Decoder(PasswordChange)
+_EXAMPLE = {"email": "ann@shop.example", "password": "a few words together"}
+
+
+@post(
+    "/login",
+    status_code=200,
+    operation_class=examples.operation(Credentials, _EXAMPLE),
+    summary="Log in",
+    tags=["people"],
+)
+async def login(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
+    """Log a browser in for 14 days, by a cookie.
+
+    The refusal does not tell whether there is such an account.
+    """
+    check_origin(request)
+    sent = read_form(request, body, _credentials)
+    account = await check_password(request, people.normal_email(sent.email), sent.password)
+    if account is None:
+        raise refusal()
+    if passwords.is_outdated(account.password_hash):
+        renewed = await passwords.make_hash(sent.password)
+        if await people.set_password(services_of(request).pool, account, renewed):
+            account = msgspec.structs.replace(account, password_hash=renewed)
+    async with services_of(request).pool.acquire() as connection, connection.transaction():
+        return await enter(request, connection, account)
+
+
+@post("/logout", status_code=204, summary="Log out", tags=["people"])
+async def logout(request: AnyRequest) -> Response[None]:
+    """Log this browser out, everywhere within a second. A browser that is not logged in is answered the same."""
+    services = services_of(request)
+    access = services.access
+    ended = access.cookies.end(secure=access.is_secure(request))
+    try:
+        await access.person(request)  # which also refuses another site's page
+    except Unauthorized:
+        return Response(None, status_code=204, cookies=[ended])
+    async with services.pool.acquire() as connection, connection.transaction():
+        user_id = await logins.delete_login(connection, digest(_token(request)))
+        if user_id is not None:
+            await people.note(connection, user_id, "logout")
+    return Response(None, status_code=204, cookies=[ended])
+
+
+@get("/me", summary="Who is logged in", tags=["people"])
+async def me(request: AnyRequest) -> Response[Me]:
+    """Who is logged in, their projects and roles, and the token that writes send as X-CSRF-Token."""
+    services = services_of(request)
+    person = await services.access.person(request)
+    token = services.access.cookies.csrf_token(_token(request))
+    projects = await people.list_projects(services.pool, person.user_id)
+    return Response(Me(person.user_id, person.email, token, projects), headers=NO_STORE)
+
+
+@post(
+    "/me/password",
+    status_code=204,
+    operation_class=examples.operation(PasswordChange, {"current": "a few words together", "new": "some other words"}),
+    summary="Change one's password",
+    tags=["people"],
+)
+async def change_password(request: AnyRequest, body: RawBody) -> None:
+    """Change one's own password. All other browsers are logged out."""
+    services = services_of(request)
+    person = await services.access.person(request)
+    sent = read_form(request, body, _change)
+    passwords.check_new(sent.new, person.email)
+    account = await check_password(request, person.email, sent.current)
+    if account is None:
+        raise Forbidden("`current` is not your password: type it again, or ask the operator for a new link.")
+    renewed = await passwords.make_hash(sent.new)
+    async with services.pool.acquire() as connection, connection.transaction():
+        await replace_password(connection, account, renewed, except_token=digest(_token(request)))
+
+
+async def check_password(request: AnyRequest, email: str, password: str) -> Account | None:
+    """The account, if this is its password; counts the attempt and notes a refusal.
+
+    With and without an account of that e-mail it takes the same work. Raises LimitExceeded and Unavailable.
+    """
+    services = services_of(request)
+    await services.access.count_attempt(request, email)
+    account = await people.find_account(services.pool, email)
+    if await passwords.fits(account.password_hash if account else None, password) and account:
+        return account
+    await people.note(services.pool, account.user_id if account else None, "login refused")
+    return None
+
+
+def refusal() -> LoginRefused:
+    """The answer to a wrong password and to an unknown e-mail."""
+    return LoginRefused(
+        "there is no account of this e-mail with this password: type both again, or ask the operator for a link"
+        " that sets a new password."
+    )
+
+
+async def replace_password(
+    connection: Connection, account: Account, password_hash: str, except_token: bytes = b""
+) -> None:
+    """Another password, in a transaction: all logins but one end, and links that would set one too."""
+    if not await people.set_password(connection, account, password_hash):
+        raise Invalid("the password was changed by somebody else just now: log in again.")
+    await logins.end_logins(connection, account.user_id, except_token)
+    await links.withdraw_passwords(connection, account.email)
+    await people.note(connection, account.user_id, "password changed")
+
+
+async def enter(request: AnyRequest, connection: Connection, account: Account) -> Response[LoggedIn]:
+    """Logs the browser in as this account, in a transaction; LoginRefused if its password was changed meanwhile.
+
+    A login that the browser had before ends.
+    """
+    await logins.delete_login(connection, digest(_token(request)))
+    token, cookie = _new_cookie(request)
+    expires_at = datetime.now(UTC) + timedelta(days=LIFE_DAYS)
+    if not await logins.log_in(connection, digest(token), account.user_id, account.password_hash, expires_at):
+        raise refusal()
+    await people.note(connection, account.user_id, "login")
+    csrf = services_of(request).access.cookies.csrf_token(token)
+    return Response(LoggedIn(account.user_id, account.email, csrf), cookies=[cookie], headers=NO_STORE)
+
+
+def _new_cookie(request: AnyRequest) -> tuple[str, Cookie]:
+    access = services_of(request).access
+    return access.cookies.make(secure=access.is_secure(request))
+
+
+def _token(request: AnyRequest) -> str:
+    """What the cookie of a browser that is logged in holds."""
+    return services_of(request).access.cookies.token_in(request.headers.get("cookie")) or ""

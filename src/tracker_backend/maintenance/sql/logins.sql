@@ -1,0 +1,5 @@
+-- drop_over: logins, links and tickets past their end, and how many there were
+with logins as (delete from tracker.logins where expires_at < now() returning 1),
+    links as (delete from tracker.links where expires_at < now() returning 1),
+    tickets as (delete from tracker.tickets where expires_at < now() returning 1)
+select (select count(*) from logins) + (select count(*) from links) + (select count(*) from tickets);

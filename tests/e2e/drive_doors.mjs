@@ -1,0 +1,110 @@
+// Comes in as people do, in a real Chromium: node drive_doors.mjs <owner's link> <folder for pictures or ->
+// Prints one JSON object about what the pages showed; waits on what they show, never on time.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const { chromium } = createRequire(new URL('../../tracker_js/package.json', import.meta.url))('playwright-core');
+
+const [ownerLink, pictures] = process.argv.slice(2);
+const [OWNER, GUEST] = ['ann@shop.example', 'bob@shop.example'];
+const [PASSWORD, OTHER] = ['a few words together', 'words that bob chose'];
+/** Of the whole visit, so that a test that waits for us never waits longer. */
+const TIMEOUT_MS = 90_000;
+const report = { shown: {}, errors: [], requests: [] };
+const watchdog = setTimeout(() => {
+  console.error(`the visit took longer than ${TIMEOUT_MS} ms`);
+  process.exit(1);
+}, TIMEOUT_MS);
+
+async function open(profile) {
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    headless: true,
+    viewport: { width: 1000, height: 760 },
+    timeout: TIMEOUT_MS,
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+  browser.setDefaultTimeout(TIMEOUT_MS / 3);
+  const page = browser.pages()[0] ?? (await browser.newPage());
+  page.on('pageerror', (error) => report.errors.push(error.message));
+  page.on('console', (message) => message.text().includes('Content Security Policy') && report.errors.push(message.text()));
+  browser.on('request', (request) => report.requests.push(request.url()));
+  return [browser, page];
+}
+
+/** What the page shows, under a name; also as a picture. */
+async function note(page, name) {
+  report.shown[name] = await page.locator('section:visible').innerText();
+  if (pictures !== '-') await page.screenshot({ path: `${pictures}/${name.replaceAll(' ', '-')}.png` });
+}
+
+async function fill(page, email, password) {
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password').fill(password);
+  await page.locator('form button').click();
+}
+
+const profiles = [await mkdtemp(join(tmpdir(), 'drive-doors-')), await mkdtemp(join(tmpdir(), 'drive-doors-'))];
+const opened = [];
+try {
+  const [browser, page] = await open(profiles[0]);
+  opened.push(browser);
+  const inside = (it) => it.getByRole('heading', { name: 'You are logged in' }).waitFor();
+
+  await page.goto(ownerLink);
+  await page.getByRole('button', { name: 'Make the account' }).waitFor();
+  await note(page, 'first owner');
+  await fill(page, OWNER, OWNER);
+  await page.getByRole('alert').filter({ hasText: 'e-mail' }).waitFor();
+  await note(page, 'bad password');
+  await fill(page, OWNER, PASSWORD);
+  await inside(page);
+  await note(page, 'owner is in');
+  report.url = page.url();
+
+  await page.goto(ownerLink);
+  await page.getByRole('alert').filter({ hasText: 'used already' }).waitFor();
+  await note(page, 'used link');
+
+  const invite = (body) =>
+    page.evaluate(async (sent) => {
+      const me = await (await fetch('/api/v1/me')).json();
+      const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token };
+      return (await (await fetch('/api/v1/invitations', { method: 'POST', headers, body: JSON.stringify(sent) })).json()).link;
+    }, body);
+  const [forGuest, forAnybody] = [await invite({ role: 'editor', email: GUEST }), await invite({ role: 'viewer' })];
+
+  await page.goto(forAnybody);
+  await page.getByRole('button', { name: `Join as ${OWNER}` }).waitFor();
+  await note(page, 'invited while logged in');
+  await page.getByRole('button', { name: `Join as ${OWNER}` }).click();
+  await inside(page);
+
+  const [other, guest] = await open(profiles[1]);
+  opened.push(other);
+  await guest.goto(forGuest);
+  await guest.getByRole('button', { name: 'Join' }).waitFor();
+  await note(guest, 'invited');
+  await fill(guest, OWNER, PASSWORD);
+  await guest.getByRole('alert').filter({ hasText: 'somebody else' }).waitFor();
+  await fill(guest, GUEST, OTHER);
+  await inside(guest);
+  await note(guest, 'guest is in');
+  await guest.getByRole('button', { name: 'Log out' }).click();
+  await guest.getByRole('heading', { name: 'Log in' }).waitFor();
+  await fill(guest, GUEST, PASSWORD);
+  await guest.getByRole('alert').filter({ hasText: 'no account' }).waitFor();
+  await note(guest, 'login refused');
+  await fill(guest, GUEST, OTHER);
+  await inside(guest);
+  await guest.setViewportSize({ width: 360, height: 640 });
+  await note(guest, 'on a phone');
+  report.cookie_is_readable = await guest.evaluate(() => document.cookie.includes('tracker_login'));
+} finally {
+  clearTimeout(watchdog);
+  for (const browser of opened) await browser.close();
+  for (const profile of profiles) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+}
+console.log(JSON.stringify(report));
