@@ -6,7 +6,7 @@ from datetime import date, datetime
 import asyncpg
 
 from tracker_backend.errors import Invalid
-from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
 # PostgreSQL also takes offsets, whose sign it reads the other way round (+02:00 is west): only names are passed on.
@@ -39,6 +39,11 @@ async def zone_of(pool: Pool, project_id: int, timezone: str | None) -> str:
     if not _ZONE.fullmatch(zone):
         raise no_zone(zone)
     return zone
+
+
+async def is_zone(connection: Pool | Connection, name: str) -> bool:
+    """Whether this is the name of a time zone."""
+    return _ZONE.fullmatch(name) is not None and await connection.fetchval(_sql.is_zone, name)
 
 
 def _dates(text: str) -> tuple[date, date]:

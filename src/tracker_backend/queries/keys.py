@@ -7,8 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tracker_backend.errors import NotFound
 from tracker_backend.ingest.policy import ProjectSettings, read_settings
-from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
 Kind = Literal["write", "read", "admin"]
@@ -39,17 +40,12 @@ class KeyLine(Struct, frozen=True):
     name: str
     public_key: str | None
     created_at: datetime
+    created_by: str | None
+    """As the audit log names them; None for keys that the server made."""
+    last_used_at: datetime | None
+    """Up to half a minute behind."""
     expires_at: datetime | None
     revoked_at: datetime | None
-
-
-class Project(Struct, frozen=True):
-    """A project."""
-
-    project_id: int
-    name: str
-    timezone: str
-    created_at: datetime
 
 
 def digest(key: str) -> bytes:
@@ -74,16 +70,26 @@ async def default_project(pool: Pool) -> int:
 
 
 async def create_key(
-    pool: Pool, project_id: int, kind: Kind, name: str = "", expires_at: datetime | None = None, *, public: bool = False
+    pool: Pool | Connection,
+    project_id: int,
+    kind: Kind,
+    name: str = "",
+    expires_at: datetime | None = None,
+    *,
+    public: bool = False,
+    created_by: str | None = None,
 ) -> str:
-    """Makes a key and returns it; a secret one cannot be read again."""
-    key = f"tb_{kind[0]}_{secrets.token_urlsafe(24)}"
-    values = (project_id, kind, name, key[:PREFIX_LENGTH], key if public else None, expires_at)
-    await pool.execute(_sql.insert_key, digest(key), *values)
-    return key
+    """Makes a key and returns it; a secret one cannot be read again. Of public ones a project has one at a time: while
+    there is one, `public_key` tells which.
+    """
+    while True:
+        key = f"tb_{kind[0]}_{secrets.token_urlsafe(24)}"
+        values = (project_id, kind, name, key[:PREFIX_LENGTH], key if public else None, expires_at, created_by)
+        if await pool.fetchval(_sql.insert_key, digest(key), *values) is not None or public:
+            return key
 
 
-async def public_key(pool: Pool, project_id: int) -> str:
+async def public_key(pool: Pool | Connection, project_id: int) -> str:
     """The project's public write key; made when there is none yet."""
     while True:
         key = await pool.fetchval(_sql.public_key, project_id)
@@ -92,21 +98,35 @@ async def public_key(pool: Pool, project_id: int) -> str:
         await create_key(pool, project_id, "write", "public", public=True)
 
 
+async def public_keys(pool: Pool, project_ids: list[int]) -> dict[int, str]:
+    """The public write key of each of these projects."""
+    return {project_id: await public_key(pool, project_id) for project_id in project_ids}
+
+
+async def rotate_public_key(
+    connection: Connection, project_id: int, until: datetime | None, created_by: str
+) -> tuple[str, str | None]:
+    """A new public write key, and the prefix of the one that it replaces, which goes on `until` then, or ends now.
+
+    Call it in a transaction. NotFound for a project that is gone.
+    """
+    if await connection.fetchval(_sql.lock_project, project_id) is None:
+        raise NotFound(f"there is no project {project_id} any more.")
+    retired = await connection.fetchval(_sql.retire_public, project_id, until)
+    await create_key(connection, project_id, "write", "public", public=True, created_by=created_by)
+    return await public_key(connection, project_id), retired
+
+
 async def list_keys(pool: Pool, project_id: int) -> list[KeyLine]:
     """A project's keys, newest first."""
     return [KeyLine(*row) for row in await pool.fetch(_sql.list_keys, project_id)]
 
 
-async def revoke_keys(pool: Pool, project_id: int, prefix: str) -> int:
-    """Ends the keys with this prefix; returns how many."""
-    return len(await pool.fetch(_sql.revoke_keys, project_id, prefix))
+async def revoke_keys(pool: Pool | Connection, project_id: int, prefix: str) -> int:
+    """Ends the key with this prefix; returns how many that were: 1, or 0 where none is valid."""
+    return len(await pool.fetch(_sql.revoke_key, project_id, prefix))
 
 
-async def create_project(pool: Pool, name: str) -> int:
+async def create_project(pool: Pool | Connection, name: str, platform: str = "web", timezone: str = "UTC") -> int:
     """Makes a project and returns its id."""
-    return await pool.fetchval(_sql.insert_project, name)
-
-
-async def list_projects(pool: Pool) -> list[Project]:
-    """All projects, oldest first."""
-    return [Project(*row) for row in await pool.fetch(_sql.list_projects)]
+    return await pool.fetchval(_sql.insert_project, name, platform, timezone)

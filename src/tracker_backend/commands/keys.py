@@ -1,0 +1,103 @@
+"""Keys, made, listed, rotated and revoked by commands; each act stands in the project's audit log."""
+
+import argparse
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.queries import audit, keys
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database
+from tracker_backend.storage.pool import Connection, Pool
+
+
+class Key(Struct, frozen=True):
+    """A key, shown this once."""
+
+    key: str
+    kind: keys.Kind
+    project_id: int
+    expires_at: datetime | None
+
+
+class Rotated(Struct, frozen=True):
+    """A new public write key."""
+
+    write_key: str
+    replaced: str | None
+    replaced_until: datetime | None
+
+
+def add(commands: Any) -> None:
+    """Adds `key` to the command line."""
+    key = command(commands, "key", run, "make, list and revoke keys", "tracker-backend key create --kind read")
+    actions = add_actions(key)
+    create = command(
+        actions, "create", run, "make a key; it is shown once", "tracker-backend key create --kind admin --days 30"
+    )
+    create.add_argument(
+        "--kind",
+        choices=["write", "read", "admin"],
+        required=True,
+        help="to send, to look, or all that an owner may",
+    )
+    create.add_argument("--name", default="", help="what it is for")
+    create.add_argument("--days", type=float, help="days until it expires (never)")
+    command(actions, "list", run, "list keys by their first characters", "tracker-backend key list")
+    revoke = command(actions, "revoke", run, "end a key, within a second", "tracker-backend key revoke tb_r_AbCdE")
+    revoke.add_argument("prefix", help="its first 10 characters, as `key list` shows them")
+    rotate = command(
+        actions, "rotate", run, "replace the write key that pages carry", "tracker-backend key rotate --grace-hours 48"
+    )
+    rotate.add_argument(
+        "--grace-hours", type=float, default=24, help="hours that the one before goes on (24); 0 ends it now"
+    )
+    add_project_option(*actions.choices.values())
+
+
+async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+    """Runs one of them."""
+    project_id = await project_of(options, database)
+    if options.action == "list":
+        return await keys.list_keys(database.pool, project_id)
+    if options.action == "revoke":
+        return await revoke_key(database.pool, project_id, options.prefix)
+    if options.action == "rotate":
+        return await rotate_key(database.pool, project_id, options.grace_hours)
+    return await create_key(database.pool, project_id, options.kind, options.name, options.days)
+
+
+async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, days: float | None) -> Key:
+    """Makes a secret key."""
+    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    async with pool.acquire() as connection, connection.transaction():
+        key = await keys.create_key(connection, project_id, kind, name, expires_at, created_by=audit.COMMAND_LINE)
+        prefix = key[: keys.PREFIX_LENGTH]
+        await _note(connection, project_id, "key made", f"key {prefix}", kind=kind, expires_at=expires_at)
+    return Key(key, kind, project_id, expires_at)
+
+
+async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated:
+    """Replaces the public write key; the one before goes on for so many hours."""
+    until = datetime.now(UTC) + timedelta(hours=grace_hours) if grace_hours > 0 else None
+    async with pool.acquire() as connection, connection.transaction():
+        key, replaced = await keys.rotate_public_key(connection, project_id, until, audit.COMMAND_LINE)
+        details = {"replaced": replaced, "grace_hours": grace_hours}
+        await _note(connection, project_id, "key rotated", f"key {key[: keys.PREFIX_LENGTH]}", **details)
+    return Rotated(key, replaced, until if replaced else None)
+
+
+async def revoke_key(pool: Pool, project_id: int, prefix: str) -> dict[str, int]:
+    """Ends the key with this prefix, or whose first characters these are."""
+    prefix = prefix[: keys.PREFIX_LENGTH]
+    async with pool.acquire() as connection, connection.transaction():
+        revoked = await keys.revoke_keys(connection, project_id, prefix)
+        if revoked:
+            await _note(connection, project_id, "key revoked", f"key {prefix}")
+    return {"revoked": revoked}
+
+
+async def _note(connection: Connection, project_id: int, action: audit.Action, target: str, **details: object) -> None:
+    await audit.write(connection, audit.COMMAND_LINE, action, project_id=project_id, target=target, **details)
