@@ -2,15 +2,35 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any
+from typing import Any, cast, get_args
 
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.connection import ASGIConnection
 
-from tests.http.api import API, PAGE, Json, batch, check_problem, event, local, new_session, now, row_counts, track
+from tests.http.api import (
+    API,
+    PAGE,
+    Json,
+    batch,
+    check_problem,
+    event,
+    local,
+    new_session,
+    now,
+    public_key,
+    row_counts,
+    track,
+)
+from tests.http.browsers import logged_in
+from tracker_backend.dialects.uxcam import examples as uxcam
+from tracker_backend.errors import Forbidden
+from tracker_backend.http.access import Scope
+from tracker_backend.http.examples import RECORDING
 from tracker_backend.queries import keys
 from tracker_backend.queries.keys import Kind
+from tracker_backend.queries.logins import Role
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
@@ -50,6 +70,30 @@ async def call(client: httpx.AsyncClient, name: str, session_id: str, **argument
 async def key_of(services: Services, kind: Kind, **arguments: Any) -> str:
     """A new key of the default project."""
     return await keys.create_key(services.pool, await keys.default_project(services.pool), kind, **arguments)
+
+
+def asked(headers: dict[str, str], peer: str = "127.0.0.1") -> Any:
+    """A request as a handler has it."""
+    scope: Any = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "scheme": "http",
+        "query_string": b"",
+        "client": (peer, 1),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    return cast("Any", ASGIConnection(scope))
+
+
+async def send_in_body(client: httpx.AsyncClient, place: str, key: str, **arguments: Any) -> httpx.Response:
+    """Sends something with a key in its body, as a dialect has it."""
+    path, body = {
+        "uxcam snapshots": ("/api/snapshots/ingest", {**uxcam.SNAPSHOTS, "sdk_key": key}),
+        "uxcam events": ("/api/events/ingest", {**uxcam.EVENTS, "sdk_key": key}),
+        "reev": ("/events", {"sessionId": new_session(), "projectId": key, "events": RECORDING["events"]}),
+    }[place]
+    return await client.post(path, json=body, **arguments)
 
 
 class TestWithKeysRequired:
@@ -104,7 +148,7 @@ class TestWithKeysRequired:
         assert await row_counts(services.pool) == before
 
     async def test_a_public_key_may_stand_in_three_places(self, client: httpx.AsyncClient, services: Services) -> None:
-        key = services.write_key
+        key = await public_key(services)
         for arguments in (
             {"headers": {"x-api-key": key}},
             {"headers": {"authorization": f"Bearer {key}"}},
@@ -122,8 +166,96 @@ class TestWithKeysRequired:
             answer = await call(client, name, new_session(), params={"key": key})
             check_problem(answer, 401, "unauthorized", "only a project's public write key", "X-API-Key")
 
+    @pytest.mark.parametrize("place", ["uxcam snapshots", "uxcam events", "reev"])
+    async def test_only_a_public_key_may_stand_in_a_body(
+        self, client: httpx.AsyncClient, services: Services, place: str
+    ) -> None:
+        other = await keys.create_project(services.pool, "other")
+        public, expired, revoked = [
+            await keys.create_key(services.pool, other, "write", public=is_public, expires_at=until)
+            for is_public, until in ((True, None), (True, now() - timedelta(seconds=1)), (False, None))
+        ]
+        before = await row_counts(services.pool)
+        for key in (*[await key_of(services, kind) for kind in KINDS], expired, "tb_w_unknown", revoked):
+            answer = await send_in_body(client, place, key)
+            assert answer.status_code == (404 if place == "reev" else 401), answer.text
+            assert any(text in answer.text for text in ("only a project's public", "expired", "not known"))
+        assert (await row_counts(services.pool)) == {**before, "api_keys": before["api_keys"] + len(KINDS)}
+        answer = await send_in_body(client, place, public)
+        assert answer.status_code in (200, 204), answer.text
+        assert await services.pool.fetchval("select array_agg(project_id) from tracker.sessions") == [other]
+
+    async def test_a_key_in_a_header_goes_before_one_in_the_url_and_in_the_body(
+        self, client: httpx.AsyncClient, services: Services
+    ) -> None:
+        other = await keys.create_project(services.pool, "other")
+        public = await keys.create_key(services.pool, other, "write", public=True)
+        headers = {"x-api-key": await key_of(services, "write")}
+        answer = await send_in_body(client, "uxcam events", public, headers=headers, params={"key": public})
+        assert answer.status_code == 200
+        assert (await send_in_body(client, "uxcam events", "tb_r_x", params={"key": public})).status_code == 200
+        found = await services.pool.fetchval("select array_agg(project_id order by project_id) from tracker.sessions")
+        assert found == [1, other]
+
+    async def test_roles_and_keys_do_what_is_theirs(self, client: httpx.AsyncClient, services: Services) -> None:
+        """`edit` by the deletion of a session, `admin` and all else by the check itself."""
+        scopes: dict[str, set[Scope]] = {
+            "viewer": {"read"},
+            "editor": {"read", "edit"},
+            "owner": {"read", "edit", "admin"},
+            "write": {"write"},
+            "read": {"read"},
+            "admin": {"write", "read", "edit", "admin"},
+        }
+        for name, allowed in scopes.items():
+            is_key = name in KINDS
+            headers = (
+                {"x-api-key": await key_of(services, name)} if is_key else await logged_in(services, cast("Role", name))
+            )
+            for scope in get_args(Scope):
+                request = asked(headers)
+                if scope in allowed:
+                    caller = await services.access.check(request, scope)
+                    assert caller.project_id == 1
+                    assert (caller.key is None, caller.person is None) == (not is_key, is_key)
+                else:
+                    with pytest.raises(Forbidden) as refused:
+                        await services.access.check(request, scope)
+                    needed = "write key" if scope == "write" and not is_key else "kind" if is_key else "role"
+                    assert needed in refused.value.detail
+            session = new_session()
+            await call(client, "track", session, headers={"x-api-key": await key_of(services, "admin")})
+            answer = await call(client, "delete", session, headers=headers)
+            assert answer.status_code == (204 if "edit" in allowed else 403), name
+
+    async def test_a_key_goes_before_a_cookie_and_a_broken_cookie_is_none(
+        self, client: httpx.AsyncClient, services: Services
+    ) -> None:
+        cookie = {"cookie": (await logged_in(services, "owner"))["cookie"]}
+        key = {"x-api-key": await key_of(services, "write")}
+        assert (await call(client, "track", new_session(), headers=cookie | key)).status_code == 201, "no CSRF token"
+        assert (await call(client, "list", new_session(), headers=cookie | key)).status_code == 403
+        assert (await call(client, "list", new_session(), headers=cookie)).status_code == 200
+        refused = await call(client, "delete", new_session(), headers=cookie)
+        check_problem(refused, 403, "forbidden", "X-CSRF-Token")
+        for value in ("", "x", f"{cookie['cookie']}x", "tracker_login=a.b; tracker_login=c.d", '"\\777'):
+            answer = await call(client, "list", new_session(), headers={"cookie": value})
+            check_problem(answer, 401, "unauthorized", "X-API-Key")
+
+    async def test_a_login_serves_no_page_of_another_site(self, client: httpx.AsyncClient, services: Services) -> None:
+        headers = await logged_in(services, "owner")
+        for origin, status in (
+            ("http://localhost", 200),
+            ("https://localhost.evil.example", 403),
+            ("null", 403),
+            ("http://localhost:81", 403),
+        ):
+            assert (await call(client, "list", "", headers=headers | {"origin": origin})).status_code == status, origin
+            deleted = await call(client, "delete", new_session(), headers=headers | {"origin": origin})
+            assert deleted.status_code == (404 if status == 200 else 403)
+
     async def test_a_write_key_in_the_url_reads_nothing(self, client: httpx.AsyncClient, services: Services) -> None:
-        answer = await call(client, "list", new_session(), params={"key": services.write_key})
+        answer = await call(client, "list", new_session(), params={"key": await public_key(services)})
         check_problem(answer, 403, "forbidden")
 
     async def test_a_key_is_valid_until_it_expires(self, client: httpx.AsyncClient, services: Services) -> None:
@@ -202,6 +334,23 @@ class TestOpenMode:
         sent = await client.post(f"{API}/track", json=batch(event()), params={"key": key})
         assert sent.status_code == 201
         assert (await client.get(f"{API}/sessions", headers={"x-api-key": key})).status_code == 403
+
+
+class TestBehindAProxy:
+    """Whether a browser came by HTTPS is the word of a trusted proxy, and of nobody else."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(pool_min=1, pool_max=4, trusted_proxies=("10.0.0.0/8",), auth="required")
+
+    async def test_only_a_trusted_proxy_says_that_a_call_came_by_https(self, services: Services) -> None:
+        for peer, told, expected in (
+            ("10.1.1.1", "https", True),
+            ("10.1.1.1", "http", False),
+            ("203.0.113.9", "https", False),
+        ):
+            request = asked({"x-forwarded-proto": told}, peer)
+            assert services.access.is_secure(request) == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from litestar import Litestar
 
 from tests.http.api import API, batch, check_problem, local, new_session
+from tests.http.browsers import logged_in
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
@@ -140,6 +141,40 @@ class TestProject:
         other = await keys.create_project(services.pool, "other")
         key = {"x-api-key": await keys.create_key(services.pool, other, "write")}
         assert (await _until_refused(client, headers=key))[0] == LIMIT
+
+
+class TestProjectsOwn:
+    """A project's own settings stand in place of the server's, and may be changed at any time."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(pool_min=1, pool_max=4, limit_keyless=0, limit_key=LIMIT, limit_project=LIMIT)
+
+    async def test_a_project_has_limits_of_its_own(self, client: httpx.AsyncClient, services: Services) -> None:
+        headers: dict[str, dict[str, str]] = {}
+        for own in ('{"limit_key": 2}', '{"limit_project": 3, "limit_key": 0}', '{"limit_key": 0, "limit_project": 0}'):
+            project = await keys.create_project(services.pool, own)
+            change = "update tracker.projects set settings = $2 where project_id = $1"
+            await services.pool.execute(change, project, own.encode())
+            headers[own] = {"x-api-key": await keys.create_key(services.pool, project, "write")}
+        by_key, by_project, unlimited = headers.values()
+        passed, refused = await _until_refused(client, headers=by_key)
+        assert passed == 2
+        _check_refusal(refused, 2)
+        passed, refused = await _until_refused(client, headers=by_project)
+        assert passed == 3
+        _check_refusal(refused, 3)
+        for _ in range(3 * LIMIT):
+            assert (await client.get(f"{API}/sessions", headers=unlimited)).status_code == 403  # counted: a valid key
+            assert (await client.post(f"{API}/track", json=batch(), headers=unlimited)).status_code == 201
+
+    async def test_a_person_has_the_limits_of_the_project_that_they_look_at(self, app: Litestar) -> None:
+        services: Services = app.state["services"]
+        async with local(app) as browser:
+            browser.headers["cookie"] = (await logged_in(services, "owner"))["cookie"]
+            for _ in range(LIMIT):
+                assert (await browser.get(f"{API}/sessions")).status_code == 200
+            _check_refusal(await browser.get(f"{API}/sessions"))
 
 
 class TestDefaults:

@@ -5,14 +5,15 @@ from typing import Any, cast
 import pytest
 from litestar.connection import ASGIConnection
 
-from tracker_backend.http.client_ip import client_ip, networks
+from tracker_backend.http.client_ip import client_ip, counted, is_from_proxy, networks, truncated
 
 TRUSTED = networks(("10.0.0.0/8", "192.0.2.1", "fd00::/8"))
 
 
 def asked(peer: str | None, forwarded: str | None) -> str:
     """The address of a request from this peer with this header, by the trusted networks above."""
-    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    lines = [] if forwarded is None else forwarded.split("\n")
+    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
     scope: Any = {"type": "http", "headers": headers, "client": None if peer is None else (peer, 1)}
     return client_ip(cast("Any", ASGIConnection(scope)), TRUSTED)
 
@@ -30,6 +31,11 @@ def asked(peer: str | None, forwarded: str | None) -> str:
         ("10.0.0.1", "10.0.0.2,10.0.0.3", "10.0.0.2"),
         ("10.0.0.1", " , ,1.2.3.4, ", "1.2.3.4"),
         ("10.0.0.1", "1.2.3.4, unknown", "unknown"),
+        ("10.0.0.1", "1.2.3.4:51234", "1.2.3.4"),
+        ("10.0.0.1", "5.6.7.8, [2001:db8::7]:51234, 10.0.0.2:80", "2001:db8::7"),
+        ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+        ("10.0.0.1", "5.6.7.8\n1.2.3.4", "1.2.3.4"),
+        ("10.0.0.1", "5.6.7.8\n1.2.3.4, 10.9.9.9\n10.9.9.8", "1.2.3.4"),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("192.0.2.2", "1.2.3.4", "192.0.2.2"),
         (None, "1.2.3.4", "1.2.3.4"),
@@ -43,3 +49,40 @@ def test_headers_are_believed_only_from_trusted_proxies(peer: str | None, forwar
 def test_a_network_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="proxy"):
         networks(("proxy",))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("unknown", None),
+        ("", None),
+    ],
+)
+def test_a_truncated_address_is_that_of_many(address: str, network: str | None) -> None:
+    assert truncated(address) == network
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8:1:2::7", "2001:db8:1:2:3:4:5:6", True),
+        ("2001:db8:1:2::7", "2001:db8:1:3::7", False),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("unknown:one", "unknown:two", False),
+    ],
+)
+def test_limits_count_all_addresses_that_a_visitor_has_as_one(one: str, other: str, is_same: bool) -> None:
+    assert (counted(one) == counted(other)) == is_same
+
+
+@pytest.mark.parametrize(("peer", "is_proxy"), [("10.0.0.1", True), ("203.0.113.9", False), (None, True)])
+def test_only_a_trusted_peer_is_a_proxy(peer: str | None, is_proxy: bool) -> None:
+    scope: Any = {"type": "http", "headers": [], "client": None if peer is None else (peer, 1)}
+    connection = cast("Any", ASGIConnection(scope))
+    assert is_from_proxy(connection, TRUSTED) == is_proxy
+    assert not is_from_proxy(connection, [])

@@ -1,28 +1,26 @@
 """Who calls, and whether they may: keys, browsers that are logged in, a local server's open mode; and the limits."""
 
-import asyncio
-import hmac
-import logging
-import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
+from uuid import UUID
 
-import asyncpg
 from litestar.datastructures import Headers
 from msgspec import Struct
 
 from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.client_ip import client_ip, is_forwarded, networks
+from tracker_backend.http.browsers import SAFE, Browsers
+from tracker_backend.http.client_ip import client_ip, counted, is_from_proxy, is_local, networks
 from tracker_backend.http.cookie import Cookies
 from tracker_backend.http.cors import option
-from tracker_backend.http.limits import TokenBucket
-from tracker_backend.http.origin import is_allowed, is_same_origin
+from tracker_backend.http.key_uses import KeyUses
+from tracker_backend.http.limits import Asked, Limits
+from tracker_backend.http.origin import is_allowed
 from tracker_backend.http.remembered import Remembered
 from tracker_backend.http.request import Connection
+from tracker_backend.http.shared_limits import SharedLimits
 from tracker_backend.ingest.policy import ProjectSettings
-from tracker_backend.queries import keys, logins
+from tracker_backend.queries import keys, projects, tickets
 from tracker_backend.queries.logins import Person, Role
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
@@ -31,8 +29,6 @@ Scope = Literal["write", "read", "edit", "admin"]
 """To send data; to look at it; to change the project and delete sessions; to say who may do what and erase visitors."""
 DIALECT = "dialect"
 """Option of a route that has a limit of its own: the dialect's name."""
-CSRF_HEADER = "x-csrf-token"
-_USED_SECONDS = 30.0
 _KEY_SCOPES: dict[keys.Kind, frozenset[Scope]] = {
     "write": frozenset({"write"}),
     "read": frozenset({"read"}),
@@ -50,10 +46,6 @@ _TO: dict[Scope, str] = {
     "edit": "change or delete",
     "admin": "manage people and keys, or erase visitors",
 }
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-_LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
-_log = logging.getLogger(__name__)
 
 
 class Caller(Struct, frozen=True):
@@ -64,188 +56,238 @@ class Caller(Struct, frozen=True):
     """As the audit log names them: `key tb_r_AbCdE`, `user 7`, `local`."""
     settings: ProjectSettings
     person: Person | None = None
+    key: bytes | None = None
+    """The digest of the key that was given."""
+    login: bytes | None = None
+    """The digest of the login's token, of a person."""
 
 
 class Access:
     """`check` finds the caller of a request or raises Unauthorized, Forbidden or LimitExceeded."""
 
-    def __init__(self, settings: Settings, pool: Pool, default_project: int, secret: bytes) -> None:
-        self._open = settings.is_open
+    def __init__(self, settings: Settings, pool: Pool, secret: bytes) -> None:
+        self._settings = settings
         self._pool = pool
-        self._default_project = default_project
         self._trusted = networks(settings.trusted_proxies)
-        self._is_https = settings.public_url is not None and settings.public_url.startswith("https://")
-        self._keyless = TokenBucket(settings.limit_keyless)
-        self._lookups = TokenBucket(settings.limit_keyless)
-        self._attempts = TokenBucket(settings.limit_login)
-        self._by_key = TokenBucket(settings.limit_key)
-        self._by_dialect = {"spectra": TokenBucket(settings.limit_spectra)}
-        self._by_project = TokenBucket(settings.limit_project)
+        self._shared = None if settings.redis_url is None else SharedLimits(settings.redis_url, secret)
+        self._limits = Limits(self._shared)
         self.cookies = Cookies(secret)
+        self.browsers = Browsers(pool, self.cookies, settings.public_url)
+        self.key_uses = KeyUses(pool)
         self._keys = Remembered(partial(keys.find_key, pool))
-        self._logins = Remembered(partial(logins.find_login, pool))
-        self._projects = Remembered(partial(logins.project_settings, pool))
-        self._used: set[bytes] = set()
-        self._noting: asyncio.Task[None] | None = None
+        self._default: Remembered[None, int] = Remembered(lambda _: keys.default_project(pool))
+        self._projects = Remembered(partial(projects.get_settings, pool))
 
     def start(self) -> None:
-        """Begins to note when keys were last used."""
-        self._noting = asyncio.create_task(self._note_uses(), name="keys-used")
+        """Begins what goes on beside the calls."""
+        self.key_uses.start()
 
     async def stop(self) -> None:
-        """Notes the last uses."""
-        if self._noting is not None:
-            self._noting.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._noting
-            await self._note()
+        """Ends that, and leaves Redis."""
+        await self.key_uses.stop()
+        if self._shared is not None:
+            await self._shared.stop()
 
     async def check(
         self, connection: Connection, scope: Scope, *, limited: bool = True, body_key: str | None = None
     ) -> Caller:
-        """The caller, if they may do what `scope` says. `body_key` is a key that stood in the body."""
+        """The caller, if they may do what `scope` says. `body_key` is a key that stood in the body.
+
+        A key goes before a cookie: whoever sends one has it, and a page of another site has none.
+        """
         headers = connection.headers  # made anew at each access
         address = self.address(connection)
         key, is_public_place = _key_of(connection, headers)
         if key is None and body_key:
             key, is_public_place = body_key, True
         if key is not None:
-            return await self._by_key_of(
-                connection, scope, key, address, is_public_place=is_public_place, limited=limited
-            )
-        if connection.scope["type"] == "websocket" and not is_same_origin(headers):
-            raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
-        person = await self._person(connection, headers, address)
-        if person is not None:
-            return await self._by_person(connection, scope, person, address, limited=limited)
-        return await self._keyless_caller(headers, scope, address, limited=limited)
+            digest = keys.digest(key)
+            record = await self._find_key(digest, address, is_public_place=is_public_place)
+            caller = _by_key(digest, record, scope)
+            if scope == "admin":  # keys and invitations that it makes would outlast the second
+                caller = _by_key(digest, await self._keys.find_now(digest), scope)
+            if scope == "write" and not _only_reads(connection):  # a page may ask how to record before it may send
+                _check_write(headers, record.settings, is_public=record.is_public, is_archived=record.is_archived)
+            self.key_uses.add(digest)
+        else:
+            if connection.scope["type"] == "websocket" and not self.browsers.is_ours(headers):
+                raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
+            found = await self.browsers.find(connection, headers)
+            if found is None:
+                caller = await self._keyless(headers, scope, address)
+            else:
+                caller = await self._by_person(*found, scope, _asked_project(connection))
+        if limited:
+            await self._limit(connection, caller, address)
+        return caller
 
     async def person(self, connection: Connection) -> Person:
         """The person whose browser calls; Unauthorized when nobody is logged in."""
-        person = await self._person(connection, connection.headers, self.address(connection))
-        if person is None:
+        found = await self.browsers.find(connection, connection.headers)
+        if found is None:
             raise Unauthorized("log in first: POST /api/v1/login with `email` and `password`.")
-        return person
+        return found[0]
+
+    async def check_ticket(self, connection: Connection, text: str) -> tuple[Caller, UUID]:
+        """Uses up a ticket: whom it stands for, who must still be allowed to read, and its session."""
+        address = self.address(connection)
+        self.check_guesses(connection)
+        ticket = await tickets.use_ticket(self._pool, keys.digest(text))
+        if ticket is None:
+            await self.count_guess(connection)
+            raise Unauthorized(
+                "this ticket is not known: it was used, or has expired. Each opens one stream, within"
+                f" {tickets.SECONDS} seconds; ask for another one."
+            )
+        if ticket.key is None and ticket.login is None:
+            caller = await self._keyless(connection.headers, "read", address)
+        else:
+            caller = await self._still(ticket.project_id, ticket.key, ticket.login)
+        await self._limit(connection, caller, address)
+        return caller, ticket.session_id
+
+    async def check_again(self, caller: Caller) -> None:
+        """Raises Unauthorized or Forbidden when a caller who read may not any more."""
+        if caller.key is not None or caller.login is not None:
+            await self._still(caller.project_id, caller.key, caller.login)
 
     async def count_attempt(self, connection: Connection, account: str) -> None:
         """Counts an attempt to log in, of this address and on this account; LimitExceeded after too many."""
-        self._attempts.take(("address", self.address(connection)))
-        self._attempts.take(("account", account))
+        limit = self._settings.limit_login
+        address = ("address", counted(self.address(connection)))
+        await self._limits.take(Asked("attempt", address, limit), Asked("attempt", ("account", account), limit))
+
+    def check_guesses(self, connection: Connection) -> None:
+        """LimitExceeded for an address that has come with too many secrets that nobody has."""
+        self._limits.look(self._guess(self.address(connection)))
+
+    async def count_guess(self, connection: Connection) -> None:
+        """Counts one: guesses cost the guesser, not the database."""
+        await self._limits.take(self._guess(self.address(connection)))
 
     def address(self, connection: Connection) -> str:
         """Where a call comes from, past trusted proxies."""
         return client_ip(connection, self._trusted)
 
     def is_secure(self, connection: Connection) -> bool:
-        """Whether the caller's browser came by HTTPS."""
-        if self._is_https or connection.scope["scheme"] in ("https", "wss"):
+        """Whether the caller's browser came by HTTPS, as far as a trusted proxy or the public address tells."""
+        if (self._settings.public_url or "").startswith("https://") or connection.scope["scheme"] in ("https", "wss"):
             return True
-        return bool(self._trusted) and connection.headers.get("x-forwarded-proto") == "https"
+        is_told = connection.headers.get("x-forwarded-proto", "").strip().lower() == "https"
+        return is_told and is_from_proxy(connection, self._trusted)
 
-    async def _by_key_of(
-        self, connection: Connection, scope: Scope, key: str, address: str, *, is_public_place: bool, limited: bool
-    ) -> Caller:
-        digest = keys.digest(key)
+    async def _limit(self, connection: Connection, caller: Caller, address: str) -> None:
+        settings, chosen, address = self._settings, caller.settings, counted(address)
+        asked: list[Asked] = []
+        if caller.key is None and caller.login is None:
+            asked.append(Asked("keyless", address, settings.limit_keyless))
+        else:
+            name = (caller.key or caller.actor, address)
+            if option(connection, DIALECT) == "spectra":
+                asked.append(Asked("spectra", name, settings.limit_spectra))
+            limit = settings.limit_key if chosen.limit_key is None else chosen.limit_key
+            asked.append(Asked("key", name, limit))
+        limit = settings.limit_project if chosen.limit_project is None else chosen.limit_project
+        asked.append(Asked("project", caller.project_id, limit))
+        await self._limits.take(*asked)
+
+    def _guess(self, address: str) -> Asked:
+        return Asked("lookup", counted(address), self._settings.limit_keyless)
+
+    async def _find_key(self, digest: bytes, address: str, *, is_public_place: bool) -> keys.KeyRecord:
+        lookup = self._guess(address)
         if not self._keys.knows(digest):
-            self._lookups.take(address, 0)
+            self._limits.look(lookup)
         record = await self._keys.find(digest)
         if record is None or (is_public_place and not record.is_public):
-            self._lookups.take(address)  # guessed keys cost the guesser, not the database
+            await self._limits.take(lookup)  # guessed keys cost the guesser, not the database
             raise Unauthorized(
                 "this key is not known."
                 if record is None
                 else "only a project's public write key may stand in a URL or a body: use X-API-Key."
             )
-        if record.revoked_at is not None:
-            raise Unauthorized("this key was revoked: use another one.")
-        if record.expires_at is not None and record.expires_at <= datetime.now(UTC):
-            raise Unauthorized(f"this key expired at {record.expires_at.isoformat()}: use another one.")
-        if scope not in _KEY_SCOPES[record.kind]:
-            raise Forbidden(f"this is a {record.kind} key: to {_TO[scope]}, use a key of kind {_KEY_FOR[scope]}.")
-        if scope == "write":
-            _check_write(
-                connection.headers, record.settings, is_public=record.is_public, is_archived=record.is_archived
-            )
-        self._used.add(digest)
-        if limited:
-            dialect = option(connection, DIALECT)
-            if dialect in self._by_dialect:
-                self._by_dialect[dialect].take((key, address))
-            self._by_key.take((key, address))
-            self._by_project.take(record.project_id)
-        return Caller(record.project_id, f"key {record.prefix}", record.settings)
+        return record
 
-    async def _person(self, connection: Connection, headers: Headers, address: str) -> Person | None:
-        """Who is logged in; Forbidden for a write that may be another site's."""
-        token = self.cookies.token_in(headers.get("cookie"))
-        if token is None:
-            return None
-        person = await self._logins.find(keys.digest(token))
-        if person is None or person.expires_at <= datetime.now(UTC):
-            return None
-        is_write = connection.scope["type"] == "http" and connection.scope["method"] not in _SAFE
-        if is_write:
-            sent = headers.get(CSRF_HEADER, "").encode()
-            if not is_same_origin(headers) or not hmac.compare_digest(sent, self.cookies.csrf_token(token).encode()):
-                raise Forbidden(
-                    "a browser that is logged in writes with the header X-CSRF-Token, from a page of this server:"
-                    " GET /api/v1/me tells the token."
-                )
-        return person
-
-    async def _by_person(
-        self, connection: Connection, scope: Scope, person: Person, address: str, *, limited: bool
-    ) -> Caller:
-        asked = connection.query_params.get("project_id")
-        if asked is None:
-            project_id = next(iter(person.roles), None)
-        else:
-            project_id = int(asked) if asked.isdecimal() and len(asked) < 10 else None
-        if project_id is None or project_id not in person.roles:
-            told = "you are a member of no project" if asked is None else f"you are no member of a project {asked}"
-            raise Forbidden(f"{told}: ask an owner for an invitation.")
-        role = person.roles[project_id]
-        if scope not in _ROLE_SCOPES[role]:
-            raise Forbidden(
-                "data is sent with a write key, not by a person who is logged in."
-                if scope == "write"
-                else f"you are {role} of project {project_id}: to {_TO[scope]}, ask an owner for another role."
-            )
-        if limited:
-            self._by_key.take((person.user_id, address))
+    async def _by_person(self, person: Person, login: bytes, scope: Scope, asked: int | None) -> Caller:
+        if asked is not None and asked not in person.roles:  # they may have made it, or joined, within the second
+            person = await self.browsers.find_login_now(login) or person
+        project_id = _project_of(person, scope, asked)
+        if scope == "admin":  # keys and invitations that they make would outlast the second
+            now = await self.browsers.find_login_now(login)
+            if now is None:
+                raise Unauthorized("this login has ended: log in again.")
+            person, project_id = now, _project_of(now, scope, project_id)
         settings, _ = await self._projects.find(project_id)
-        return Caller(project_id, f"user {person.user_id}", settings, person)
+        return Caller(project_id, f"user {person.user_id}", settings, person, login=login)
 
-    async def _keyless_caller(self, headers: Headers, scope: Scope, address: str, *, limited: bool) -> Caller:
-        if not self._open:
+    async def _keyless(self, headers: Headers, scope: Scope, address: str) -> Caller:
+        if not self._settings.is_open:
             raise Unauthorized("a key is needed: send it as `X-API-Key` or `Authorization: Bearer`; or log in.")
         if scope not in ("write", "read"):
             raise Unauthorized(
                 f"to {_TO[scope]} needs an admin key: make one with `tracker-backend key create --kind admin`."
             )
-        if not _is_local(headers, address):
+        if not is_local(headers, address):
             raise Unauthorized(
                 "without a key only direct local calls are answered (Host localhost, 127.0.0.1 or [::1], no proxy)."
             )
-        settings, is_archived = await self._projects.find(self._default_project)
+        project_id = await self._default.find(None)
+        settings, is_archived = await self._projects.find(project_id)
         if scope == "write":
             _check_write(headers, settings, is_public=True, is_archived=is_archived)
-        if limited:
-            self._keyless.take(address)
-        return Caller(self._default_project, "local", settings)
+        return Caller(project_id, "local", settings)
 
-    async def _note_uses(self) -> None:
-        while True:
-            await asyncio.sleep(_USED_SECONDS)
-            await self._note()
+    async def _still(self, project_id: int, key: bytes | None, login: bytes | None) -> Caller:
+        """Who a key or a login stands for, if they may still read."""
+        if key is not None:
+            return _by_key(key, await self._keys.find(key), "read")
+        person = None if login is None else await self.browsers.find_login(login)
+        if login is None or person is None:
+            raise Unauthorized("this login has ended: log in again.")
+        return await self._by_person(person, login, "read", project_id)
 
-    async def _note(self) -> None:
-        used, self._used = self._used, set()
-        if used:
-            try:
-                await keys.use_keys(self._pool, sorted(used))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                _log.debug("the last use of %d keys was not noted: %s", len(used), error)
+
+def _by_key(digest: bytes, record: keys.KeyRecord | None, scope: Scope) -> Caller:
+    """The caller that a key stands for; Unauthorized when it is not valid any more, Forbidden when it is for others."""
+    if record is None:
+        raise Unauthorized("this key is not known any more.")
+    if record.revoked_at is not None:
+        raise Unauthorized("this key was revoked: use another one.")
+    if record.expires_at is not None and record.expires_at <= datetime.now(UTC):
+        raise Unauthorized(f"this key expired at {record.expires_at.isoformat()}: use another one.")
+    if scope not in _KEY_SCOPES[record.kind]:
+        raise Forbidden(f"this is a {record.kind} key: to {_TO[scope]}, use a key of kind {_KEY_FOR[scope]}.")
+    return Caller(record.project_id, f"key {record.prefix}", record.settings, key=digest)
+
+
+def _project_of(person: Person, scope: Scope, asked: int | None) -> int:
+    """The project that a person's call is about, where they may do what `scope` says; Forbidden else."""
+    project_id = next(iter(person.roles), None) if asked is None else asked
+    if project_id is None or project_id not in person.roles:
+        told = "you are a member of no project" if asked is None else "you are no member of this project"
+        raise Forbidden(f"{told}: ask an owner for an invitation.")
+    role = person.roles[project_id]
+    if scope not in _ROLE_SCOPES[role]:
+        raise Forbidden(
+            "data is sent with a write key, not by a person who is logged in."
+            if scope == "write"
+            else f"you are {role} of project {project_id}: to {_TO[scope]}, ask an owner for another role."
+        )
+    return project_id
+
+
+def _only_reads(connection: Connection) -> bool:
+    return connection.scope["type"] == "http" and connection.scope["method"] in SAFE
+
+
+def _asked_project(connection: Connection) -> int | None:
+    """The project that a person asks for; None for their first one."""
+    asked = connection.query_params.get("project_id")
+    if asked is None:
+        return None
+    if not asked.isdecimal() or len(asked) > 9:
+        raise Forbidden(f"`project_id` is {asked!r}, which is no project of yours: GET /api/v1/projects lists them.")
+    return int(asked)
 
 
 def _check_write(headers: Headers, settings: ProjectSettings, *, is_public: bool, is_archived: bool) -> None:
@@ -271,16 +313,3 @@ def _key_of(connection: Connection, headers: Headers) -> tuple[str | None, bool]
         return token.strip(), False
     key = connection.query_params.get("key") if connection.scope["query_string"] else None
     return (str(key), True) if key else (None, False)
-
-
-def _is_local(headers: Headers, address: str) -> bool:
-    """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
-    name, and a remote caller could write any Host.
-    """
-    hosts = headers.getall("host", [])
-    return (
-        address in _LOOPBACK
-        and not is_forwarded(headers)
-        and len(hosts) == 1
-        and _LOCAL_HOST.fullmatch(hosts[0].lower()) is not None
-    )

@@ -3,6 +3,7 @@ own writing.
 """
 
 import ipaddress
+import re
 
 from litestar.datastructures import Headers
 
@@ -10,6 +11,7 @@ from tracker_backend.http.request import Connection
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?")
 _FORWARDING = ("x-forwarded-", "x-original-", "forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip")
 _FORWARDING_ONE = (
     "true-client-ip",
@@ -18,11 +20,8 @@ _FORWARDING_ONE = (
     "x-envoy-external-address",
     "x-proxyuser-ip",
 )
-
-
-def is_forwarded(headers: Headers) -> bool:
-    """Whether a header says that a proxy passed the request on."""
-    return any(name.startswith(_FORWARDING) or name in _FORWARDING_ONE for name in headers)
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+_LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
 
 
 def networks(entries: tuple[str, ...]) -> list[Network]:
@@ -35,10 +34,59 @@ def client_ip(connection: Connection, trusted: list[Network]) -> str:
     address = connection.client.host if connection.client else ""
     if not trusted:
         return address
-    hops = [hop.strip() for hop in connection.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    # Some proxies add a line of their own below the client's: all of them are one list.
+    lines = connection.headers.getall("x-forwarded-for", [])
+    hops = [hop.strip() for hop in ",".join(lines).split(",") if hop.strip()]
     while hops and _is_trusted(address, trusted):
-        address = hops.pop()
+        hop = hops.pop()
+        with_port = _WITH_PORT.fullmatch(hop)
+        address = with_port[1] or with_port[2] if with_port else hop
     return address
+
+
+def counted(address: str) -> str:
+    """What limits count an address as: an IPv6 one as its /64, of which one visitor has every address."""
+    if ":" not in address:
+        return address
+    return _network(address, 32, 64) or address
+
+
+def is_local(headers: Headers, address: str) -> bool:
+    """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
+    name, and a remote caller could write any Host.
+    """
+    hosts = headers.getall("host", [])
+    return (
+        address in _LOOPBACK
+        and not _is_forwarded(headers)
+        and len(hosts) == 1
+        and _LOCAL_HOST.fullmatch(hosts[0].lower()) is not None
+    )
+
+
+def is_from_proxy(connection: Connection, trusted: list[Network]) -> bool:
+    """Whether a trusted proxy passed the request on, so that what it says of it is believed."""
+    return bool(trusted) and _is_trusted(connection.client.host if connection.client else "", trusted)
+
+
+def truncated(address: str) -> str | None:
+    """The network of an address that many visitors share: /24 of IPv4, /48 of IPv6; None for what is no address."""
+    return _network(address, 24, 48)
+
+
+def _is_forwarded(headers: Headers) -> bool:
+    """Whether a header says that a proxy passed the request on."""
+    return any(name.startswith(_FORWARDING) or name in _FORWARDING_ONE for name in headers)
+
+
+def _network(address: str, bits_of_v4: int, bits_of_v6: int) -> str | None:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed
+    return str(ipaddress.ip_network((parsed, bits_of_v4 if parsed.version == 4 else bits_of_v6), strict=False))
 
 
 def _is_trusted(address: str, trusted: list[Network]) -> bool:

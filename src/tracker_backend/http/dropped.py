@@ -1,11 +1,46 @@
-"""Tells senders why their batch was not stored: `X-Tracker-Dropped: gpc`, whatever the dialect's answer looks like."""
+"""Why a batch is not stored, and how its sender is told: `X-Tracker-Dropped: gpc`, whatever the dialect's answer looks
+like.
+"""
 
+from hashlib import blake2b
+from uuid import UUID
+
+from litestar.datastructures import Headers
 from litestar.types import Message, Scope
 
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.batch import Drop
+from tracker_backend.ingest.batch import Drop, Outcome
+from tracker_backend.settings import Settings
 
 _STATE = "tracker_dropped"
+_TOLD = {
+    Drop.GPC: "the browser sends Sec-GPC, by which its user asks for that",
+    Drop.DNT: "the browser sends DNT, by which its user asks for that",
+    Drop.SAMPLED: "the project records a share of its sessions, and this is not one of them",
+    Drop.ERASED: "this visitor or session was erased",
+}
+
+
+def objection(headers: Headers, settings: Settings) -> Drop | None:
+    """What a visitor's browser has against being recorded, as far as the server's settings heed it."""
+    if settings.honour_gpc and headers.get("sec-gpc") == "1":
+        return Drop.GPC
+    return Drop.DNT if settings.honour_dnt and headers.get("dnt") == "1" else None
+
+
+def is_recorded(project_id: int, session_id: UUID, rate: float) -> bool:
+    """Whether a session is of the share that a project records: of whichever tab, dialect or day a batch is, the same
+    is said of its session; and who was of a smaller share is of each larger one.
+    """
+    if rate >= 1:
+        return True
+    place = blake2b(session_id.bytes, key=project_id.to_bytes(8), digest_size=8).digest()
+    return int.from_bytes(place) < rate * 2**64
+
+
+def told(outcome: Outcome, stored: str) -> str:
+    """The message of an answer: `stored`, unless the batch was dropped."""
+    return stored if outcome.dropped is None else f"not recorded: {_TOLD[outcome.dropped]}"
 
 
 def tell_dropped(request: AnyRequest, reason: Drop) -> None:

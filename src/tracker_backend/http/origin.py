@@ -1,16 +1,26 @@
 """Which page a browser's request comes from, as its `Origin` tells."""
 
+import re
 from collections.abc import Iterable
 
 from litestar.datastructures import Headers
 
+_LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
-def is_same_origin(headers: Headers) -> bool:
-    """Not a page of another site. Browsers let any page open a WebSocket and read it, and tell whose it is."""
+
+def is_same_origin(headers: Headers, public_url: str | None = None) -> bool:
+    """Not a page of another site: its origin is the `Host` that was called, or that of `public_url`. Browsers let any
+    page open a WebSocket and read it, and tell whose it is.
+    """
     origins, hosts = headers.getall("origin", []), headers.getall("host", [])
     if not origins:
         return True
-    return len(origins) == len(hosts) == 1 and origins[0].lower().partition("://")[2] == hosts[0].lower()
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    origin = origins[0].lower()
+    if public_url is not None and origin == "/".join(public_url.lower().split("/", 3)[:3]):
+        return True  # a proxy may pass on another Host
+    return origin.partition("://")[2] == hosts[0].lower()
 
 
 def is_allowed(origin: str | None, allowed: Iterable[str]) -> bool:
@@ -24,8 +34,9 @@ def is_allowed(origin: str | None, allowed: Iterable[str]) -> bool:
         its_scheme, _, its_host = entry.lower().partition("://")
         if its_scheme != scheme:
             continue
-        if host == its_host or (
-            its_host.startswith("*.") and host.endswith(its_host[1:]) and len(host) >= len(its_host)
-        ):
+        if its_host.startswith("*."):
+            if host.endswith(its_host[1:]) and _LABELS.fullmatch(host.removesuffix(its_host[1:])):
+                return True
+        elif host == its_host:
             return True
     return False

@@ -10,7 +10,8 @@ from msgspec import Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.http.access import Caller
 from tracker_backend.http.body import clean_body, off_loop, read_body
-from tracker_backend.http.dropped import tell_dropped
+from tracker_backend.http.client_ip import truncated
+from tracker_backend.http.dropped import is_recorded, objection, tell_dropped
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
@@ -39,21 +40,31 @@ class Received(Struct):
     """Has the answer say why the batch is not stored."""
     drop: Drop | None = None
     """Why nothing of this request is stored, whatever it holds."""
+    client_address: str | None = None
+    """Where it came from, as far as that is stored."""
+
+    def drop_of(self, session_id: UUID) -> Drop | None:
+        """Why nothing of this session is stored."""
+        if self.drop is not None or is_recorded(self.caller.project_id, session_id, self.caller.settings.sampling_rate):
+            return self.drop
+        return Drop.SAMPLED
 
     def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
         """An empty batch of this caller for a session; `size` where it is not that of the body."""
         fields = session or SessionFields()
         fields.user_agent = fields.user_agent or self.user_agent
+        fields.client_address = self.client_address
         size = len(self.text) if size is None else size
         masking = self.caller.settings.masking
         return Batch(self.caller.project_id, session_id, self.received_at, size, fields, masking)
 
     async def submit(self, batch: Batch) -> Outcome:
         """Stores the batch, unless it is dropped; returns after the commit."""
-        if self.drop is None:
+        drop = self.drop_of(batch.session_id)
+        if drop is None:
             outcome = await self.services.pipeline.submit(batch)
         else:
-            outcome = Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=self.drop)
+            outcome = Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=drop)
         if outcome.dropped is not None:
             DROPPED.labels(outcome.dropped.value).inc()
             self.tell_dropped(outcome.dropped)
@@ -73,8 +84,20 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
         caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
-    agent = clean_text(request.headers.get("user-agent", "")[:AGENT_LENGTH])
-    return Received(services, caller, text, inflated, received_at, agent, partial(tell_dropped, request))
+    headers = request.headers
+    agent = clean_text(headers.get("user-agent", "")[:AGENT_LENGTH])
+    is_kept = services.settings.store_address == "truncated"
+    return Received(
+        services,
+        caller,
+        text,
+        inflated,
+        received_at,
+        agent,
+        partial(tell_dropped, request),
+        objection(headers, services.settings),
+        truncated(services.access.address(request)) if is_kept else None,
+    )
 
 
 def time_of(value: Time, field: str) -> int:

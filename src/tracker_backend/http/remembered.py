@@ -1,5 +1,6 @@
 """What the database says of a key or a login, at most a second old: one that was revoked ends everywhere within it."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
@@ -13,11 +14,13 @@ V = TypeVar("V")
 
 
 class Remembered(Generic[K, V]):
-    """A cache in front of a look-up. The second begins before the look-up, not after its answer."""
+    """A cache in front of a look-up. The second begins before the look-up, not after its answer. Who asks meanwhile
+    waits for the same answer: a busy key costs one look-up a second and process.
+    """
 
     def __init__(self, look_up: Callable[[K], Awaitable[V]]) -> None:
         self._look_up = look_up
-        self._found: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._found: OrderedDict[K, tuple[float, asyncio.Future[V]]] = OrderedDict()
 
     def knows(self, name: K) -> bool:
         """Whether `find` answers without a look-up."""
@@ -28,11 +31,30 @@ class Remembered(Generic[K, V]):
         """The answer, looked up unless it was within the last second."""
         now = time.monotonic()
         cached = self._found.get(name)
-        if cached is not None and now - cached[0] < SECONDS:
-            return cached[1]
-        value = await self._look_up(name)
-        self._found[name] = (now, value)
-        self._found.move_to_end(name)
-        if len(self._found) > _MOST:
-            self._found.popitem(last=False)
-        return value
+        if cached is None or now - cached[0] >= SECONDS:
+            cached = (now, asyncio.ensure_future(self._look_up(name)))
+            cached[1].add_done_callback(_see)
+            self._found[name] = cached
+            self._found.move_to_end(name)
+            if len(self._found) > _MOST:
+                self._found.popitem(last=False)
+        answer = cached[1]
+        if answer.done() and not answer.cancelled() and answer.exception() is None:
+            return answer.result()
+        try:
+            return await asyncio.shield(answer)
+        except BaseException:
+            if answer.done() and self._found.get(name) is cached:
+                del self._found[name]  # the next one asks again
+            raise
+
+    async def find_now(self, name: K) -> V:
+        """The answer, looked up now."""
+        self._found.pop(name, None)
+        return await self.find(name)
+
+
+def _see(answer: asyncio.Future[V]) -> None:
+    """An error that nobody waits for any more is not worth a warning."""
+    if not answer.cancelled():
+        answer.exception()
