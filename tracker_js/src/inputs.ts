@@ -9,7 +9,7 @@ const MAX_VALUE = 1_000;
 
 export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
   const waiting = new Map<Element, { timer: ReturnType<typeof setTimeout>; at: EventFields }>();
-  /** Told under a mask only because it was not finished. */
+  /** Told without a value, because it was not finished. Not under a mask: the server keeps masked what once was. */
   const withheld = new WeakSet<Element>();
 
   const content = (field: Element, finished: boolean): EventFields => {
@@ -22,7 +22,7 @@ export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
     const value = field.value;
     if (!finished && mayBecomeSecret(value)) {
       withheld.add(field);
-      return { input_value: MASK, input_masked: true };
+      return {};
     }
     return { input_value: value.slice(0, MAX_VALUE), input_masked: false };
   };
@@ -31,7 +31,10 @@ export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
     const pending = waiting.get(field);
     if (pending) clearTimeout(pending.timer);
     waiting.delete(field);
-    emit('input', { ...describe(field, secrets), ...pending?.at, ...content(field, finished) });
+    const told = content(field, finished);
+    // The server takes a value that may become a secret only from an event that says it is final.
+    const isFinal = finished && told.input_value !== undefined && mayBecomeSecret(told.input_value);
+    emit(isFinal ? 'change' : 'input', { ...describe(field, secrets), ...pending?.at, ...told });
   });
 
   const onInput = ({ target }: Event): void => {

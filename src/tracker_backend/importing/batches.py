@@ -6,7 +6,6 @@ same names.
 """
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from tracker_backend.importing.files import refuse
 from tracker_backend.importing.items import Item, Kind
 from tracker_backend.importing.survey import Found, Header, Shot, Timed, add_to, read_event, read_shot, read_time
 from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.times import DAY, HOUR, from_datetime, parse_time, to_datetime
 from tracker_backend.ingest.wire import Event
@@ -42,12 +42,14 @@ class Plan(Struct):
     """What is added to all its times, in whole days."""
     is_whole: bool
     """All that there is of this session is in the file, so one that is there already is not added to."""
+    masking: Masking
+    """The project's rules."""
 
     def batch(self, received_at: int, size: int = 0) -> Batch:
         """An empty batch, received at a time before the shift; never after the session's last activity."""
         last = self.header.last_activity_at
         received_at = received_at if last is None else min(received_at, from_datetime(last))
-        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields())
+        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields(), self.masking)
         if self.offset is not None:
             batch.sent_at = batch.received_at - self.offset
         return batch
@@ -110,7 +112,7 @@ class Batcher:
     def __init__(self, plan: Plan, limit: int) -> None:
         self._plan = plan
         self._limit = limit
-        self._content: Any = blake2b(digest_size=16)
+        self._content: Any = plan.found.empty.copy()
         self._key: object = None
         self._at = 0
         self._texts: list[bytes] = []
@@ -174,7 +176,8 @@ class Batcher:
         batch.name = f"import {self._content.hexdigest()}"
         if texts:
             try:
-                batch.recording = read_recording([Raw(text) for text in texts], self._limit)
+                raw = [Raw(text) for text in texts]
+                batch.recording = read_recording(raw, self._limit, masking=self._plan.masking)
             except TrackerError as error:
                 raise refuse(
                     self._plan.found.path, self._at, f"these rrweb events cannot be stored: {error}"

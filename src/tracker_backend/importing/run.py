@@ -19,12 +19,17 @@ from tracker_backend.importing.items import Kind
 from tracker_backend.importing.survey import Found, survey
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.mask import mask
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.screenshot import check_image
 from tracker_backend.ingest.times import DAY, HOUR, to_datetime
 from tracker_backend.ingest.wire import ScreenshotRequest
+from tracker_backend.queries import projects
 from tracker_backend.settings import Settings
+from tracker_backend.storage import tombstones
 from tracker_backend.storage.database import Database
+from tracker_backend.storage.marks import mark
 from tracker_backend.storage.sql import load
 
 _PATIENCE_SECONDS = 3600  # nobody waits at the other end
@@ -53,23 +58,30 @@ async def import_files(
     *,
     session: str | None = None,
     shift: bool = False,
+    erased: bool = False,
     progress: bool = False,
 ) -> list[Imported]:
     """Stores the sessions of these files; Invalid, before anything is stored, for what cannot be.
 
-    Each batch is stored once, however often it is imported, also after an import that was cut off.
+    Each batch is stored once, however often it is imported, also after an import that was cut off. With `erased` what
+    was erased comes back: it may be sent again too from then on.
     """
     size = sum(_size(path) for path in paths)
     with tqdm(total=2 * size, unit="B", unit_scale=True, file=sys.stderr, disable=not progress) as bar:
         bar.set_description("checking")
         now = time.time_ns() // 1000
-        found = [await asyncio.to_thread(survey, path, settings.max_recording, bar.update) for path in paths]
+        found = [
+            await asyncio.to_thread(survey, path, settings.max_recording, database.store.secret, bar.update)
+            for path in paths
+        ]
         sessions = [each for file in found for each in file if not each.is_empty]
         moved = _days_to_move(sessions, now) if shift else 0
         _check_times(settings, sessions, now, moved)
         if session is not None:
             _check_one_session(found)
-        plans = [[_plan(project_id, each, session, moved) for each in file] for file in found]
+        masking = (await projects.get_settings(database.pool, project_id))[0].masking
+        plans = [[_plan(project_id, each, session, moved, masking) for each in file] for file in found]
+        await _check_erased(database, [plan for file in plans for plan in file], allowed=erased)
         await _make_days(settings, database, plans, now)
         bar.set_description("storing")
         return await _Import(settings, database, now).store(paths, plans, bar.update)
@@ -118,7 +130,7 @@ def _date(moment: int) -> str:
         return f"{moment // 1_000_000} s after 1970"
 
 
-def _plan(project_id: int, found: Found, session: str | None, moved_days: int) -> Plan:
+def _plan(project_id: int, found: Found, session: str | None, moved_days: int, masking: Masking) -> Plan:
     header = found.header
     text = session or found.client_id
     if text is None and header is not None and header.session_id is not None:
@@ -132,7 +144,7 @@ def _plan(project_id: int, found: Found, session: str | None, moved_days: int) -
     fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
     if found.more:
         fields.metadata = msgspec.json.encode(found.more)
-    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole)
+    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole, masking)
 
 
 def _check_one_session(found: list[list[Found]]) -> None:
@@ -159,6 +171,26 @@ async def _make_days(settings: Settings, database: Database, plans: list[list[Pl
     )
     store = database.maintained
     await type(store)(longer, store.pool, store.node, store.secret).make_ahead()
+
+
+async def _check_erased(database: Database, plans: list[Plan], *, allowed: bool) -> None:
+    """Invalid for a session or user that was erased; with `allowed` that is undone."""
+    secret, pool = database.maintained.secret, database.maintained.pool
+    marks: dict[bytes, tuple[Plan, str]] = {}
+    for plan in plans:
+        user_id, session_id = plan.fields.user_id, str(plan.session_id)
+        if user_id is not None:
+            marks[mark(secret, plan.project_id, "user", user_id)] = (plan, f"the user of session {session_id}")
+        marks[mark(secret, plan.project_id, "session", session_id)] = (plan, f"session {session_id}")
+    standing = await tombstones.standing(pool, list(marks))
+    if allowed:
+        await tombstones.lift(pool, list(standing))
+        return
+    for each, (plan, what) in marks.items():
+        if each in standing:
+            raise refuse(
+                plan.found.path, plan.found.at, f"{what} was erased: give --erased to store what is in the file again"
+            )
 
 
 class _Import:
@@ -215,7 +247,7 @@ class _Import:
             raise refuse(plan.found.path, piece.at, error.detail.rstrip(".")) from error
 
     async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
-        identity = steps.identify(batch).identity
+        identity = steps.identify(mask(batch)).identity
         row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, identity)
         assert row is not None  # noqa: S101 — it has no condition
         if plan.is_whole and row[0] and not row[1]:
@@ -235,7 +267,10 @@ class _Import:
         # There was no request whose agent could tell: what the file says of browser and bot is all that is known.
         for name in ("browser", "os", "device_type", "bot_reason"):
             setattr(batch.session, name, getattr(plan.fields, name))
-        return await self._pipeline.writer.write(batch)
+        outcome = await self._pipeline.writer.write(batch)
+        if outcome.dropped is not None:
+            raise Invalid(f"session {plan.session_id} was erased while it was imported")
+        return outcome
 
 
 def _line(plan: Plan) -> Imported:

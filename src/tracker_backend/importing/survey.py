@@ -63,6 +63,8 @@ class Found(Struct):
 
     path: Path
     at: int
+    empty: Any
+    """The hash of nothing, to make others from."""
     hash: Any
     header: Header | None = None
     client_id: str | None = None
@@ -92,14 +94,15 @@ _text = msgspec.json.Decoder(str)
 _any = msgspec.json.Decoder(Raw)
 
 
-def survey(path: Path, limit: int, told: Told) -> list[Found]:
+def survey(path: Path, limit: int, secret: bytes, told: Told) -> list[Found]:
     """The sessions of a file; Invalid with the place of what cannot be stored, such as an rrweb event of more than
-    `limit` bytes.
+    `limit` bytes. Their hashes are keyed with `secret`: they are stored, and made of what is not masked yet.
     """
+    empty = blake2b(digest_size=16, key=secret)
     sessions: list[Found] = []
     for number, item in by_session(read_file(path, told)):
         if number == len(sessions):
-            sessions.append(Found(path, item.at, blake2b(digest_size=16)))
+            sessions.append(Found(path, item.at, empty, empty.copy()))
         found = sessions[number]
         if item.kind is Kind.MEMBER:
             _add_member(found, item)

@@ -104,6 +104,12 @@ class Recording(Struct):
     found_times: list[int]
     found_pages: list[str | None]
     last_page: str | None
+    masked: frozenset[str] = frozenset()
+    """Inputs in it that look secret: `rrweb` and the node's id."""
+    late: frozenset[str] = frozenset()
+    """Those of them that only a typed value told: earlier batches may hold its beginning."""
+    open: frozenset[str] = frozenset()
+    """Inputs of which it holds a typed value."""
 
     # What the steps find out.
     sent: list[tuple[Time, Raw]] = []
@@ -112,6 +118,9 @@ class Recording(Struct):
     """The types of found events that became rows."""
     row: tuple[Any, ...] = ()
 
+
+EVERY_FIELD = "*"
+"""Among a session's secret fields: it had too many of them, all are secret."""
 
 KINDS = ("click", "error", "pageview", "rage_click")
 """Types of events that are both sent and found in recordings; a session shows each from one source."""
@@ -166,6 +175,8 @@ class Batch(Struct):
     counts: Counts = Counts()
     masked: frozenset[str] = frozenset()
     """Fields in it that look secret: they are masked from now on."""
+    open: dict[int, frozenset[str]] = {}
+    """Events that tell a typed value, by their index: the names of its field."""
     rows: list[tuple[Any, ...]] = []
     placed_with: Known | None = None
     """What the rows were made with."""
@@ -174,6 +185,13 @@ class Batch(Struct):
     end: int | None = None
     """When the session ended, by our clock."""
     hours: set[int] = set()
+
+    def concerned(self, masked: frozenset[str]) -> frozenset[str]:
+        """Which of a session's secret fields this batch tells values of."""
+        names = frozenset[str]().union(*self.open.values()) if self.open else frozenset[str]()
+        if self.recording is not None:
+            names |= self.recording.open
+        return names and masked & (names | {EVERY_FIELD})
 
 
 class Outcome(Struct, frozen=True):

@@ -5,6 +5,7 @@ from functools import partial
 
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.mask import mask
 from tracker_backend.ingest.writer import Writer
 from tracker_backend.settings import Settings
 from tracker_backend.storage.store import Store
@@ -20,6 +21,7 @@ class Pipeline:
         self.writer = Writer(settings, store, place)
         self.steps: list[Step] = [
             steps.read_times,
+            mask,  # first, so that not even a digest is made of a secret
             steps.identify,
             steps.fit,
             steps.fill_pages,

@@ -15,12 +15,12 @@ from msgspec import Raw, Struct
 
 from tracker_backend.errors import Invalid, TooLarge
 from tracker_backend.ingest.batch import Recording
+from tracker_backend.ingest.policy import DEFAULT, Masking
+from tracker_backend.ingest.rrweb import LEVEL, mask_events
+from tracker_backend.ingest.rules import rules_of
 from tracker_backend.ingest.times import SECOND, parse_time
 from tracker_backend.ingest.wire import Event, Time
 from tracker_backend.zstd import compress
-
-LEVEL = 3
-"""Of zstd, while the sender waits. A finished session is packed again at a higher one."""
 
 FULL_SNAPSHOT, META = 2, 4
 _INCREMENTAL, _CUSTOM, _PLUGIN = 3, 5, 6
@@ -89,8 +89,11 @@ _plugin = msgspec.json.Decoder(_Plugin)
 _encode = msgspec.json.Encoder().encode
 
 
-def read_recording(events: Sequence[Raw] | bytes, limit: int, *, initial: bool | None = None) -> Recording:
-    """A list of rrweb events, or the JSON text of one, as it is stored. `initial` is what a client said of the batch.
+def read_recording(
+    events: Sequence[Raw] | bytes, limit: int, *, masking: Masking = DEFAULT.masking, initial: bool | None = None
+) -> Recording:
+    """A list of rrweb events, or the JSON text of one, as it is stored: masked by the project's rules, before anything
+    else is made of it. `initial` is what a client said of the batch.
 
     Raises TooLarge over `limit` bytes, Invalid with the place and the reason for what is no list of rrweb events.
     """
@@ -104,6 +107,11 @@ def read_recording(events: Sequence[Raw] | bytes, limit: int, *, initial: bool |
         raise TooLarge(f"the rrweb events have {size} bytes, more than {limit}: send smaller batches.")
     heads = [_read_head(index, text) for index, text in enumerate(texts)]
     times = [_time_of(index, head) for index, head in enumerate(heads)]
+    masked = mask_events(rules_of(masking), texts)
+    for index, text in masked.changed.items():
+        texts[index], heads[index] = text, _read_head(index, text)
+    if masked.changed:
+        size = sum(map(len, texts)) + len(texts) - 1
     digest = blake2b(b",".join(texts), digest_size=16).digest()
     if any(one > two for one, two in pairwise(times)):
         order = sorted(range(len(times)), key=times.__getitem__)
@@ -123,6 +131,9 @@ def read_recording(events: Sequence[Raw] | bytes, limit: int, *, initial: bool |
         found_times=[time for time, _ in found],
         found_pages=[event.page_url for _, event in found],
         last_page=pages[-1] if pages else None,
+        masked=masked.secret,
+        late=masked.late,
+        open=masked.open - masked.secret,
     )
 
 

@@ -16,6 +16,7 @@ from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, Known, Lane, Recording
 from tracker_backend.ingest.clean import check_numbers
+from tracker_backend.ingest.mask import remask
 from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time
 from tracker_backend.ingest.wire import Event, Time, with_extra
 from tracker_backend.settings import Settings
@@ -24,11 +25,9 @@ from tracker_backend.storage.nodes import Node
 EVENT_TYPE_LENGTH = 50
 ELEMENT_LENGTH = 255
 PAGE_LENGTH = 512
-MASK = "********"
 NATIVE, RRWEB = "native", "rrweb"
 """Sources of events: sent by `v1` clients, found in a recording. Other dialects' events carry the dialect's name."""
 
-_NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")  # Enter, ArrowUp, F5; UI Events calls them named key attribute values
 _NO_DATA = (Raw(), Raw(b"null"))
 _encode = msgspec.json.Encoder().encode
 
@@ -66,7 +65,7 @@ def read_times(batch: Batch) -> Batch:
 
 
 def fit(batch: Batch) -> Batch:
-    """Cuts texts to what is stored, and keeps secrets out: single keys and values that the browser marked as masked."""
+    """Cuts texts to what is stored."""
     for index, event in enumerate(batch.events):
         if event.event_data not in _NO_DATA:
             check_numbers(event.event_data, f"$.events[{index}].event_data")
@@ -74,10 +73,6 @@ def fit(batch: Batch) -> Batch:
             event.event_type = event.event_type[:EVENT_TYPE_LENGTH]
         if event.target_element is not None and len(event.target_element) > ELEMENT_LENGTH:
             event.target_element = event.target_element[:ELEMENT_LENGTH]
-        if event.key_pressed is not None and not _NAMED_KEY.match(event.key_pressed):
-            event.key_pressed = "char"
-        if event.input_masked and event.input_value:
-            event.input_value = MASK
     return batch
 
 
@@ -166,6 +161,8 @@ def place(batch: Batch, known: Known | None = None, *, settings: Settings, node:
     placed = put(batch.times)
     if batch.events:
         batch.sent = batch.sent or _sent(batch.events)
+    remask(batch, known)
+    if batch.events:
         batch.rows = _rows(batch, batch.events, batch.sent, batch.times, placed, shift, node)
     if batch.recording is not None:
         placed += _place_recording(batch, batch.recording, known, put, node)

@@ -1,0 +1,224 @@
+"""Masks a batch before anything else is made of it: what the browser marked, what looks like a secret, printing keys.
+
+A field that once looked secret stays masked for good. Its names go to the session with the batch (`Batch.masked`), and
+`remask` masks what later batches hold of it (`Batch.open`).
+"""
+
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+from msgspec import Raw
+
+from tracker_backend.ingest import typed
+from tracker_backend.ingest.batch import EVERY_FIELD, Batch, Known, SessionFields
+from tracker_backend.ingest.clean import check_numbers
+from tracker_backend.ingest.fields import UNNAMED, Field, field_of
+from tracker_backend.ingest.html import without_value
+from tracker_backend.ingest.rrweb import remask_frame
+from tracker_backend.ingest.rules import Rules, rules_of
+from tracker_backend.ingest.secrets import MASK, is_secret_value, may_become_secret
+from tracker_backend.ingest.wire import Event
+
+_COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
+_FORM = ("<input", "<textarea", "<select")
+_MOST_FIELDS = 500
+_SESSION_TEXTS = ("page_url", "referrer", "device_type", "browser", "os", "language")
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def mask(batch: Batch) -> Batch:
+    """Masks what the batch holds, by the project's rules; masking again changes nothing."""
+    rules = rules_of(batch.masking)
+    _mask_session(rules, batch.session)
+    if batch.client_stats is not None:
+        batch.client_stats = rules.json(batch.client_stats)
+    if batch.image is not None:
+        batch.image.page_url = rules.text(batch.image.page_url)
+    secret = set[str]() if batch.recording is None else set(batch.recording.masked)
+    if batch.events:
+        secret |= _mask_events(rules, batch)
+    batch.masked = frozenset(secret) if len(secret) <= _MOST_FIELDS else frozenset({EVERY_FIELD})
+    return batch
+
+
+def remask(batch: Batch, known: Known) -> None:
+    """Masks what the batch holds of fields that once looked secret."""
+    if not known.masked:
+        return
+    for index, keys in list(batch.open.items()):
+        if keys & known.masked or EVERY_FIELD in known.masked:
+            time, data = batch.sent[index]
+            batch.sent[index] = (time, _hide(batch.events[index], data))
+            del batch.open[index]
+    if batch.recording is not None and batch.recording.open:
+        remask_frame(batch.recording, known.masked)
+
+
+def hide_stored(rules: Rules, event: Event, masked: frozenset[str]) -> bool:
+    """Masks a stored event if it is of one of these fields; whether it was changed."""
+    told = _object(event.event_data) if event.event_type.lower() in typed.TYPING else None
+    field = _field(rules, event, told)
+    if not (field.keys & masked or EVERY_FIELD in masked):
+        return False
+    before = (event.input_value, event.target_element, event.event_data)
+    event.event_data = _hide(event, event.event_data)
+    return (event.input_value, event.target_element, event.event_data) != before
+
+
+def _mask_session(rules: Rules, session: SessionFields) -> None:
+    for name in _SESSION_TEXTS:
+        text: str | None = getattr(session, name)
+        if text is not None:
+            setattr(session, name, rules.text(text))
+    if session.metadata is not None:
+        check_numbers(session.metadata, "metadata")
+        session.metadata = rules.json(session.metadata)
+
+
+def _mask_events(rules: Rules, batch: Batch) -> set[str]:
+    """Masks events; returns the names of secret fields."""
+    page = masked_page = None
+    inputs: list[int] = []
+    for index, event in enumerate(batch.events):
+        if event.page_url is not None:
+            if event.page_url != page:
+                page = event.page_url
+                masked_page = rules.text(page)
+            event.page_url = masked_page
+        kind = event.event_type
+        if kind not in _COMMON:
+            event.event_type = rules.text(kind)
+        if event.target_selector or event.target_tag or event.target_class or event.target_id:
+            _mask_target(rules, event)
+        if event.key_pressed is not None and not typed.NAMED_KEY.match(event.key_pressed):
+            event.key_pressed = typed.CHAR
+        element = event.target_element
+        has_data = len(event.event_data) > 0
+        if (
+            event.input_value is not None
+            or (has_data and _is_typing(kind, bytes(event.event_data)))
+            or (element is not None and _tells_value(element))
+        ):
+            inputs.append(index)
+            continue
+        if element is not None:
+            event.target_element = rules.text(element)
+        if has_data:
+            event.event_data = _json(rules, event.event_data, index)
+    return _mask_inputs(rules, batch, inputs) if inputs else set()
+
+
+def _mask_target(rules: Rules, event: Event) -> None:
+    if event.target_selector is not None:
+        event.target_selector = rules.name(event.target_selector)
+    if event.target_id is not None:
+        event.target_id = rules.name(event.target_id)
+    if event.target_tag is not None:
+        event.target_tag = rules.name(event.target_tag)
+    if event.target_class is not None:
+        event.target_class = rules.name(event.target_class)
+
+
+def _mask_inputs(rules: Rules, batch: Batch, inputs: list[int]) -> set[str]:
+    """Masks events that tell what was typed; returns the names of secret fields."""
+    secret: set[str] = set()
+    found: list[tuple[int, frozenset[str], bool]] = []
+    for index in inputs:
+        event = batch.events[index]
+        if len(event.event_data) > 0:
+            check_numbers(event.event_data, f"$.events[{index}].event_data")
+        told = _object(event.event_data)
+        field = _field(rules, event, told)
+        values = _values(event, told)
+        is_marked = bool(event.input_masked) or (told is not None and typed.is_marked(told))
+        is_secret = is_marked or (
+            not field.is_allowed and (field.looks_secret or any(is_secret_value(value) for value in values))
+        )
+        if is_secret:
+            # Of an event that names no field only itself is marked, not all others that name none.
+            secret |= field.keys - UNNAMED if is_marked else field.keys
+        elif not field.is_allowed and event.event_type.lower() != "change":
+            is_secret = any(may_become_secret(value) for value in values)
+        _mask_input(rules, event, told, index, is_allowed=field.is_allowed)
+        found.append((index, field.keys, is_secret or rules.all_inputs))
+    for index, keys, is_hidden in found:
+        event = batch.events[index]
+        if is_hidden or keys & secret:
+            event.event_data = _hide(event, event.event_data)
+        else:
+            batch.open[index] = keys
+    return secret
+
+
+def _values(event: Event, told: dict[str, Any] | None) -> list[str]:
+    """What an event tells of a typed value."""
+    values = [] if told is None else typed.values(told)
+    if event.input_value:
+        values.append(event.input_value)
+    if event.target_element is not None and _tells_value(event.target_element):
+        values.append(event.target_element)
+    return values
+
+
+def _mask_input(rules: Rules, event: Event, told: dict[str, Any] | None, index: int, *, is_allowed: bool) -> None:
+    """Masks keys and, where it is not allowed, what looks like a secret."""
+    if told is not None:
+        is_changed = typed.drop_keys(told)
+        if not is_allowed:
+            is_changed |= rules.walk(told)
+        if is_changed:
+            event.event_data = Raw(_encode(told))
+    elif len(event.event_data) > 0:
+        event.event_data = _json(rules, event.event_data, index)
+    if not is_allowed:
+        if event.input_value is not None:
+            event.input_value = rules.text(event.input_value)
+        if event.target_element is not None:
+            event.target_element = rules.text(event.target_element)
+
+
+def _field(rules: Rules, event: Event, told: dict[str, Any] | None) -> Field:
+    more = () if told is None else typed.about(told)
+    return field_of(rules, event.target_element, event.target_id, event.target_class, event.target_selector, more)
+
+
+def _hide(event: Event, data: Raw) -> Raw:
+    """Masks what an event tells of a typed value; returns its data without it."""
+    if event.input_value:
+        event.input_value = MASK
+    if event.target_element is not None:
+        event.target_element = without_value(event.target_element)
+    told = _object(data)
+    return Raw(_encode(told)) if told is not None and typed.hide(told) else data
+
+
+def _is_typing(kind: str, data: bytes) -> bool:
+    return kind.lower() in typed.TYPING or b'eyCode"' in data or b'harCode"' in data
+
+
+@lru_cache(maxsize=8192)
+def _tells_value(element: str) -> bool:
+    """Whether this HTML is a form's field with a value in it."""
+    start = element.lstrip()[:9].lower()
+    return start.startswith(_FORM) and ("value" in element.lower() or not start.startswith("<input"))
+
+
+def _json(rules: Rules, data: Raw, index: int) -> Raw:
+    text = bytes(data)
+    masked = rules.json(text)
+    if masked is text:
+        return data
+    check_numbers(data, f"$.events[{index}].event_data")
+    return Raw(masked)
+
+
+def _object(data: Raw | None) -> dict[str, Any] | None:
+    """The data, if it is an object that can be decoded."""
+    if data is None or not bytes(data).startswith(b"{"):
+        return None
+    try:
+        return cast("dict[str, Any]", _decode(data))
+    except (msgspec.MsgspecError, RecursionError):
+        return None

@@ -1,0 +1,117 @@
+"""What is masked in recordings, and that all else stays as it came."""
+
+from typing import Any
+
+import msgspec
+
+from tracker_backend.ingest.policy import Masking
+from tracker_backend.ingest.recording import read_recording
+from tracker_backend.ingest.rrweb import remask_frame
+from tracker_backend.ingest.secrets import MASK
+from tracker_backend.zstd import decompress
+
+TIME = 1_795_255_200_000
+MAIL = "mary@example.com"
+
+
+def rrweb(kind: int, **data: Any) -> dict[str, Any]:
+    return {"type": kind, "data": data, "timestamp": TIME}
+
+
+def typing(node: int, text: str) -> dict[str, Any]:
+    return rrweb(3, source=5, text=text, isChecked=False, id=node)
+
+
+def page(*nodes: dict[str, Any]) -> dict[str, Any]:
+    return rrweb(2, node={"type": 0, "id": 1, "childNodes": list(nodes)})
+
+
+def element(node: int, tag: str, *children: dict[str, Any], **attributes: str) -> dict[str, Any]:
+    return {"type": 2, "id": node, "tagName": tag, "attributes": attributes, "childNodes": list(children)}
+
+
+def text(node: int, content: str) -> dict[str, Any]:
+    return {"type": 3, "id": node, "textContent": content}
+
+
+def read(*events: dict[str, Any], **masking: Any) -> tuple[list[dict[str, Any]], Any]:
+    recording = read_recording(msgspec.json.encode(events), 1_000_000, masking=Masking(**masking))
+    return stored(recording.data), recording
+
+
+def stored(frame: bytes) -> list[dict[str, Any]]:
+    return msgspec.json.decode(b"[" + decompress(frame) + b"]")
+
+
+def test_inputs_whose_element_looks_secret_are_masked_wherever_their_value_stands() -> None:
+    events, recording = read(
+        page(element(5, "input", type="password", value="hunter2"), element(6, "input", name="q", value="lamp")),
+        typing(5, "hunter2x"),
+        typing(6, "lamps"),
+        rrweb(3, source=0, texts=[], removes=[], adds=[], attributes=[{"id": 5, "attributes": {"value": "hunter2y"}}]),
+    )
+    assert b"hunter2" not in msgspec.json.encode(events)
+    assert (events[1]["data"]["text"], events[2]["data"]["text"]) == (MASK, "lamps")
+    assert recording.masked == {"rrweb 5"}
+    assert "rrweb 6" in recording.open
+
+
+def test_all_that_was_typed_into_an_input_is_masked_once_it_looks_secret() -> None:
+    events, recording = read(*(typing(9, MAIL[:length]) for length in (1, 4, 5, len(MAIL))))
+    assert {event["data"]["text"] for event in events} == {MASK}
+    assert recording.late == {"rrweb 9"}
+
+
+def test_texts_and_addresses_of_the_page_are_masked() -> None:
+    url = f"https://shop.example/a?token=abc&mail={MAIL}"
+    events, recording = read(
+        rrweb(4, href=url),
+        page(element(7, "a", text(8, f"Hello {MAIL}"), href=url)),
+        rrweb(3, source=0, texts=[{"id": 8, "value": "card 4111 1111 1111 1111"}], attributes=[], removes=[], adds=[]),
+        rrweb(3, source=0, texts=[], attributes=[], removes=[], adds=[{"parentId": 7, "node": text(9, MAIL)}]),
+        rrweb(6, plugin="rrweb/console@1", payload={"level": "error", "payload": ['"password=hunter2"'], "trace": []}),
+        rrweb(5, tag="checkout", payload={"cardNumber": "1234", "step": 2}),
+    )
+    told = msgspec.json.encode((events, [each.page_url for each in recording.found]))
+    for secret in (MAIL, "abc", "4111", "hunter2", "1234"):
+        assert secret.encode() not in told
+    assert events[5]["data"]["payload"] == {"cardNumber": MASK, "step": 2}
+
+
+def test_events_without_secrets_stay_byte_for_byte() -> None:
+    moves = [
+        b'{"type": 3, "timestamp":1795255200000 , "data":{"source":1,"positions":[{"x":423.50,"y":1e1,"id":6}]}}',
+        b'{"timestamp":1795255200001,"type":3,"data":{"source":3,"id":1,"x":0,"y":4.0e2}}',
+        b'{"timestamp":1795255200002,"type":3,"data":{"source":0,"texts":[{"id":8,"value":"caf\\u00e9 @ noon"}]}}',
+    ]
+    recording = read_recording(b"[" + b",".join(moves) + b"]", 1_000_000)
+    assert decompress(recording.data) == b",".join(moves)
+
+
+def test_a_style_is_left_alone() -> None:
+    css = "@media screen{a[href='x@example.com']{color:red}}"
+    events, _ = read(page(element(4, "style", {**text(5, css), "isStyle": True})), typing(9, MAIL))
+    assert events[0]["data"]["node"]["childNodes"][0]["childNodes"][0]["textContent"] == css
+
+
+def test_a_packed_recording_is_masked_when_its_inputs_turn_out_to_be_secret() -> None:
+    _, recording = read(typing(9, "hunter2"), typing(8, "lamp"))
+    remask_frame(recording, frozenset({"rrweb 9", "id 8"}))
+    events = stored(recording.data)
+    assert [event["data"]["text"] for event in events] == [MASK, "lamp"]
+    assert recording.inflated_size == len(decompress(recording.data))
+    assert recording.open == {"rrweb 8"}
+    remask_frame(recording, frozenset({"*"}))
+    assert [event["data"]["text"] for event in stored(recording.data)] == [MASK, MASK]
+
+
+def test_a_project_stores_no_typed_value_at_all() -> None:
+    events, _ = read(typing(9, "lamp"), page(element(5, "input", name="q", value="lamp")), inputs="all")
+    assert b"lamp" not in msgspec.json.encode(events)
+
+
+def test_a_deeply_nested_page_is_masked() -> None:
+    node = text(1, MAIL)
+    for number in range(2, 200):
+        node = element(number, "div", node)
+    assert MAIL.encode() not in msgspec.json.encode(read(page(node))[0])
