@@ -27,6 +27,7 @@ from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
 from tracker_backend.queries import recordings, sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
+from tracker_backend.storage.erase import Removed
 from tracker_backend.storage.store import Store
 
 
@@ -126,11 +127,14 @@ async def test_a_crash_between_archive_and_removal_is_made_good_by_the_next_run(
 ) -> None:
     session = await old(pipeline)
 
-    async def crash(*_: object) -> bool:
+    publish = archive.Part.publish
+
+    def crash(part: archive.Part) -> None:
+        publish(part)
         raise ConnectionResetError
 
     with monkeypatch.context() as patch:
-        patch.setattr(expiry, "erase_session", crash)
+        patch.setattr(archive.Part, "publish", crash)
         with pytest.raises(ConnectionResetError):
             await expiry.expire_sessions(archiving(database, tmp_path))
     path = tmp_path / "1" / f"{session}.json.gz"
@@ -170,7 +174,7 @@ async def test_a_session_that_is_active_again_meanwhile_is_kept(
     session, other = await old(pipeline), await old(pipeline, days=3.5)
     erase = expiry.erase_session
 
-    async def late(*arguments: Any) -> bool:
+    async def late(*arguments: Any) -> Removed | None:
         if arguments[3] == session:
             await visit(pipeline, clicks(now(), 1), session=session)
         return await erase(*arguments)

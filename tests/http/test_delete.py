@@ -65,7 +65,8 @@ async def test_every_row_of_a_session_is_gone_and_all_others_are_untouched(
     assert await rows_of(services.pool, kept) == before
     assert await get(client, f"/sessions/{kept}") == detail
     after = await row_counts(services.pool)
-    assert after == counts | {name: counts[name] // 2 for name in (*HOLDING, "sessions counted")}
+    kept_of_it = {"erasures": 1, "erased_sessions": 1, "tombstones": 1, "audit": counts["audit"] + 1}
+    assert after == counts | kept_of_it | {name: counts[name] // 2 for name in (*HOLDING, "sessions counted")}
     listed = await get(client, "/sessions")
     assert (listed["total"], [line["session_id"] for line in listed["data"]]) == (1, [kept])
     for path in ("", "/events", "/screenshots"):
@@ -95,6 +96,17 @@ async def test_hourly_numbers_are_right_after_the_next_refresh(
     assert await hours() == [4, 4, 4, 4]
     assert (await client.delete(f"{API}/sessions/{gone}", headers=admin)).status_code == 204
     assert await hours() == [2, 2, 2, 2]
+
+
+async def test_a_deleted_session_does_not_come_back(
+    client: httpx.AsyncClient, services: Services, admin: dict[str, str]
+) -> None:
+    session = await _fill(client)
+    assert (await client.delete(f"{API}/sessions/{session}", headers=admin)).status_code == 204
+    answer = await client.post(f"{API}/track", json={"session_id": session, "events": [event()]})
+    assert (answer.status_code, answer.headers["x-tracker-dropped"]) == (201, "erased")
+    assert set((await rows_of(services.pool, session)).values()) == {0}
+    await track(client)
 
 
 async def test_a_session_is_deleted_once(client: httpx.AsyncClient, services: Services, admin: dict[str, str]) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import os
 import tempfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -19,18 +21,34 @@ from tracker_backend.storage.pool import Pool
 _HEADER_BYTES = 1024 * 1024
 
 
-class _Begun(Struct):
+class _Header(Struct):
     started_at: str
+    user_id: str | None = None
 
 
-_begun = msgspec.json.Decoder(_Begun)
+_header = msgspec.json.Decoder(_Header)
 
 
-async def archive_session(pool: Pool, folder: Path, project_id: int, session_id: UUID) -> Path:
-    """Writes a session's file and returns its path; it is whole and on the disk, or not there at all.
+class Part:
+    """A written file that is not in the archive yet: `publish` moves it there, `discard` removes it else."""
 
-    A file of the same session is replaced. One of a session that had the same id, and was begun anew after it had
-    expired, is kept: the new file gets a number.
+    def __init__(self, part: Path, path: Path) -> None:
+        self._part = part
+        self.path = path
+
+    def publish(self) -> None:
+        """It is whole and on the disk, or not there at all. A file of the same session is replaced."""
+        _publish(self._part, self.path)
+
+    def discard(self) -> None:
+        """Does nothing after `publish`."""
+        self._part.unlink(missing_ok=True)
+
+
+async def write_session(pool: Pool, folder: Path, project_id: int, session_id: UUID) -> Part:
+    """Writes a session's file.
+
+    One of a session that had the same id, and was begun anew after it had expired, is kept: the new file gets a number.
     """
     session = await sessions.get_session(pool, project_id, session_id)
     folder = folder / str(project_id)
@@ -38,17 +56,39 @@ async def archive_session(pool: Pool, folder: Path, project_id: int, session_id:
     path = await asyncio.to_thread(_path, folder, session)
     await asyncio.to_thread(_clean, folder, session_id)
     number, name = await asyncio.to_thread(tempfile.mkstemp, prefix=f".{session_id}.", suffix=".part", dir=folder)
-    part = Path(name)
+    part = Part(Path(name), path)
     try:
         with os.fdopen(number, "wb") as out:
             async for text in gzipped(export.export_session(pool, project_id, session, "json")):
                 await asyncio.to_thread(out.write, text)
             await asyncio.to_thread(_sync, out)
-        await asyncio.to_thread(_publish, part, path)
     except BaseException:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
+        await asyncio.to_thread(part.discard)
         raise
-    return path
+    return part
+
+
+def find(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> Iterator[Path]:
+    """Files of these sessions, and of a user: those are found by looking into the beginning of each file."""
+    folder = folder / str(project_id)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        try:
+            session_id = UUID(path.name.lstrip(".").partition(".")[0])
+        except ValueError:
+            continue  # not ours
+        if is_wanted(session_id) or (user_id is not None and _user_of(path) == user_id):
+            yield path
+
+
+def remove(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> int:
+    """Removes those files for good; returns how many."""
+    removed = 0
+    for path in find(folder, project_id, is_wanted, user_id):
+        path.unlink(missing_ok=True)
+        removed += 1
+    if removed:
+        _sync_folder(folder / str(project_id))
+    return removed
 
 
 def _clean(folder: Path, session_id: UUID) -> None:
@@ -69,12 +109,23 @@ def _path(folder: Path, session: sessions.Session) -> Path:
 
 def _started(path: Path) -> str | None:
     """When the session of a file began; None if it cannot be told."""
+    header = _read_header(path)
+    return None if header is None else header.started_at
+
+
+def _user_of(path: Path) -> str | None:
+    header = _read_header(path)
+    return None if header is None else header.user_id
+
+
+def _read_header(path: Path) -> _Header | None:
+    """The session that a file begins with; None if it cannot be told."""
     try:
         with gzip.open(path) as source:
             scanner = Scanner(source.read, _HEADER_BYTES)
             for name in scanner.members():
-                return _begun.decode(scanner.value()).started_at if name == "session" else None
-    except (OSError, EOFError, UnreadableError, msgspec.MsgspecError):
+                return _header.decode(scanner.value()) if name == "session" else None
+    except (OSError, EOFError, zlib.error, UnreadableError, msgspec.MsgspecError):
         return None
     return None
 
@@ -86,7 +137,11 @@ def _sync(out: BinaryIO) -> None:
 
 def _publish(part: Path, path: Path) -> None:
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

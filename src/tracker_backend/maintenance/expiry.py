@@ -1,5 +1,6 @@
 """Removes sessions past their `expires_at`; where an archive folder is set, each is written there first."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from tracker_backend.errors import NotFound, SettingsError
-from tracker_backend.maintenance.archive import archive_session
+from tracker_backend.maintenance.archive import write_session
 from tracker_backend.storage.erase import erase_session
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
@@ -44,17 +45,24 @@ async def expire_sessions(store: Store) -> int:
 
 
 async def _expire(store: Store, project_id: int, session_id: UUID, version: str) -> bool:
+    arguments = (store.pool, store.node, project_id, session_id, version)
     folder = store.settings.archive_dir
-    if folder is not None:
+    if folder is None:
+        return await erase_session(*arguments) is not None
+    try:
+        part = await write_session(store.pool, folder.expanduser(), project_id, session_id)
         try:
-            await archive_session(store.pool, folder.expanduser(), project_id, session_id)
-        except NotFound:
-            return False  # deleted meanwhile
-        except (ConnectionError, TimeoutError):
-            raise  # the database's
-        except OSError as error:
-            raise SettingsError(
-                f"TRACKER_ARCHIVE_DIR is {folder}, which cannot be written to ({error}): sessions that have expired"
-                " are kept until it can."
-            ) from error
-    return await erase_session(store.pool, store.node, project_id, session_id, version)
+            # The file appears while the session's row is held: who erases the session comes before, and there is no
+            # file, or after it, and finds the file.
+            return await erase_session(*arguments, part.publish) is not None
+        finally:
+            await asyncio.to_thread(part.discard)
+    except NotFound:
+        return False  # deleted meanwhile
+    except (ConnectionError, TimeoutError):
+        raise  # the database's
+    except OSError as error:
+        raise SettingsError(
+            f"TRACKER_ARCHIVE_DIR is {folder}, which cannot be written to ({error}): sessions that have expired"
+            " are kept until it can."
+        ) from error

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from tracker_backend.maintenance import compaction, expiry, retention
-from tracker_backend.storage import rollups
+from tracker_backend.maintenance import compaction, erasures, expiry, logins, project_retention, retention
+from tracker_backend.storage import project, rollups
 from tracker_backend.storage.store import Store
 
 
@@ -40,9 +40,19 @@ TASKS: list[Task] = [
     Task("events-hourly", None, "compute new and changed hours of events", refresh_events),
     Task("sessions-hourly", None, "compute new and changed hours of sessions", refresh_sessions),
     Task("compaction", timedelta(minutes=10), "pack recordings of silent sessions", compaction.pack_recordings),
+    Task("projects", timedelta(minutes=1), "remove the rows of deleted projects", project.remove_deleted),
     Task("retention", timedelta(hours=1), "drop raw rows past their retention", retention.drop_series),
     Task("hourly-retention", timedelta(hours=6), "drop hourly numbers past theirs", retention.drop_hours),
     Task("sessions", timedelta(hours=1), "drop sessions whose rows have all expired", retention.drop_sessions),
     Task("expiry", timedelta(days=1), "archive and remove sessions past their time to live", expiry.expire_sessions),
+    Task("erasures", timedelta(minutes=1), "go on with erasures that were cut off", erasures.finish_all),
+    Task("tombstones", timedelta(hours=1), "forget erasures that no resend can undo", erasures.sweep),
+    Task(
+        "project-retention",
+        timedelta(days=1),
+        "remove rows of projects that keep theirs for less long",
+        project_retention.remove_old,
+    ),
     Task("batches", timedelta(hours=1), "drop identities that no repeat can name", retention.drop_batches),
+    Task("logins", timedelta(hours=1), "drop logins, links and tickets that are over", logins.drop_over),
 ]

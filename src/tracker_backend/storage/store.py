@@ -21,6 +21,7 @@ from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage import sessions
 from tracker_backend.storage.marks import mark
+from tracker_backend.storage.masked import write_masked
 from tracker_backend.storage.nodes import SPREAD_MS, Node
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
@@ -93,7 +94,7 @@ class Store(ABC):
             claim = await self._claim(connection, batches)
             fresh = self._place(claim, batches, place, await self._known(connection, claim.fresh))
             refs = await self._write_rows(connection, fresh, claim.current_hour)
-            started = await self._write_sessions(connection, fresh)
+            started = await self._write_sessions(connection, fresh, claim.masked)
             if len(fresh) < len(batches):
                 refs |= await self._find_refs(connection, batches)
         stored = {id(batch) for batch in fresh}
@@ -149,6 +150,12 @@ class Store(ABC):
         known: dict[SessionKey, tuple[str | None, frozenset[str]]],
     ) -> list[Batch]:
         """The new batches, placed with what is known of their sessions."""
+        # A field that looks secret in one batch of the group is masked in all of them.
+        secret = dict(claim.masked)
+        for batch in claim.fresh:
+            if batch.masked:
+                key = (batch.project_id, batch.session_id)
+                secret[key] = secret.get(key, _NOTHING) | batch.masked
         # The session's offset is the stored one, else the first that this group can tell.
         for batch in batches:
             if batch.offset is not None:
@@ -156,7 +163,7 @@ class Store(ABC):
         for batch in claim.fresh:
             key = (batch.project_id, batch.session_id)
             page, told = known.get(key, (None, _NOTHING))
-            masked = claim.masked.get(key, _NOTHING)
+            masked = batch.concerned(secret[key]) if key in secret else _NOTHING
             state = Known(claim.offsets.get(key, 0), masked=masked)
             if known:
                 told |= _kinds(_by_kind(batch.counts))
@@ -164,8 +171,6 @@ class Store(ABC):
                     state = Known(state.offset, page, told, masked)
                     page = batch.recording.last_page or page
                 known[key] = (page, told)
-            if batch.masked:
-                claim.masked[key] = masked | batch.masked
             if batch.identity is not None and state != batch.placed_with:
                 place(batch, state)
         return claim.fresh
@@ -219,7 +224,7 @@ class Store(ABC):
         raise ValueError(f"no id left for a screenshot at {moment}: too many of one minute")
 
     async def _write_sessions(
-        self, connection: Connection, fresh: list[Batch]
+        self, connection: Connection, fresh: list[Batch], masked: dict[SessionKey, frozenset[str]]
     ) -> dict[SessionKey, tuple[bool, datetime]]:
         if not fresh:
             return {}
@@ -228,9 +233,12 @@ class Store(ABC):
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
             await self._drop_told(connection, fresh, changes, recorded)
-        for batch in fresh:
-            if batch.masked:
-                await connection.execute(_sql.mask_fields, batch.project_id, batch.session_id, sorted(batch.masked))
+        secret = {(row["project_id"], row["session_id"]): frozenset(row["masked_fields"] or ()) for row in rows}
+        if any(batch.concerned(secret[batch.project_id, batch.session_id]) for batch in fresh):
+            # Another process found it out since this group asked: this one begins anew, and masks it.
+            raise asyncpg.SerializationError("a field of a session turned out to be secret meanwhile")
+        created = {(row["project_id"], row["session_id"]) for row in rows if row["created"]}
+        await write_masked(connection, fresh, masked, created)
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod
@@ -280,6 +288,10 @@ class Store(ABC):
     @abstractmethod
     async def drop_expired_hours(self, limit: datetime) -> int:
         """Drops rows of `events_hourly` before `limit`, the end of the hourly retention; returns how many, if known."""
+
+    @abstractmethod
+    async def forget_hours(self, connection: Connection, project_id: int) -> None:
+        """Removes all hours of a project from `events_hourly`, also those whose numbers are final."""
 
     @abstractmethod
     async def refresh_events_hourly(self) -> int:

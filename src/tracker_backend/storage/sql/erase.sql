@@ -1,15 +1,21 @@
 -- lock_session: nobody writes to it meanwhile; a batch that comes now begins the session anew
-select coalesce(first_at, started_at), coalesce(last_at, started_at), started_at, xmin::text as version
+select coalesce(first_at, started_at) as first, coalesce(last_at, started_at) as last, xmin::text as version
 from tracker.sessions where project_id = $1 and session_id = $2 for update;
 
 -- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
 set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
 
--- mark_events: the hours that lose events are computed again
-insert into tracker.hours_to_refresh (rollup, project_id, bucket)
-select distinct 'events_hourly', project_id, date_bin('1 hour', timestamp, 'epoch') from tracker.events
-where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
-    and timestamp < date_bin('1 hour', now(), 'epoch');
+-- mark_events: the hours that lose events are computed again; how many events there are
+with hours as (
+    select date_bin('1 hour', timestamp, 'epoch') as bucket, count(*) as events from tracker.events
+    where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
+    group by 1
+),
+marked as (
+    insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+    select 'events_hourly', $1, bucket from hours where bucket < date_bin('1 hour', now(), 'epoch')
+)
+select coalesce(sum(events), 0)::bigint from hours;
 
 -- delete_events: of the session
 delete from tracker.events where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
@@ -22,6 +28,9 @@ delete from tracker.recordings where project_id = $1 and session_id = $2 and tim
 
 -- delete_batches: of the session
 delete from tracker.ingest_batches where project_id = $1 and session_id = $2;
+
+-- delete_tickets: of the session's streams
+delete from tracker.tickets where project_id = $1 and session_id = $2;
 
 -- delete_session: the row itself, taken off the totals and its hour marked ($3 this node)
 with gone as (

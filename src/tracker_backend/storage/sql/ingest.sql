@@ -3,7 +3,7 @@ begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_
 
 -- claim_batches: of these identities those that are new, with what is known of their sessions; and what was erased and may not come back, with which a session falls under its user's tombstone (arrays: project, session, batch or null, number of events, marks of session and user)
 with given as materialized (
-    select project_id, session_id, batch_id, events, session_mark, max((
+    select project_id, session_id, batch_id, events, session_mark, user_mark, max((
         select max(until) from tracker.tombstones where mark = session_mark or mark = user_mark
     )) over (partition by project_id, session_id) as erased_until
     from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::bytea[])
@@ -18,8 +18,18 @@ claimed as (
     returning project_id, session_id, batch_id
 ),
 spread as (
-    insert into tracker.tombstones (mark, until)
-    select session_mark, erased_until from given where erased_until is not null order by 1
+    insert into tracker.tombstones (mark, until, project_id, session_id, erasure_id)
+    select distinct on (session_mark) session_mark, erased_until, project_id, session_id, (
+        select erasure_id from given named join tracker.tombstones t on t.mark = named.user_mark
+        where named.project_id = given.project_id and named.session_id = given.session_id limit 1
+    )
+    from given where erased_until is not null
+        -- Everybody knows the key that pages carry: who names an erased user must not remove another one's session by it.
+        and not exists (
+            select from tracker.sessions s
+            where s.project_id = given.project_id and s.session_id = given.session_id and s.user_id is not null
+        )
+    order by session_mark
     on conflict do nothing
 )
 select project_id, session_id, batch_id, s.clock_offset_ms, s.masked_fields,
@@ -159,7 +169,8 @@ written as (
         case when rrweb_event_count > 0 then
             array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told,
         case when rrweb_event_count > 0 then
-            array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded
+            array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded,
+        masked_fields
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)
@@ -171,12 +182,7 @@ counted as (
     select project_id, $1, count(*) from written where created group by project_id order by project_id
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
-select project_id, session_id, started_at, created, told, recorded from written;
-
--- mask_fields: fields of a session that look secret, for good
-update tracker.sessions
-set masked_fields = array(select distinct unnest(coalesce(masked_fields, '{}') || $3::text[]) order by 1)
-where project_id = $1 and session_id = $2;
+select project_id, session_id, started_at, created, told, recorded, masked_fields from written;
 
 -- drop_told: events found in a session's recording, of types that its own events turned out to tell ($3 these types)
 with gone as (

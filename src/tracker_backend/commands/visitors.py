@@ -1,0 +1,86 @@
+"""What a visitor has a right to, by commands: without a request's time-out, for as long as it takes."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.errors import SettingsError
+from tracker_backend.http.received import session_key
+from tracker_backend.ingest.clean import clean_text
+from tracker_backend.maintenance import erasures, proof
+from tracker_backend.queries import audit, visitors
+from tracker_backend.queries import erasures as receipts
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database
+from tracker_backend.storage.marks import Subject
+
+
+def add(commands: Any) -> None:
+    """Adds `visitor` to the command line."""
+    visitor = command(
+        commands, "visitor", run, "export and erase visitors", "tracker-backend visitor erase customer-17"
+    )
+    actions = add_actions(visitor)
+    export = command(
+        actions,
+        "export",
+        run,
+        "write all sessions of a visitor to a file, which `import` reads",
+        "tracker-backend visitor export customer-17 customer-17.ndjson",
+    )
+    erase = command(
+        actions,
+        "erase",
+        run,
+        "erase a visitor for good; prints the receipt",
+        "tracker-backend visitor erase customer-17",
+    )
+    check = command(
+        actions,
+        "check",
+        run,
+        "prove that nothing is left of an erased visitor",
+        "tracker-backend visitor check 0d3f8c52-6f4b-4c0e-9a53-2f1f6d1f7c11 customer-17",
+    )
+    check.add_argument("erasure", type=UUID, help="the erasure_id of the receipt")
+    for action in (export, erase, check):
+        action.add_argument("id", help="the user id that the sessions name")
+        add_project_option(action)
+    export.add_argument("file", type=Path, metavar="FILE", help="what to write")
+    for action in (erase, check):
+        action.add_argument("--session", action="store_true", help="the id is that of one session")
+
+
+async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+    """Runs one of them."""
+    project_id = await project_of(options, database)
+    place = erasures.place_of(database.maintained)
+    wanted = clean_text(options.id)
+    if options.action == "export":
+        return await _export(database, project_id, wanted, options.file)
+    subject: Subject = "user"
+    if options.session:
+        subject, wanted = "session", str(session_key(project_id, wanted)[0])
+    if options.action == "check":
+        return await proof.check(place, project_id, options.erasure, subject, wanted)
+    erasure_id = await erasures.ask(place, project_id, subject, wanted, audit.COMMAND_LINE, "visitor erased")
+    await erasures.go_on(place, erasure_id)
+    return await receipts.get_receipt(place.pool, project_id, erasure_id)
+
+
+async def _export(database: Database, project_id: int, user_id: str, path: Path) -> dict[str, object]:
+    pool = database.maintained.pool
+    count = await visitors.count_sessions(pool, project_id, user_id)
+    await audit.write(pool, audit.COMMAND_LINE, "visitor exported", project_id=project_id, sessions=count)
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(number, "wb") as out:
+            async for text in visitors.export_visitor(pool, project_id, user_id):
+                await asyncio.to_thread(out.write, text)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+    return {"file": str(path), "sessions": count}

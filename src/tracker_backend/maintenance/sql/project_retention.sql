@@ -1,0 +1,75 @@
+-- list_projects: those with a retention of their own
+select project_id, settings from tracker.projects where settings ->> 'retention_days' is not null order by project_id;
+
+-- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
+set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
+
+-- count_events: of a project's day
+select count(*) from tracker.events where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- delete_events: of a project's day
+delete from tracker.events where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- count_screenshots: of a project's day
+select count(*) from tracker.screenshots where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- delete_screenshots: of a project's day
+delete from tracker.screenshots where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- count_recordings: of a project's day
+select count(*) from tracker.recordings where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- delete_recordings: of a project's day
+delete from tracker.recordings where project_id = $1 and timestamp >= $2 and timestamp < $3;
+
+-- mark_day: every hour of it is computed again; of one that got an event meanwhile too, whose own mark a refresh may have used up
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select 'events_hourly', $1, $2::timestamptz + n * interval '1 hour' from generate_series(0, 23) as n;
+
+-- lock_sessions: those that reach back beyond the limit ($2), in the order of locks, after one ($3), so many ($4)
+select session_id, coalesce(first_at, started_at) as first from tracker.sessions
+where project_id = $1 and session_id > $3
+    and (first_at < $2 or greatest(last_activity_at, last_at) < $2)
+order by session_id limit $4
+for update;
+
+-- delete_late_events: what came of these sessions ($2) after their days were emptied, from the first ($3) to the limit ($4)
+with gone as (
+    delete from tracker.events
+    where project_id = $1 and session_id = any($2::uuid[]) and timestamp >= $3 and timestamp < $4
+    returning timestamp
+)
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'events_hourly', $1::int, date_bin('1 hour', timestamp, 'epoch') from gone;
+
+-- delete_late_screenshots: the same
+delete from tracker.screenshots where project_id = $1 and session_id = any($2::uuid[]) and timestamp >= $3 and timestamp < $4;
+
+-- delete_late_recordings: the same
+delete from tracker.recordings where project_id = $1 and session_id = any($2::uuid[]) and timestamp >= $3 and timestamp < $4;
+
+-- drop_sessions: of these ($2) those without rows since the limit ($3); taken off the totals ($4 this node), their hours marked
+with dropped as (
+    delete from tracker.sessions
+    where project_id = $1 and session_id = any($2::uuid[]) and greatest(last_activity_at, last_at) < $3
+    returning started_at
+),
+marked as (
+    insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+    select distinct 'sessions_hourly', $1::int, date_bin('1 hour', started_at, 'epoch') from dropped
+),
+counted as (
+    insert into tracker.session_totals as t (project_id, node, sessions)
+    select $1, $4, -count(*) from dropped having count(*) > 0
+    on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
+)
+select count(*) from dropped;
+
+-- move_sessions: the others have no rows before the limit any more; one that began before it was told to may get shorter
+with moved as (
+    update tracker.sessions set first_at = $3
+    where project_id = $1 and session_id = any($2::uuid[]) and first_at < $3
+    returning started_at
+)
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'sessions_hourly', $1::int, date_bin('1 hour', started_at, 'epoch') from moved;

@@ -1,0 +1,369 @@
+"""A visitor is erased from everything, for good, with a receipt and a later proof."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import pytest
+
+from tests.conformance.columnstore import compress
+from tests.conformance.holding import holding
+from tests.conformance.hourly import counted, until, wrong_event_hours, wrong_session_hours
+from tests.conformance.recorded import page
+from tests.conformance.visits import CART, DAY, HOUR, batch, clicks, days_ago, event, now, visit
+from tests.importing.test_round_trip import picture
+from tracker_backend.errors import Invalid
+from tracker_backend.ingest import steps
+from tracker_backend.ingest.batch import Drop, SessionFields
+from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.ingest.screenshot import check_image
+from tracker_backend.ingest.wire import ScreenshotRequest
+from tracker_backend.maintenance import erasures, proof
+from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
+from tracker_backend.queries.erasures import Receipt, get_receipt
+from tracker_backend.settings import Settings
+from tracker_backend.storage.database import Database
+from tracker_backend.storage.marks import Subject
+
+USER, MAIL = "visitor-of-the-canary", "canary@shop.example"
+
+
+def place(database: Database) -> erasures.Place:
+    """Where to erase, as the server's task does."""
+    return erasures.place_of(database.maintained)
+
+
+async def ask(database: Database, subject: Subject = "user", wanted: str = USER, project: int = 1) -> UUID:
+    """Asks for an erasure; nothing is done yet."""
+    return await erasures.ask(place(database), project, subject, wanted, "local", "visitor erased")
+
+
+async def erase(database: Database, subject: Subject = "user", wanted: str = USER, project: int = 1) -> Receipt:
+    """Erases, and returns the receipt."""
+    erasure_id = await ask(database, subject, wanted, project)
+    await erasures.go_on(place(database), erasure_id)
+    return await get_receipt(database.pool, project, erasure_id)
+
+
+def removed(receipt: Receipt) -> dict[str, int]:
+    """What a receipt says was removed, without what was not there."""
+    return {name: count for name, count in msgspec.json.decode(receipt.removed).items() if count}
+
+
+async def browse(pipeline: Pipeline, moment: datetime, *, user: str | None = USER, project: int = 1) -> UUID:
+    """A session of every kind of row that tells of a user wherever it can."""
+    session, name = uuid4(), user or "nobody"
+    fields = SessionFields(
+        client_session_id=f"visit of {name}",
+        user_id=user,
+        user_email=MAIL if user == USER else None,
+        fingerprint=f"print of {name}",
+        page_url=f"https://shop.example/{name}",
+        metadata=msgspec.json.encode({"name": name}),
+    )
+    about: dict[str, Any] = {"session": session, "project": project, "received": moment + HOUR}
+    events = [event(moment, "input", f"https://shop.example/{name}", input_value=name), *clicks(moment, 4)]
+    await visit(pipeline, events, fields=fields, **about)
+    sent = ScreenshotRequest(session, f"https://shop.example/{name}", 0, picture("navy"))
+    for back in range(2):  # the second row points to the first
+        shot = batch(image=await check_image(sent, Settings()), **about)
+        shot.times = [shot.times[0] - back * 1_000_000]
+        await pipeline.submit(shot)
+    await visit(pipeline, recording=page(moment), **about)
+    return session
+
+
+async def all_rows(database: Database, session: UUID) -> list[str]:
+    """Every row of a session, byte by byte."""
+    found: list[str] = []
+    for table in ("sessions", "events", "recordings", "screenshots", "ingest_batches"):
+        rows = await database.pool.fetch(f"select t::text from tracker.{table} t where session_id = $1", session)
+        found += sorted(row[0] for row in rows)
+    return found
+
+
+async def check_hours(database: Database) -> None:
+    """Computed hours equal the rows that remain."""
+    await refresh_events(database.maintained)
+    await refresh_sessions(database.maintained)
+    assert await wrong_event_hours(database.pool) == []
+    assert await wrong_session_hours(database.pool) == []
+
+
+@pytest.fixture
+async def second(settings: Settings, dsn: str) -> AsyncIterator[Pipeline]:
+    """Ingest of another process on the same database."""
+    other = await Database.open(settings, dsn)
+    made = Pipeline(settings, other.store)
+    made.writer.start()
+    yield made
+    await made.writer.stop()
+    await other.close()
+
+
+async def test_nothing_of_a_visitor_is_left_and_all_others_stay_byte_by_byte(
+    past: Database, pipeline: Pipeline
+) -> None:
+    gone = [await browse(pipeline, moment) for moment in (days_ago(20), days_ago(10), days_ago(2), now() - HOUR / 60)]
+    kept = [await browse(pipeline, moment, user=user) for moment in (days_ago(10), now()) for user in ("other", None)]
+    await check_hours(past)
+    if past.store.tier == "timescale":
+        assert {f"{days_ago(20):%Y-%m-%d}", f"{days_ago(10):%Y-%m-%d}"} <= await compress(past)
+    before = {session: await all_rows(past, session) for session in kept}
+    held = await holding(past, USER, MAIL, *map(str, gone))
+    assert {"tracker.sessions", "tracker.ingest_batches"} <= held
+    assert len(held) > 8, "chunks and computed hours too"
+
+    receipt = await erase(past)
+
+    await check_hours(past)
+    assert await holding(past, USER, MAIL, *map(str, gone)) == set()
+    assert {session: await all_rows(past, session) for session in kept} == before
+    assert receipt.finished_at is not None
+    found = removed(receipt)
+    assert {name: found[name] for name in ("sessions", "screenshots", "recordings")} == {
+        "sessions": 4,
+        "screenshots": 8,
+        "recordings": 4,
+    }
+    assert found["ingest_batches"] == 16
+    assert found["events"] >= 20
+    assert await counted(past.pool) == await past.pool.fetchval("select count(*) from tracker.events")
+    assert await past.pool.fetchval("select sum(sessions)::int from tracker.session_totals where project_id = 1") == 4
+
+    checked = await proof.check(place(past), 1, receipt.erasure_id, "user", USER)
+    assert checked.is_clean
+    assert set(checked.left.values()) == {0}
+    assert checked.dropped_until is not None
+    assert checked.dropped_until - now() > 29 * DAY
+
+
+async def test_two_projects_with_the_same_visitor_session_and_batches_do_not_touch_each_other(
+    database: Database, pipeline: Pipeline
+) -> None:
+    session = uuid4()
+    for project in (1, 2):
+        fields = SessionFields(user_id=USER)
+        await visit(pipeline, clicks(now(), 3), session=session, project=project, name="same", fields=fields)
+    await erase(database, project=2)
+    left = await database.pool.fetch("select project_id, count(*) from tracker.events group by 1")
+    assert [tuple(row) for row in left] == [(1, 3)]
+    (theirs, ours) = [
+        await pipeline.submit(batch(clicks(now(), 1), session=session, project=project)) for project in (2, 1)
+    ]
+    assert (theirs.dropped, ours.dropped) == (Drop.ERASED, None)
+
+
+async def test_an_erasure_that_was_killed_anywhere_is_finished_by_the_task(
+    database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is cut off before each of its transactions in turn, and never ends twice as something else."""
+    sessions = [await visit(pipeline, clicks(days_ago(2), 3), fields=SessionFields(user_id=USER)) for _ in range(4)]
+    kept = await visit(pipeline, clicks(days_ago(2), 3))
+    before = await all_rows(database, kept)
+    monkeypatch.setattr(erasures, "_PAGE", 2)
+    acquire, calls, last = type(database.maintained.pool).acquire, 0, 0
+
+    def killed(pool: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > last:
+            raise ConnectionResetError
+        return acquire(pool, **options)
+
+    erasure_id = await ask(database)
+    ended = False
+    while not ended:
+        calls = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(type(database.maintained.pool), "acquire", killed)
+            try:
+                await erasures.finish_all(database.maintained)
+                ended = True
+            except ConnectionResetError:
+                last += 1
+    assert last > 6
+    receipt = await get_receipt(database.pool, 1, erasure_id)
+    assert removed(receipt) == {"sessions": 4, "events": 12, "ingest_batches": 4}
+    assert receipt.finished_at is not None
+    assert await holding(database, USER, *map(str, sessions)) == set()
+    assert await all_rows(database, kept) == before
+    await check_hours(database)
+    assert await erasures.finish_all(database.maintained) == 0
+
+
+async def test_the_same_request_again_goes_on_with_the_same_erasure_and_after_its_end_finds_nothing(
+    database: Database, pipeline: Pipeline
+) -> None:
+    session = await visit(pipeline, clicks(now(), 3), fields=SessionFields(user_id=USER))
+    first, again = await ask(database), await ask(database)
+    assert first == again
+    await asyncio.gather(*(erasures.go_on(place(database), first) for _ in range(2)))
+    assert removed(await get_receipt(database.pool, 1, first)) == {"sessions": 1, "events": 3, "ingest_batches": 1}
+    later = await erase(database)
+    assert later.erasure_id != first
+    assert removed(later) == {}
+    by_session = await erase(database, "session", str(session))
+    assert removed(by_session) == {}
+    assert by_session.finished_at is not None
+
+
+async def test_rows_without_their_sessions_row_are_erased_too(database: Database, pipeline: Pipeline) -> None:
+    session = await browse(pipeline, days_ago(2))
+    await database.pool.execute("delete from tracker.sessions where session_id = $1", session)
+    receipt = await erase(database, "session", str(session))
+    assert removed(receipt).keys() == {"events", "recordings", "screenshots", "ingest_batches"}
+    assert await holding(database, str(session)) == set()
+
+
+@pytest.mark.parametrize("way", ["user", "session"])
+async def test_nothing_survives_an_erasure_against_writers_in_two_processes(
+    database: Database, pipeline: Pipeline, second: Pipeline, way: Subject
+) -> None:
+    """Batches of the same user and sessions are being committed all the time; half of them do not name the user."""
+    sessions = [uuid4() for _ in range(1 if way == "session" else 5)]
+    for session in sessions:
+        await visit(pipeline, clicks(now(), 1), session=session, fields=SessionFields(user_id=USER))
+    stored = dropped = 0
+    began = asyncio.Event()
+
+    async def write(writer: Pipeline, number: int) -> None:
+        nonlocal stored, dropped
+        for each in range(25):
+            session = sessions[(number + each) % len(sessions)]
+            fields = SessionFields(user_id=USER if each % 2 else None)
+            moment = now() if each % 3 else days_ago(2)
+            outcome = await writer.submit(
+                batch(clicks(moment, 5), session=session, name=f"{number} {each}", fields=fields)
+            )
+            stored, dropped = stored + outcome.is_new, dropped + (outcome.dropped is Drop.ERASED)
+            if stored > 20:
+                began.set()
+
+    writers = [asyncio.create_task(write(writer, number)) for number, writer in enumerate([pipeline, second] * 8)]
+    await began.wait()
+    receipt = await erase(database, way, USER if way == "user" else str(sessions[0]))
+    await asyncio.gather(*writers)
+    assert stored + dropped == 16 * 25
+    assert dropped > 0
+    await erasures.finish_all(database.maintained)
+    receipt = await get_receipt(database.pool, 1, receipt.erasure_id)
+    assert removed(receipt)["ingest_batches"] == stored + len(sessions)
+    assert await holding(database, USER, *map(str, sessions)) == set()
+    await check_hours(database)
+
+
+async def test_what_came_of_a_session_before_it_named_the_erased_user_goes_too(
+    database: Database, pipeline: Pipeline
+) -> None:
+    receipt = await erase(database)
+    session = await visit(pipeline, clicks(days_ago(1), 4))
+    start = await pipeline.submit(batch(session=session, fields=SessionFields(user_id=USER)))
+    later = await pipeline.submit(batch(clicks(now(), 2), session=session))
+    assert (start.dropped, later.dropped) == (Drop.ERASED, Drop.ERASED)
+
+    assert await erasures.finish_all(database.maintained) == 1
+    assert await holding(database, USER, str(session)) == set()
+    await check_hours(database)
+    after = await get_receipt(database.pool, 1, receipt.erasure_id)
+    assert removed(after) == {"sessions": 1, "events": 4, "ingest_batches": 1}
+    assert await erasures.finish_all(database.maintained) == 0
+    assert (await proof.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+
+
+async def test_what_came_before_is_found_although_its_group_commits_after_the_name(
+    database: Database, pipeline: Pipeline, second: Pipeline, dsn: str
+) -> None:
+    await erase(database)
+    early = batch(clicks(now(), 5), name="early")
+    identity = steps.identify(batch(clicks(now(), 5), session=early.session_id, name="early")).identity
+    blocker = await asyncpg.connect(dsn)
+    try:
+        async with blocker.transaction():
+            await blocker.execute(
+                "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 5)",
+                early.session_id,
+                identity,
+            )
+            pid = blocker.get_server_pid()
+            waits = f"select count(*) from pg_stat_activity where {pid} = any(pg_blocking_pids(pid))"
+            writing = asyncio.create_task(pipeline.submit(early))
+            await until(lambda: database.pool.fetchval(waits))
+            named = await second.submit(batch(session=early.session_id, fields=SessionFields(user_id=USER)))
+            assert named.dropped is Drop.ERASED
+            finishing = asyncio.create_task(erasures.finish_all(database.maintained))
+            locks = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
+            await until(lambda: database.pool.fetchval(locks))
+            await blocker.execute("delete from tracker.ingest_batches")
+        assert (await writing).is_new
+        assert await finishing == 1
+    finally:
+        await blocker.close()
+    assert await holding(database, USER, str(early.session_id)) == set()
+    await check_hours(database)
+
+
+async def test_a_group_that_is_under_way_is_erased_with_the_rest(
+    database: Database, pipeline: Pipeline, second: Pipeline, dsn: str
+) -> None:
+    """It has read the tombstones before there were any, and commits after they were asked for."""
+    session = await visit(pipeline, clicks(now(), 1))
+    blocker = await asyncpg.connect(dsn)
+    try:
+        async with blocker.transaction():
+            await blocker.execute("select from tracker.sessions where session_id = $1 for update", session)
+            waits = (
+                f"select count(*) from pg_stat_activity where {blocker.get_server_pid()} = any(pg_blocking_pids(pid))"
+            )
+            writing = asyncio.create_task(
+                second.submit(batch(clicks(now(), 5), session=session, fields=SessionFields(user_id=USER)))
+            )
+            await until(lambda: database.pool.fetchval(waits))
+            erasing = asyncio.create_task(erase(database))
+            locks = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
+            await until(lambda: database.pool.fetchval(locks))
+        outcome = await writing
+        receipt = await erasing
+    finally:
+        await blocker.close()
+    assert outcome.is_new
+    assert removed(receipt)["events"] == 6
+    assert await holding(database, USER, str(session)) == set()
+
+
+async def test_the_proof_finds_what_is_left_and_refuses_another_visitor(database: Database, pipeline: Pipeline) -> None:
+    session = await browse(pipeline, days_ago(2))
+    receipt = await erase(database)
+    assert (await proof.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+    with pytest.raises(Invalid, match="was not of this user"):
+        await proof.check(place(database), 1, receipt.erasure_id, "user", "somebody")
+    with pytest.raises(Invalid, match="was not of this session"):
+        await proof.check(place(database), 1, receipt.erasure_id, "session", str(session))
+    # What a defect, a restored backup or a hand could bring back, one after the other.
+    columns = "(event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)"
+    row = "select 1, 1, $1, now() - interval '2 days', 'native', 'click', '', '', ''"
+    await database.pool.execute(f"insert into tracker.events {columns} {row}", session)
+    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    assert (checked.is_clean, checked.left["events"], checked.left["sessions"]) == (False, 1, 0)
+    await database.pool.execute(
+        "insert into tracker.sessions (project_id, session_id, user_id, started_at, last_activity_at)"
+        " values (1, $1, $2, now(), now())",
+        uuid4(),
+        USER,
+    )
+    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    assert (checked.left["events"], checked.left["sessions"]) == (1, 1)
+
+
+async def test_a_visitor_of_many_sessions_is_erased_in_bounded_transactions(
+    database: Database, pipeline: Pipeline
+) -> None:
+    made = [batch(clicks(now(), 1, CART), fields=SessionFields(user_id=USER)) for _ in range(600)]
+    await asyncio.gather(*(pipeline.submit(each) for each in made))
+    receipt = await erase(database)
+    assert removed(receipt) == {"sessions": 600, "events": 600, "ingest_batches": 600}
+    assert await database.pool.fetchval("select count(*) from tracker.tombstones") == 601
