@@ -48,6 +48,38 @@ async def test_the_schema_is_revoked_from_public(database: Database, stranger: s
         await seen_by(database, stranger, "tracker.sessions")
 
 
+async def test_public_may_do_nothing_in_the_schemas(database: Database) -> None:
+    """Neither as things are, nor by what new objects get of themselves."""
+    for_public = """
+        select 'schema ' || nspname from pg_namespace n, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
+            where nspname like 'tracker%' and grantee = 0
+        union all
+        select 'relation ' || c.oid::regclass from pg_class c,
+            aclexplode(coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))) a
+            where relnamespace::regnamespace::text like 'tracker%' and grantee = 0
+        union all
+        select 'column ' || attname from pg_attribute join pg_class c on c.oid = attrelid, aclexplode(attacl) a
+            where relnamespace::regnamespace::text like 'tracker%' and grantee = 0
+        union all
+        select 'function ' || proname from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+            where pronamespace::regnamespace::text like 'tracker%' and grantee = 0
+        union all
+        select 'default of ' || defaclobjtype::text from pg_default_acl, aclexplode(defaclacl) a where grantee = 0"""
+    assert [row[0] for row in await database.pool.fetch(for_public)] == []
+    assert await database.pool.fetchval("select count(*) from pg_namespace where nspname like 'tracker%'") == 2
+
+
+async def test_only_the_views_are_the_analysts(database: Database) -> None:
+    granted = """
+        select c.oid::regclass::text || ' ' || privilege_type from pg_class c, aclexplode(relacl) a
+        where relnamespace::regnamespace::text like 'tracker%' and grantee <> relowner order by 1"""
+    views = ("events", "events_hourly", "sessions", "sessions_hourly")
+    assert [row[0] for row in await database.pool.fetch(granted)] == [f"tracker_analyst.{it} SELECT" for it in views]
+    barriers = "select count(*) from pg_class where relnamespace = 'tracker_analyst'::regnamespace and relkind = 'v'"
+    assert await database.pool.fetchval(f"{barriers} and 'security_barrier=true' = any(reloptions)") == len(views)
+    assert await database.pool.fetchval(f"{barriers} and relkind <> 'v'") == 0
+
+
 async def test_row_level_security_is_on_for_every_table_and_partition(database: Database) -> None:
     await database.maintained.make_ahead()
     without = {row[0] for row in await database.pool.fetch(f"{TABLES} and not relrowsecurity")}

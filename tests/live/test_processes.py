@@ -16,6 +16,7 @@ from tests.live.watching import Watcher, new_session, reachable, stored_ids, str
 from tests.processes import Running
 from tracker_backend.app import create_app
 from tracker_backend.live import hub
+from tracker_backend.live.transports import channel_of
 from tracker_backend.settings import Settings
 
 _LISTENERS = "from pg_stat_activity where application_name = 'tracker-backend live' and datname = current_database()"
@@ -90,7 +91,8 @@ async def test_nobody_is_told_where_nobody_watches(
     async with reachable(create_app(live_settings, dsn)) as other:
         while await connection.fetchval(f"select count(*) {_LISTENERS}") < 2:
             pass
-        await connection.add_listener("tracker_live", hear)
+        secret: bytes = await connection.fetchval("select secret from tracker.installation")
+        await connection.add_listener(channel_of(secret), hear)
         session = new_session()
         await track(web, session, "a")
         async with watching(other, session) as watcher:

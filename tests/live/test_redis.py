@@ -1,55 +1,21 @@
 """Several servers that tell each other by Redis, which may go and come back."""
 
 import asyncio
-import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
-from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisAwayError
 
 from tests.live.watching import new_session, reachable, stored_ids, track, watching
+from tests.redis_server import PROGRAM, RedisServer
 from tracker_backend.app import create_app
 from tracker_backend.live import hub
 from tracker_backend.settings import Settings
 
-PROGRAM = shutil.which("redis-server")
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
-
-
-class RedisServer:
-    """A Redis of the test's own, on a socket."""
-
-    def __init__(self, folder: Path) -> None:
-        self._socket = folder / "redis.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._socket}"
-
-    def _run(self) -> None:
-        assert PROGRAM is not None
-        options = ["--port", "0", "--unixsocket", self._socket, "--save", "", "--dir", self._socket.parent]
-        self._process = subprocess.Popen([PROGRAM, *options], stdout=subprocess.DEVNULL)
-
-    async def start(self) -> None:
-        """Starts it, and waits until it answers."""
-        self._run()
-        async with Redis(unix_socket_path=str(self._socket)) as client:
-            while True:
-                with suppress(RedisAwayError):
-                    await client.ping()  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues] — its types are partly unknown
-                    return
-
-    def kill(self) -> None:
-        """Ends it without a word."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 @pytest.fixture

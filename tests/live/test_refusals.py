@@ -12,6 +12,7 @@ from litestar import Litestar
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.http.api import public_key
 from tests.live.watching import Json, new_session, reachable, record, socket_url, stored_ids, stream, track, watching
 from tracker_backend.app import create_app
 from tracker_backend.http import streams
@@ -58,7 +59,7 @@ async def test_only_keys_that_read_may_watch(guarded: tuple[Litestar, str]) -> N
     write, read, admin = [await make_key(services, kind) for kind in ("write", "read", "admin")]
     assert await status(url, session) == 401
     assert await status(url, session, additional_headers=write) == 403
-    assert await status(url, session, query=f"?key={services.write_key}") == 403
+    assert await status(url, session, query=f"?key={await public_key(services)}") == 403
     assert await status(url, session, query=f"?key={read['x-api-key']}") == 401
     assert await status(url, session, additional_headers={"x-api-key": "tb_r_unknown"}) == 401
     assert await status(url, session, additional_headers=read) == 101
@@ -68,7 +69,7 @@ async def test_only_keys_that_read_may_watch(guarded: tuple[Litestar, str]) -> N
         path = f"/api/v1/sessions/{session}/live"
         assert (await client.get(path)).status_code == 401
         assert (await client.get(path, headers=write)).status_code == 403
-        assert (await client.get(path, params={"key": services.write_key})).status_code == 403
+        assert (await client.get(path, params={"key": await public_key(services)})).status_code == 403
         assert (await client.get(path, params={"key": read["x-api-key"]})).status_code == 401
 
 

@@ -15,7 +15,7 @@ from tracker_backend.live.peers import Peers
 from tracker_backend.live.reader import AWAY, Reader
 from tracker_backend.live.reference import Key, Reference, reference_to
 from tracker_backend.live.seen import OVERLAP_MS, id_at
-from tracker_backend.live.subscription import Subscription
+from tracker_backend.live.subscription import GONE, Subscription
 from tracker_backend.live.transports import PostgresTransport, RedisTransport
 from tracker_backend.metrics import LIVE_SUBSCRIBERS
 from tracker_backend.queries import live
@@ -161,8 +161,13 @@ class Hub:
                     _log.exception("live could not look into the database")
 
     async def _look(self) -> None:
-        """Makes the subscribers of sessions that got something look for it."""
-        found = await live.counts(self._pool, self._subscriptions)
+        """Makes the subscribers of sessions that got something look for it; ends those of sessions that are gone."""
+        asked = list(self._subscriptions)
+        found = await live.counts(self._pool, asked)
+        for key in self._counts.keys() & set(asked) - found.keys():
+            del self._counts[key]
+            for subscription in list(self._subscriptions.get(key, ())):
+                subscription.end(GONE, "this session was deleted.")
         for key, count in found.items():
             if self._counts.get(key) != count and key in self._subscriptions:
                 self._counts[key] = count
@@ -180,6 +185,7 @@ def _transport(settings: Settings, database: Database, dsn: str) -> PostgresTran
     """How other processes are reached; None behind a pooler without a direct way: then the database is asked."""
     if settings.redis_url is not None:
         return RedisTransport(settings.redis_url, database.installation.installation_id)
+    secret = database.installation.secret
     if settings.database_direct_url is not None:
-        return PostgresTransport(settings, settings.database_direct_url, database.pool)
-    return None if settings.database_pooler else PostgresTransport(settings, dsn, database.pool)
+        return PostgresTransport(settings, settings.database_direct_url, database.pool, secret)
+    return None if settings.database_pooler else PostgresTransport(settings, dsn, database.pool, secret)

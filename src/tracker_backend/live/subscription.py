@@ -13,6 +13,8 @@ BACKLOG = 1000
 """Batches that may wait for a subscriber: an hour and a half of one that sends every 5 seconds."""
 SLOW = 4008
 """Close code of a subscriber that does not keep up."""
+GONE = 4404
+"""Close code of a session that is not there any more."""
 _KEEP = 1024  # runs of ids: 100 KB
 
 

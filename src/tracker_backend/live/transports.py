@@ -1,6 +1,7 @@
 """Ways between server processes: LISTEN and NOTIFY of the database, or Redis."""
 
 import asyncio
+import hmac
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,6 @@ from redis.backoff import NoBackoff
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool, connect
 
-_CHANNEL = "tracker_live"
 _HEARTBEAT_SECONDS = 10
 _ANSWER_SECONDS = 5
 
@@ -23,12 +23,20 @@ class LostError(Exception):
     """The connection ended."""
 
 
+def channel_of(secret: bytes) -> str:
+    """The channel of an installation. Whoever may connect to the database, as analysts may, can listen to any channel
+    and notify it, so its name is made of the secret.
+    """
+    return f"tracker_live_{hmac.digest(secret, b'live', 'sha256')[:16].hex()}"
+
+
 class PostgresTransport:
     """LISTEN on a connection of its own, straight to the database (a pooler in transaction mode gives it to others);
     NOTIFY on the pool, after the commits: within them it would make all commits wait for each other.
     """
 
-    def __init__(self, settings: Settings, dsn: str, pool: Pool) -> None:
+    def __init__(self, settings: Settings, dsn: str, pool: Pool, secret: bytes) -> None:
+        self._channel = channel_of(secret)
         self._settings = replace(settings, database_pooler=False)
         self._dsn = dsn
         self._pool = pool
@@ -47,7 +55,7 @@ class PostgresTransport:
         try:
             connection.add_termination_listener(end)
             await connection.execute("set application_name = 'tracker-backend live'")
-            await connection.add_listener(_CHANNEL, take)
+            await connection.add_listener(self._channel, take)
             ready()
             while True:
                 with suppress(TimeoutError):
@@ -60,7 +68,7 @@ class PostgresTransport:
 
     async def send(self, text: str) -> None:
         """Notifies all who listen."""
-        await self._pool.execute("select pg_notify($1, $2)", _CHANNEL, text)
+        await self._pool.execute("select pg_notify($1, $2)", self._channel, text)
 
     async def close(self) -> None:
         """Nothing is held: the pool is the database's."""
@@ -72,11 +80,11 @@ class RedisTransport:
     def __init__(self, url: str, installation: UUID) -> None:
         self._channel = f"tracker:live:{installation}"
         self._url = url
-        self._sender = _redis(url)
+        self._sender = open_redis(url)
 
     async def hear(self, ready: Callable[[], None], heard: Callable[[str | bytes], None]) -> None:
         """Listens until the connection is lost."""
-        async with _redis(self._url) as redis, redis.pubsub() as subscribed:
+        async with open_redis(self._url) as redis, redis.pubsub() as subscribed:
             await subscribed.subscribe(self._channel)
             waits = False
             while True:
@@ -102,7 +110,8 @@ class RedisTransport:
         await self._sender.aclose()
 
 
-def _redis(url: str) -> Any:  # its own types are partly unknown
+def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Any:  # its own types are partly unknown
+    """A Redis that answers within so many seconds, or raises."""
     never = Retry(NoBackoff(), 0)  # whoever waits is told at once, and tries again
     made: Any = Redis
-    return made.from_url(url, socket_connect_timeout=_ANSWER_SECONDS, socket_timeout=_ANSWER_SECONDS, retry=never)
+    return made.from_url(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=never)

@@ -1,0 +1,49 @@
+"""Logins of PostgreSQL that read projects by SQL."""
+
+import argparse
+from typing import Any
+
+from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.settings import Settings
+from tracker_backend.storage import analysts
+from tracker_backend.storage.database import Database
+
+
+def add(commands: Any) -> None:
+    """Adds `analyst` to the command line."""
+    analyst = command(
+        commands,
+        "analyst",
+        run,
+        "let logins of PostgreSQL read a project by SQL: Grafana, Metabase, pandas, psql",
+        "tracker-backend analyst create grafana --project 2",
+    )
+    actions = add_actions(analyst)
+    for name, purpose in (
+        ("create", "make a login that reads a project; its address with the password is shown once"),
+        ("grant", "let a login read one more project"),
+        ("revoke", "end what a login reads of a project, with its next statement"),
+        ("drop", "end all that a login may read here, and drop it"),
+    ):
+        example = f"tracker-backend analyst {name} grafana{'' if name == 'drop' else ' --project 2'}"
+        action = command(actions, name, run, purpose, example)
+        action.add_argument("name", help="the login")
+        if name != "drop":
+            add_project_option(action)
+    command(actions, "list", run, "list who reads which project", "tracker-backend analyst list")
+
+
+async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+    """Runs one of them."""
+    if options.action == "list":
+        return await analysts.list_grants(database.pool)
+    name: str = options.name
+    if options.action == "drop":
+        projects, dropped = await analysts.drop(database.pool, name)
+        return {"role": name, "revoked": projects, "dropped": dropped}
+    project_id = await project_of(options, database)
+    if options.action == "create":
+        password = await analysts.create(database.pool, name, project_id)
+        return {"role": name, "project_id": project_id, "dsn": analysts.dsn_for(options.dsn, name, password)}
+    change = analysts.grant if options.action == "grant" else analysts.revoke
+    return {"role": name, "project_id": project_id, "changed": await change(database.pool, name, project_id)}

@@ -1,0 +1,122 @@
+"""Two projects with the same session: whoever watches it in one never sees the other's, stored or live."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+
+import httpx
+import msgspec
+import pytest
+from websockets.asyncio.client import connect
+
+from tests.live.watching import Json, clicks, new_session, reachable, socket_url, stream
+from tracker_backend.app import create_app
+from tracker_backend.queries import keys
+from tracker_backend.services import Services
+from tracker_backend.settings import Settings
+
+PREFIXES = ("/api/v1", "/api")
+_AT = time.time_ns() // 1_000_000  # the same of all rows, so that their times do not tell them apart
+
+
+class Team(msgspec.Struct):
+    """A project's callers at two processes: one that writes and one that watches."""
+
+    mark: str
+    key: dict[str, str]
+    writes: httpx.AsyncClient
+    watches: httpx.AsyncClient
+
+    async def send(self, session: str, name: str) -> None:
+        """A batch of events and one of rrweb events, with the mark in each and the same names in both projects."""
+        events = [
+            {**event, "timestamp": _AT, "event_type": "seen", "event_data": {"mark": self.mark}} for event in clicks(2)
+        ]
+        rrweb: Json = {"type": 5, "data": {"tag": self.mark, "payload": name}, "timestamp": _AT}
+        for path, sent in (("/track", events), ("/track/recording", [rrweb])):
+            body = {"session_id": session, "batch_id": f"{name} {path}", "events": sent}
+            answer = await self.writes.post(f"/api/v1{path}", json=body)
+            assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture
+async def teams(live_settings: Settings, dsn: str) -> AsyncIterator[tuple[Team, Team, str]]:
+    """Two projects, and the address of the process that is watched."""
+    async with AsyncExitStack() as stack:
+        apps = [create_app(live_settings, dsn) for _ in range(2)]
+        writing, watched = [await stack.enter_async_context(reachable(app)) for app in apps]
+        services: Services = apps[0].state["services"]
+        made: list[Team] = []
+        for mark in ("of-ours", "of-theirs"):
+            project = await keys.create_project(services.pool, mark)
+            key = {"x-api-key": await keys.create_key(services.pool, project, "admin")}
+            clients = [httpx.AsyncClient(base_url=url, headers=key, timeout=None) for url in (writing, watched)]
+            made.append(Team(mark, key, *[await stack.enter_async_context(client) for client in clients]))
+        yield made[0], made[1], watched
+
+
+def is_last(text: str) -> bool:
+    """Whether a message is of the last batches that a test sends."""
+    return '"last"' in text
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_a_watcher_by_websocket_gets_its_own_projects_events_alone(
+    teams: tuple[Team, Team, str], prefix: str
+) -> None:
+    ours, theirs, url = teams
+    session = new_session()
+    for team in (ours, theirs):
+        await team.send(session, "stored")
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(connect(socket_url(url, session, prefix), additional_headers=team.key))
+            for team in (ours, theirs)
+        ]
+        if prefix == "/api":
+            for socket in sockets:
+                await socket.send(json.dumps({"type": "subscribe", "sessionId": session}))
+        got: list[list[str]] = [[str(await socket.recv())] for socket in sockets]  # both are subscribed
+        for name in ("live", "last"):
+            for team in (theirs, ours):
+                await team.send(session, name)
+        for socket, texts in zip(sockets, got, strict=True):
+            while not is_last(texts[-1]):
+                texts.append(str(await socket.recv()))
+    for team, other, texts in ((ours, theirs, got[0]), (theirs, ours, got[1])):
+        assert sum(team.mark in text for text in texts) >= 6
+        assert not [text for text in texts if other.mark in text]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_a_reader_of_the_event_stream_gets_its_own_projects_events_alone(
+    teams: tuple[Team, Team, str], prefix: str
+) -> None:
+    ours, theirs, _ = teams
+    session = new_session()
+    for team in (ours, theirs):
+        await team.send(session, "stored")
+    async with (
+        aclosing(stream(ours.watches, session, prefix=prefix)) as mine,
+        aclosing(stream(theirs.watches, session, prefix=prefix)) as other,
+    ):
+        last, first = await anext(mine)
+        got, others = [json.dumps(first)], [json.dumps((await anext(other))[1])]
+        for name in ("live", "last"):
+            for team in (theirs, ours):
+                await team.send(session, name)
+        for found, texts in ((mine, got), (other, others)):
+            while not is_last(texts[-1]):
+                last, message = await anext(found)
+                texts.append(json.dumps(message))
+    assert sum(ours.mark in text for text in got) >= 6
+    assert not [text for text in got if theirs.mark in text]
+    assert not [text for text in others if ours.mark in text]
+    # A place in the one's stream opens nothing of it in the other's.
+    async with aclosing(stream(ours.watches, session, last, prefix)) as resumed:
+        await ours.send(session, "more")
+        texts = [""]
+        while '"more"' not in texts[-1]:
+            texts.append(json.dumps((await anext(resumed))[1]))
+    assert not [text for text in texts if theirs.mark in text]

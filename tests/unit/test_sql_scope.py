@@ -1,0 +1,104 @@
+"""Every statement on what belongs to projects names the project, in SQL; others are listed here, with their reasons."""
+
+import re
+from pathlib import Path
+
+import tracker_backend
+
+ROOT = Path(tracker_backend.__file__).parent
+_HEADER = re.compile(r"^-- ([a-z_]+): .+$", re.MULTILINE)
+_TABLE = re.compile(r"(?:from|join|into|update|using|only)\s+tracker\.([a-z_]+)")
+# A comparison with it, a join with given rows that begin with it, or its place in an insert.
+_SCOPE = re.compile(
+    r"project_id = (?:\$|any|\w+\.)|as \w \(project_id, \w+(?:, \w+)?\)\s+using"
+    r"|into tracker\.\w+(?: as \w+)? \([^)]*project_id"
+)
+_OF_NO_PROJECT = {"installation", "migrations", "nodes", "leases", "rollups", "users", "logins"}
+
+_BY_AGE = "sweeps rows of all projects by their age"
+_BY_MARK = "by a mark, which is a keyed hash of project and id"
+_BY_RECEIPT = "by a receipt, a random id that was found by its project before"
+_OF_ALL = "the server's own, over all projects; no caller gets what it finds"
+UNSCOPED = {
+    "maintenance/sql/compaction.sql": {"find_sessions": _OF_ALL},
+    "maintenance/sql/erasures.sql": {
+        "find": _OF_ALL,
+        "unfinished": _OF_ALL,
+        "pending": _OF_ALL,
+        "remember": _BY_RECEIPT,
+        "marks": _BY_RECEIPT,
+        "add": _BY_RECEIPT,
+        "finish": _BY_RECEIPT,
+        "done": _BY_MARK,
+    },
+    "maintenance/sql/expiry.sql": {"list_expired": _OF_ALL},
+    "maintenance/sql/logins.sql": {"drop_over": _BY_AGE},
+    "maintenance/sql/proof.sql": {"marks": _BY_RECEIPT, "dropped_until": _BY_MARK},
+    "maintenance/sql/project_retention.sql": {"list_projects": _OF_ALL},
+    "maintenance/sql/retention.sql": {"drop_sessions_hours": _BY_AGE, "drop_batches": _BY_AGE},
+    "queries/sql/keys.sql": {
+        "find_key": "by the hash of a key, which tells the project",
+        "use_keys": "by the hashes of keys that were found before",
+        "default_project": "the first project's number, for the keyless local caller",
+        "insert_project": "it is not there yet",
+    },
+    "queries/sql/links.sql": {
+        "offer_ownership": "of the whole server",
+        "withdraw_passwords": "of an account",
+        "find": "by the secret of the link, which tells the project",
+    },
+    "queries/sql/logins.sql": {"find_login": "by the secret of a login, which tells the projects"},
+    "queries/sql/people.sql": {"list_accounts": "the operator's command", "list_projects": "a person's own"},
+    "queries/sql/projects.sql": {"is_owned": "whether anybody is there yet", "list_persons": "a person's own"},
+    "queries/sql/sessions.sql": {"activity": "two sums of the whole server, for /health"},
+    "queries/sql/tickets.sql": {"use_ticket": "by the secret of a ticket, which tells the project"},
+    "storage/sql/analysts.sql": {"list_grants": "the operator's command"},
+    "storage/sql/partitions.sql": {"drop_hours": _BY_AGE},
+    "storage/sql/project.sql": {"drop_projects": _BY_AGE, "lock_projects": "so that one is left"},
+    "storage/sql/rollups.sql": {
+        "extend_events_hours": _OF_ALL,
+        "extend_sessions_hours": _OF_ALL,
+        "take_hours": _OF_ALL,
+    },
+    "storage/sql/timescale.sql": {"list_hours": _OF_ALL, "unlist_hours": _OF_ALL},
+    "storage/sql/tombstones.sql": {"standing": _BY_MARK, "lift": _BY_MARK, "sweep": _BY_AGE},
+}
+_IN_CODE = {
+    # The only SQL outside of .sql files: a WHERE of queries/filters.py, whose first condition is the project.
+    "queries/sessions.py",
+    "queries/analytics.py",
+    "queries/events.py",
+}
+
+
+def unscoped(text: str) -> set[str]:
+    """Names of the statements of a file that touch a project's table and do not say which project."""
+    parts = _HEADER.split(text)
+    return {
+        name
+        for name, body in zip(parts[1::2], parts[2::2], strict=True)
+        if set(_TABLE.findall(body)) - _OF_NO_PROJECT and not _SCOPE.search(body)
+    }
+
+
+def test_every_statement_names_the_project_or_is_listed_with_its_reason() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in ROOT.rglob("*.sql")
+        if (names := unscoped(path.read_text("utf-8")))
+    }
+    assert found == {name: set(reasons) for name, reasons in UNSCOPED.items()}
+
+
+def test_code_has_no_statement_on_a_projects_table_but_those_of_the_filters() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        if set(_TABLE.findall(path.read_text("utf-8"))) - _OF_NO_PROJECT
+    }
+    assert found == _IN_CODE
+
+
+def test_a_statement_without_a_project_is_noticed() -> None:
+    assert unscoped("-- all: of everybody\nselect * from tracker.sessions where user_id = $1;") == {"all"}
+    assert unscoped("-- own: of one\nselect * from tracker.sessions where project_id = $1;") == set()
