@@ -9,28 +9,24 @@ import asyncio
 import platform
 import statistics
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import httpx
 import msgspec
 import psutil
 
-from bench import load, mix, recordings
+from bench import cost, keys, load, recordings, requests
 from bench.baseline import copy_rows, rows_of
+from bench.requests import CONNECTIONS, SIZES
 from tests.processes import Running
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedPostgres, find_installations
 
-CONNECTIONS = 32
 MIB = 1024 * 1024
-SESSIONS = 200
-SIZES = (1, 50, 100)
 TIERS = ("plain", "timescale")
-SUBJECTS = ("events", "recordings")
+SUBJECTS = ("events", "recordings", "privacy")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -51,38 +47,23 @@ class Result(msgspec.Struct, frozen=True):
         return self.rate / self.copy_rate
 
 
-def bodies(events_per_request: int, total: int) -> list[bytes]:
-    """Requests of the mix, each a named batch of one of 200 sessions, as the tracker sends them."""
-    made = mix.events(SESSIONS, -(-total // SESSIONS), datetime.now(UTC), seed=1)[:total]
-    sessions = [str(uuid4()) for _ in range(SESSIONS)]
-    return [
-        msgspec.json.encode(
-            {
-                "session_id": sessions[number % SESSIONS],
-                "batch_id": str(uuid4()),
-                "events": made[first : first + events_per_request],
-            }
-        )
-        for number, first in enumerate(range(0, total, events_per_request))
-    ]
-
-
 async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, total: int, workers: int) -> Result:
     """One round: COPY of the rows, then the same events through the server, into emptied tables."""
-    sent, warm_up = bodies(size, total), bodies(size, 10 * CONNECTIONS * size)
+    sent = requests.bodies(size, total)
+    warm_up = requests.bodies(size, 10 * CONNECTIONS * size)
     postmaster = psutil.Process(int((postgres.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0]))
-    await _empty(postgres.dsn)
+    await requests.empty(postgres.dsn)
     database = await Database.open(settings, postgres.dsn)
     rows = rows_of(sent, database, settings)
     await database.close()
     copy_rate = len(rows) / await copy_rows(settings, postgres.dsn, rows)
     del rows
-    await _empty(postgres.dsn)
+    await requests.empty(postgres.dsn)
     with Running(DATABASE_URL=postgres.dsn, TRACKER_WORKERS=str(workers), TRACKER_LOG_LEVEL="warning") as server:
         url = httpx.URL(server.url)
-        requests = [load.request("/api/v1/track", url.netloc.decode(), body) for body in warm_up + sent]
-        await load.run(url.host, url.port or 80, requests[: len(warm_up)], CONNECTIONS)
-        found = await load.run(url.host, url.port or 80, requests[len(warm_up) :], CONNECTIONS)
+        calls = [load.request("/api/v1/track", url.netloc.decode(), body) for body in warm_up + sent]
+        await load.run(url.host, url.port or 80, calls[: len(warm_up)], CONNECTIONS)
+        found = await load.run(url.host, url.port or 80, calls[len(warm_up) :], CONNECTIONS)
         used = memory(psutil.Process(server.process.pid)), memory(postmaster)
     connection = await asyncpg.connect(postgres.dsn)
     stored = await connection.fetchval("select count(*) from tracker.events")
@@ -109,14 +90,6 @@ def memory(process: psutil.Process) -> int:
     return sum(member.memory_full_info().pss for member in family)
 
 
-async def _empty(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(
-        "truncate tracker.events, tracker.sessions, tracker.ingest_batches, tracker.session_totals"
-    )
-    await connection.close()
-
-
 def bench(tier: str, options: argparse.Namespace) -> None:
     """Measures one tier on a PostgreSQL of its own."""
     found = [it for it in find_installations() if (it.timescaledb is not None) == (tier == "timescale")]
@@ -127,11 +100,14 @@ def bench(tier: str, options: argparse.Namespace) -> None:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder), found[0].bin_dir) as postgres:
             print(f"\n{found[0]}, tier {tier}, {options.rounds} rounds")
-            if options.only != "recordings":
+            if options.only in (None, "events"):
                 print(f"{options.workers} worker(s), {CONNECTIONS} connections")
                 asyncio.run(measure_sizes(postgres, options.rounds, options.events, options.workers))
-            if options.only != "events":
+            if options.only in (None, "recordings"):
                 asyncio.run(recordings.measure(postgres.dsn, options.rounds, options.sessions))
+            if options.only in (None, "privacy"):
+                asyncio.run(cost.measure(postgres.dsn, options.rounds, options.events))
+                asyncio.run(keys.measure(postgres.dsn, options.rounds))
 
 
 async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, workers: int) -> None:

@@ -20,6 +20,7 @@ import pytest
 from litestar import Litestar
 
 from tracker_backend.app import create_app
+from tracker_backend.http import remembered
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
@@ -197,6 +198,12 @@ async def app(settings: Settings, dsn: str) -> AsyncIterator[Litestar]:
     made = create_app(settings, dsn)
     async with running(made):
         yield made
+
+
+@pytest.fixture
+def without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a second had passed before each look at a key, a login or a project's settings."""
+    monkeypatch.setattr(remembered, "SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import msgspec
 class Running:
     """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
+    def __init__(self, *arguments: str, module: str = "tracker_backend", **environ: str) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 — `end` closes it
         self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tracker_backend", "serve", "--json", *arguments],
+            [sys.executable, "-m", module, "serve", "--json", *arguments],
             env={
                 **clean,
                 "PORT": "0",

@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tracker"'}  # RFC 9110 15.5.2: every 401 has one
+
 
 class TrackerError(Exception):
     """Something went wrong inside the server.
@@ -67,13 +69,28 @@ class Unauthorized(TrackerError):
     kind = "unauthorized"
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="tracker"'})
+        super().__init__(detail, headers=_CHALLENGE)
+
+
+class LoginRefused(TrackerError):
+    """The e-mail and the password do not fit together.
+
+    There is no such account, or it has another password: which of the two, nobody is told. After some attempts the
+    answer is `limit-exceeded` for a while.
+    """
+
+    status = 401
+    kind = "login-refused"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, headers=_CHALLENGE)
 
 
 class Forbidden(TrackerError):
-    """The key does not allow this.
+    """This caller may not do that.
 
-    A write key sends, a read key looks, an admin key also deletes.
+    A write key sends, a read key looks, an admin key does all; a person may what their role in the project is for. Or
+    the project takes no data, or none from this page; or another site's page uses a login.
     """
 
     status = 403

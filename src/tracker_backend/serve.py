@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from tracker_backend.errors import SettingsError
-from tracker_backend.queries import keys
+from tracker_backend.queries import keys, links
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import open_small_pool
 from tracker_backend.storage.running import serving_database
@@ -42,7 +42,8 @@ def serve(settings: Settings, *, as_json: bool) -> None:
         dsn = runner.run(database.__aenter__())
         try:
             ending.allow()
-            _announce(settings, listening, runner.run(_public_key(settings, dsn)), as_json=as_json)
+            write_key, owner_token = runner.run(_first_values(settings, dsn))
+            _announce(settings, listening, write_key, owner_token, as_json=as_json)
             _run(settings, listening, dsn)
         finally:
             runner.run(database.__aexit__(None, None, None))
@@ -116,26 +117,36 @@ class _Ending:
                 sys.exit(0)
 
 
-async def _public_key(settings: Settings, dsn: str) -> str:
+def local_url(host: str, port: int) -> str:
+    """Where a server that listens so is opened from this machine."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 — listening everywhere is no address to open
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _first_values(settings: Settings, dsn: str) -> tuple[str, str | None]:
+    """The default project's public key; and, while there is no account, the token by which the owner's is made."""
     pool = await open_small_pool(settings, dsn)
     try:
-        return await keys.public_key(pool, await keys.default_project(pool))
+        offered = await links.offer_ownership(pool)
+        key = await keys.public_key(pool, await keys.default_project(pool))
+        return key, offered and offered.token
     finally:
         await pool.close()
 
 
-def _announce(settings: Settings, listening: socket.socket, write_key: str, *, as_json: bool) -> None:
-    host, port = listening.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104 — listening everywhere is no address to open
-        host = "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{shown}:{port}"
+def _announce(
+    settings: Settings, listening: socket.socket, write_key: str, owner_token: str | None, *, as_json: bool
+) -> None:
+    url = local_url(*listening.getsockname()[:2])
+    owner_link = owner_token and links.address(settings.public_url or url, owner_token)
     values = {
         "url": url,
         "demo": f"{url}/demo/",
         "docs": f"{url}/docs",
         "write_key": write_key,
         "auth": "open" if settings.is_open else "required",
+        **({"owner_link": owner_link} if owner_link else {}),
     }
     if as_json:
         print(msgspec.json.encode(values).decode(), flush=True)
@@ -145,6 +156,8 @@ def _announce(settings: Settings, listening: socket.socket, write_key: str, *, a
     print(f'  tag        <script async src="{url}/tracker.js" data-project="{write_key}"></script>')
     if settings.is_open:
         print("  calls from this machine need no key (TRACKER_AUTH=required changes that)")
+    if owner_link:
+        print(f"\n  make the owner's account (once, within 24 hours):\n  {owner_link}")
     print("\n  Ctrl-C stops it.\n", flush=True)
 
 

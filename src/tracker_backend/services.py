@@ -11,7 +11,7 @@ from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.live.ending import on_stop
 from tracker_backend.live.hub import Hub
 from tracker_backend.maintenance.leader import Leader
-from tracker_backend.queries import keys, sessions
+from tracker_backend.queries import sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 
@@ -21,7 +21,7 @@ _ACTIVITY_SECONDS = 5.0
 class Services:
     """`open` and `close` are the server's life; handlers find it with `services_of`."""
 
-    def __init__(self, settings: Settings, database: Database, hub: Hub, default_project: int, write_key: str) -> None:
+    def __init__(self, settings: Settings, database: Database, hub: Hub) -> None:
         self.settings = settings
         self.started = time.monotonic()
         self.database = database
@@ -29,12 +29,10 @@ class Services:
         self.pipeline = Pipeline(settings, database.store)
         self.hub = hub
         self.pipeline.writer.listener = hub
-        self.access = Access(settings, database.write_pool, default_project, database.installation.secret)
+        self.access = Access(settings, database.write_pool, database.installation.secret)
         self.decoder = Decoder()
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
-        self.write_key = write_key
-        """The default project's public write key, for the demo page."""
         self._leader = Leader(database.maintained)
         self._forget_signals = on_stop(hub.end)
 
@@ -42,11 +40,9 @@ class Services:
     async def open(cls, settings: Settings, dsn: str) -> "Services":
         """Raises SettingsError or SchemaError with a text for the operator."""
         database = await Database.open(settings, dsn)
-        project = await keys.default_project(database.pool)
-        hub = Hub(settings, database, dsn)
-        services = cls(settings, database, hub, project, await keys.public_key(database.pool, project))
+        services = cls(settings, database, Hub(settings, database, dsn))
         await asyncio.to_thread(parse_agent, "")  # compiles the patterns (0.3 s) before the first visitor waits for it
-        hub.start()
+        services.hub.start()
         services.pipeline.writer.start()
         services.access.start()
         services._leader.start()

@@ -39,8 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth: Literal["auto", "open", "required"] = "auto"
     """`open`: local calls without a key act on the default project. `auto`: open while listening on loopback."""
     public_url: str | None = None
-    """Where browsers reach this server, such as https://tracker.example: links begin with it, and cookies of an https
-    address are sent by HTTPS only.
+    """Where browsers reach this server, such as https://tracker.example: links begin with it, cookies of an https
+    address are sent by HTTPS only, and its pages are ours whatever Host a proxy passes on.
     """
     data_dir: Path | None = None
     """Where the embedded PostgreSQL lives; `resolved_data_dir` gives the default."""
@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_direct_url: str | None = None
     """DSN of the same database past the pooler. Processes tell each other of batches by LISTEN, which needs it."""
     redis_url: str | None = None
-    """A Redis by which processes tell each other of batches, in place of LISTEN."""
+    """A Redis by which processes tell each other of batches, in place of LISTEN, and share their limits."""
     pool_min: Positive = 5
     pool_max: Positive = 25
     request_timeout: Positive = 10
@@ -83,9 +83,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_login: NotNegative = 10
     """Attempts a minute to log in, from an address and on an account; 0 is off."""
     limit_project: NotNegative = 600_000
-    """Requests per minute for a whole project and process; 0 is off."""
+    """Requests per minute for a whole project; 0 is off. Limits count in each process, with Redis in all together."""
     live_subscribers: NotNegative = 1000
     """Subscribers of live sessions in one process; more are answered 503."""
+    honour_gpc: bool = True
+    """Whether nothing is stored of a request with `Sec-GPC: 1`."""
+    honour_dnt: bool = False
+    """The same for `DNT: 1`."""
+    store_address: Literal["none", "truncated"] = "none"
+    """Whether a session keeps where it came from: not at all, or as /24 (IPv4) or /48 (IPv6)."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks (`10.0.0.0/8`), comma-separated, whose `X-Forwarded-For` is believed."""
 
@@ -105,6 +111,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Chunks and partitions are made this many days ahead."""
     batch_days: Positive = 14
     """Identities of batches are kept this long, against repeats. Must be past the late window."""
+    tombstone_days: Positive = 30
+    """What is sent of an erased visitor or session is dropped for so long; a day past the late window at least."""
     refresh_minutes: Positive = 1
     """Minutes between two refreshes of the hourly numbers."""
 

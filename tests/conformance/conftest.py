@@ -14,7 +14,7 @@ from tracker_backend.storage.store import Store
 
 def maintained(database: Database, settings: Settings) -> Store:
     """The store of a server with other settings on the same database."""
-    return type(database.store)(settings, database.maintained.pool, database.node)
+    return type(database.store)(settings, database.maintained.pool, database.node, database.store.secret)
 
 
 @pytest.fixture(scope="session")

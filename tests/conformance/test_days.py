@@ -44,7 +44,7 @@ async def test_a_migrated_database_has_the_days_of_the_late_window_and_those_ahe
 
 async def test_more_days_are_made_when_the_settings_say_so(database: Database) -> None:
     settings = Settings(late_days=9, compress_after_days=9, chunks_ahead_days=6)
-    store = type(database.store)(settings, database.maintained.pool, database.node)
+    store = type(database.store)(settings, database.maintained.pool, database.node, b"")
     assert await store.make_ahead() == 5 * len(SERIES)
     assert await days_of(database) == each_series(range(-10, 7))
 
@@ -61,7 +61,7 @@ async def test_two_processes_make_the_same_days_at_once_and_each_is_made_once(
     wide = Settings(chunks_ahead_days=12)
     other = await Database.open(settings, dsn)
     try:
-        stores = [type(it.store)(wide, it.maintained.pool, it.node) for it in (database, other)]
+        stores = [type(it.store)(wide, it.maintained.pool, it.node, b"") for it in (database, other)]
         made = await asyncio.gather(*(store.make_ahead() for store in stores))
     finally:
         await other.close()
@@ -91,7 +91,7 @@ async def test_the_first_write_into_a_day_does_not_wait_for_another_first_write(
 
 async def test_making_a_day_does_not_wait_for_an_open_transaction_of_a_writer(database: Database, dsn: str) -> None:
     other = await asyncpg.connect(dsn)
-    store = type(database.store)(Settings(chunks_ahead_days=5), database.maintained.pool, database.node)
+    store = type(database.store)(Settings(chunks_ahead_days=5), database.maintained.pool, database.node, b"")
     try:
         async with other.transaction():
             await other.execute(

@@ -50,7 +50,7 @@ async def test_a_second_refresh_at_the_same_time_takes_no_mark_from_the_first(
         await visit(pipeline, clicks(days_ago(days), 3))
     other = await asyncpg.create_pool(dsn, min_size=1, max_size=2)
     try:
-        second = type(database.store)(database.store.settings, other, database.node)
+        second = type(database.store)(database.store.settings, other, database.node, b"")
         first = database.maintained.refresh_events_hourly()
         await gather_tolerating_conflicts(first, second.refresh_events_hourly())
     finally:

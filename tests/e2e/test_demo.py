@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -18,18 +16,11 @@ import httpx
 import pytest
 from PIL import Image
 
-HERE = Path(__file__).parent
-NODE_MODULES = HERE.parents[1] / "tracker_js" / "node_modules"
-CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
+from tests.e2e.chromium import needs_chromium
 
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (set CHROMIUM)"),
-    pytest.mark.skipif(shutil.which("node") is None, reason="no node on PATH"),
-    pytest.mark.skipif(
-        not (NODE_MODULES / "playwright-core").exists(),
-        reason="no tracker_js/node_modules (npm ci in tracker_js)",
-    ),
-]
+HERE = Path(__file__).parent
+
+pytestmark = needs_chromium("playwright-core")
 
 MASK = "********"
 MASKED_FIELDS = {f'[data-testid="{name}"]' for name in ("email", "tel", "password", "card")}

@@ -5,7 +5,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +16,12 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.conftest import Servers
+from tests.e2e.chromium import needs_chromium
 from tests.processes import Running
 
 HERE = Path(__file__).parent
-NODE_MODULES = HERE.parents[1] / "tracker_js" / "node_modules"
-CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
-PACKAGES = (
+
+pytestmark = needs_chromium(
     "playwright-core",
     "@rrweb/record",
     "@rrweb/rrweb-plugin-console-record",
@@ -30,15 +29,6 @@ PACKAGES = (
     "pako",
     "lz-string",
 )
-
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM} (set CHROMIUM)"),
-    pytest.mark.skipif(shutil.which("node") is None, reason="no node on PATH"),
-    pytest.mark.skipif(
-        not all((NODE_MODULES / name).exists() for name in PACKAGES),
-        reason="no tracker_js/node_modules (npm ci in tracker_js)",
-    ),
-]
 
 WRITERS = ("v1", "spectra", "incuera", "uxcam", "reev")
 READERS = ("v1", "spectra", "uxcam", "reev")

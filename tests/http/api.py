@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 from litestar import Litestar
 
+from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.storage.pool import Pool
 
@@ -74,6 +75,11 @@ async def get(client: httpx.AsyncClient, path: str, **parameters: Any) -> Any:
 async def events_of(client: httpx.AsyncClient, session_id: str, **parameters: Any) -> list[Json]:
     """The stored events of a session."""
     return (await get(client, f"/sessions/{session_id}/events", **parameters))["data"]
+
+
+async def public_key(services: Services) -> str:
+    """The default project's public write key."""
+    return await keys.public_key(services.pool, await keys.default_project(services.pool))
 
 
 async def row_counts(pool: Pool) -> dict[str, int]:

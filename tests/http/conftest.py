@@ -9,6 +9,7 @@ from litestar import Litestar
 
 from tests.conftest import Server, Servers, running
 from tests.http.api import local
+from tests.http.browsers import Browser, member
 from tracker_backend.app import create_app
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
@@ -20,14 +21,15 @@ SETTINGS = Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_
 class Standing:
     """One running app a tier, started at its first use."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
+    def __init__(self, stack: AsyncExitStack, settings: Settings = SETTINGS) -> None:
         self._stack = stack
+        self._settings = settings
         self._apps: dict[str, Litestar] = {}
 
     async def of(self, tier: str, server: Server) -> Litestar:
         """The app of a tier."""
         if tier not in self._apps:
-            app = create_app(SETTINGS, await server.database())
+            app = create_app(self._settings, await server.database())
             self._apps[tier] = await self._stack.enter_async_context(running(app))
         return self._apps[tier]
 
@@ -70,3 +72,17 @@ async def own_client(
     """A caller with an admin key of that project."""
     standing_client.headers["x-api-key"] = await keys.create_key(standing_services.pool, project, "admin")
     return standing_client
+
+
+@pytest.fixture
+async def ann(standing_app: Litestar, standing_services: Services, project: int) -> AsyncIterator[Browser]:
+    """An owner of the test's own project."""
+    async with await member(standing_app, standing_services, project, "owner") as browser:
+        yield browser
+
+
+@pytest.fixture
+async def stranger(standing_app: Litestar) -> AsyncIterator[Browser]:
+    """A browser that is not logged in."""
+    async with Browser(standing_app) as browser:
+        yield browser

@@ -222,7 +222,7 @@ async def test_concurrent_copies_of_a_screenshot_all_get_its_one_id(
     assert (await client.get(f"{API}/screenshots/{identifier}")).content == out.getvalue()
 
 
-async def test_a_batch_sent_again_after_its_session_was_deleted_begins_it_anew(
+async def test_a_batch_sent_again_after_its_session_was_deleted_is_dropped(
     client: httpx.AsyncClient, services: Services
 ) -> None:
     body = _named(new_session(), 0)
@@ -231,8 +231,9 @@ async def test_a_batch_sent_again_after_its_session_was_deleted_begins_it_anew(
         assert (await client.post(f"{API}/track", json=body)).status_code == 201
     deleted = await client.delete(f"{API}/sessions/{body['session_id']}", headers={"x-api-key": key})
     assert deleted.status_code == 204
-    assert (await client.post(f"{API}/track", json=body)).status_code == 201
-    assert (await get(client, f"/sessions/{body['session_id']}"))["event_count"] == 5
+    again = await client.post(f"{API}/track", json=body)
+    assert (again.status_code, again.headers["x-tracker-dropped"]) == (201, "erased")
+    assert (await client.get(f"{API}/sessions/{body['session_id']}")).status_code == 404
 
 
 async def _admin_key(services: Services) -> str:

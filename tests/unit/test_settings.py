@@ -24,6 +24,9 @@ SAMPLES = {
     "retention_days": ("200", 200),
     "hourly_retention_days": ("900", 900),
     "batch_days": ("90", 90),
+    "honour_gpc": ("false", False),
+    "honour_dnt": ("true", True),
+    "store_address": ("truncated", "truncated"),
     "public_url": ("https://tracker.example", "https://tracker.example"),
     "compress_after_days": ("9", 9),
 }

@@ -15,6 +15,7 @@ from tracker_backend.dialects.wire import error_text, refusal
 from tracker_backend.errors import Invalid
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.dropped import told
 from tracker_backend.http.examples import operation
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import receive, session_key, time_of
@@ -65,7 +66,7 @@ async def start_session(request: AnyRequest, body: RawBody) -> Started:
     outcome = await received.submit(batch)
     if sent.app_id is None:
         return Started(sent.session_id)
-    return Started(sent.session_id, "session started" if outcome.created else "session goes on")
+    return Started(sent.session_id, told(outcome, "session started" if outcome.created else "session goes on"))
 
 
 class Stats(Struct, frozen=True, rename="camel"):

@@ -41,6 +41,7 @@ def openapi_config() -> OpenAPIConfig:
             Tag(name="write", description="What trackers send (write key)"),
             Tag(name="read", description="What people and programs read (read key)"),
             Tag(name="delete", description="Needs an admin key, always"),
+            Tag(name="people", description="Logging in, and who may do what (a browser's login, or an admin key)"),
             Tag(name="spectra", description="Dialect: rrweb batches packed by pako"),
             Tag(name="incuera", description="Dialect: rrweb batches with an API key"),
             Tag(name="uxcam", description="Dialect: snapshots packed by LZ-String, `sdk_key` in the body"),

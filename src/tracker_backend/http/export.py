@@ -9,7 +9,7 @@ from litestar.response import Stream
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.received import session_key
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import export, sessions
+from tracker_backend.queries import audit, export, sessions
 from tracker_backend.services import services_of
 
 _TYPES: dict[export.Format, str] = {"json": "application/json", "ndjson": "application/x-ndjson"}
@@ -32,6 +32,14 @@ async def export_session(
     caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await audit.write(
+        services.pool,
+        caller.actor,
+        "session exported",
+        project_id=caller.project_id,
+        target=f"session {session.session_id}",
+        format=format,
+    )
     content = export.export_session(services.pool, caller.project_id, session, format)
     name = f"session-{session.session_id}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

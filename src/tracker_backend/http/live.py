@@ -2,21 +2,24 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 from litestar import get, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.openapi import ResponseSpec
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from msgspec import Struct
 
 from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import TrackerError, Unavailable
+from tracker_backend.http.access import Caller
+from tracker_backend.http.audit import note_replay
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.received import session_key
-from tracker_backend.http.request import AnyRequest, Connection
+from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.streams import (
     AnySocket,
     EventStream,
@@ -26,6 +29,7 @@ from tracker_backend.http.streams import (
     refuse,
     until_disconnected,
 )
+from tracker_backend.http.tickets import reader_of
 from tracker_backend.ingest.steps import RRWEB
 from tracker_backend.live.cursor import read_cursor
 from tracker_backend.live.feed import Feed, Item
@@ -36,6 +40,7 @@ from tracker_backend.queries import sessions
 from tracker_backend.services import services_of
 
 SUBSCRIBE_SECONDS = 30.0
+Ticket = Annotated[str | None, QueryParameter(description="In place of a key or a cookie; opens one stream")]
 _STREAM = {200: ResponseSpec(str, description="Server-sent events without an end", media_type="text/event-stream")}
 _encode = msgspec.json.Encoder().encode
 
@@ -75,9 +80,9 @@ _subscribe = msgspec.json.Decoder(Subscribe)
 @websocket("/sessions/{session_id:str}/live")
 async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
     """Watch a session: what is stored first, then each batch as it is committed."""
-    key = await _accept(socket, session_id)
-    if key is not None:
-        ended = await _stream(socket, key, native_text)
+    reader = await _accept(socket, session_id)
+    if reader is not None:
+        ended = await _stream(socket, *reader, native_text)
         if ended is not None:
             await close(socket, ended)
 
@@ -85,12 +90,12 @@ async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
 @websocket("/api/sessions/{session_id:str}/live")
 async def watch_spectra(socket: AnySocket, session_id: FromPath[str]) -> None:
     """The same for clients of `spectra`, who subscribe by a message."""
-    key = await _accept(socket, session_id)
-    if key is None:
+    reader = await _accept(socket, session_id)
+    if reader is None:
         return
-    ended = await _subscribed(socket, key)
+    ended = await _subscribed(socket, reader[1])
     if ended is None:
-        ended = await _stream(socket, key, spectra_form(session_id))
+        ended = await _stream(socket, *reader, spectra_form(session_id))
     if ended is not None and ended.code:
         told = _encode({"type": "error", "sessionId": session_id, "message": ended.reason}).decode()
         with suppress(OSError, RuntimeError, WebSocketDisconnect):  # it is gone, or too slow for this too
@@ -125,12 +130,12 @@ async def _subscribed(socket: AnySocket, key: Key) -> Ended | None:
     tags=["read"],
     responses=_STREAM,
 )
-async def watch_events(request: AnyRequest, session_id: FromPath[str]) -> EventStream:
+async def watch_events(request: AnyRequest, session_id: FromPath[str], ticket: Ticket = None) -> EventStream:
     """Watch a session: what is stored first, then each batch as it is committed, as server-sent events.
 
     The same address takes WebSockets. `Last-Event-ID` goes on where a stream ended.
     """
-    return await _events(request, session_id, native_text)
+    return await _events(request, session_id, ticket, native_text)
 
 
 @get(
@@ -140,31 +145,30 @@ async def watch_events(request: AnyRequest, session_id: FromPath[str]) -> EventS
     opt={SHAPE: refusal},
     responses=_STREAM,
 )
-async def watch_spectra_events(request: AnyRequest, session_id: FromPath[str]) -> EventStream:
+async def watch_spectra_events(request: AnyRequest, session_id: FromPath[str], ticket: Ticket = None) -> EventStream:
     """Watch a session as server-sent events, with the messages of the WebSocket of the same address."""
-    return await _events(request, session_id, spectra_form(session_id))
+    return await _events(request, session_id, ticket, spectra_form(session_id))
 
 
-async def _events(request: AnyRequest, session_id: str, form: Format) -> EventStream:
+async def _events(request: AnyRequest, session_id: str, ticket: str | None, form: Format) -> EventStream:
     services = services_of(request)
-    caller = await services.access.check(request, "read")
-    key, _ = session_key(caller.project_id, session_id)
-    await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
+    caller, key = await reader_of(request, session_id, ticket)
+    await sessions.get_bounds(services.pool, *key)  # 404 before the answer begins
+    await note_replay(services, caller, key[1], "live")
     cursor = read_cursor(request.headers.get("last-event-id"))
 
     def start() -> tuple[Subscription, Feed]:
-        subscription = services.hub.subscribe((caller.project_id, key))
+        subscription = services.hub.subscribe(key)
         return subscription, Feed(subscription, services.hub.reader, cursor)
 
-    return EventStream(services.hub, start, form, lambda: _check(request))
+    return EventStream(services.hub, start, form, partial(services.access.check_again, caller))
 
 
-async def _accept(socket: AnySocket, session_id: str) -> Key | None:
+async def _accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | None:
     """Accepts a WebSocket of who may read; None for others, who were answered."""
-    services = services_of(socket)
     try:
-        caller = await services.access.check(socket, "read")
-        key, _ = session_key(caller.project_id, session_id)
+        reader = await reader_of(socket, session_id, socket.query_params.get("ticket"))
+        await note_replay(services_of(socket), reader[0], reader[1][1], "live")
     except TrackerError as error:
         await refuse(socket, error)
         return None
@@ -172,11 +176,11 @@ async def _accept(socket: AnySocket, session_id: str) -> Key | None:
         await refuse(socket, Unavailable("the database did not answer in time: connect again."))
         return None
     await socket.accept()
-    return caller.project_id, key
+    return reader
 
 
-async def _stream(socket: AnySocket, key: Key, form: Format) -> Ended | None:
-    hub = services_of(socket).hub
+async def _stream(socket: AnySocket, caller: Caller, key: Key, form: Format) -> Ended | None:
+    hub, access = services_of(socket).hub, services_of(socket).access
     try:
         subscription = hub.subscribe(key)
     except Unavailable as error:
@@ -188,8 +192,5 @@ async def _stream(socket: AnySocket, key: Key, form: Format) -> Ended | None:
             await socket.send_text(text.decode())
 
     feed = Feed(subscription, hub.reader)
-    return await pump(hub, subscription, feed, send, lambda: until_disconnected(socket), lambda: _check(socket))
-
-
-async def _check(connection: Connection) -> object:
-    return await services_of(connection).access.check(connection, "read", limited=False)
+    gone, check = partial(until_disconnected, socket), partial(access.check_again, caller)
+    return await pump(hub, subscription, feed, send, gone, check)

@@ -9,6 +9,7 @@ from litestar.response import Redirect
 from tracker_backend.bundled import TRACKER_JS
 from tracker_backend.http.assets import IMMUTABLE, REVALIDATE, answer, find_asset, make_asset
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.queries import keys
 from tracker_backend.services import services_of
 
 _HINT = ": run `make build` in a checkout, it makes the browser's files"
@@ -37,19 +38,21 @@ async def home() -> Redirect:
 async def demo_home(request: AnyRequest) -> Response[bytes] | Redirect:
     """The demo shop's first page; its links are relative to the folder."""
     # The framework's own path has no slash at its end.
-    return _demo(request, "index.html") if request.scope["raw_path"].endswith(b"/") else Redirect("/demo/")
+    return await _demo(request, "index.html") if request.scope["raw_path"].endswith(b"/") else Redirect("/demo/")
 
 
 @get("/demo/{path:path}", include_in_schema=False)
 async def demo(request: AnyRequest, path: FromPath[Path]) -> Response[bytes]:
     """The other files of the demo shop."""
-    return _demo(request, str(path).strip("/"))
+    return await _demo(request, str(path).strip("/"))
 
 
-def _demo(request: AnyRequest, name: str) -> Response[bytes]:
+async def _demo(request: AnyRequest, name: str) -> Response[bytes]:
     """A file of the shop, recorded under the default project."""
     asset = find_asset(TRACKER_JS / "demo", name, _HINT)
     if asset.media_type.startswith("text/html"):
-        page = asset.content.replace(b"{{write_key}}", services_of(request).write_key.encode())
+        pool = services_of(request).pool
+        key = await keys.public_key(pool, await keys.default_project(pool))
+        page = asset.content.replace(b"{{write_key}}", key.encode())
         asset = make_asset(page, asset.media_type)
     return answer(request, asset, REVALIDATE)

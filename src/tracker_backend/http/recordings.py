@@ -4,6 +4,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from tracker_backend.http.audit import note_replay
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.received import session_key
 from tracker_backend.http.request import AnyRequest
@@ -31,6 +32,7 @@ async def get_recording(request: AnyRequest, session_id: FromPath[str], from_: F
     key, _ = session_key(caller.project_id, session_id)
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
     bounds = await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await note_replay(services, caller, key, "recording")
     parts = recordings.replay(services.pool, caller.project_id, key, first, last)
     headers = {"X-Tracker-Clock-Offset": str(bounds.offset // 1000)}
     return stream(request, recordings.json_text(parts), recordings.zstd_frames(parts), headers=headers)

@@ -8,12 +8,13 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
-from tracker_backend.errors import NotFound
+from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.received import receive, session_key
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.times import to_datetime
@@ -21,7 +22,6 @@ from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
 from tracker_backend.services import services_of
-from tracker_backend.storage.erase import erase_session
 
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
 To = Annotated[str | None, QueryParameter(name="to", description="ISO 8601, epoch milliseconds or seconds")]
@@ -141,12 +141,17 @@ async def list_events(
 
 @delete("/sessions/{session_id:str}", summary="Delete a session", tags=["delete"])
 async def delete_session(request: AnyRequest, session_id: FromPath[str]) -> None:
-    """Delete a session with every row of it, in every table. Needs an admin key.
+    """Delete a session with every row of it, in every table. For editors, owners and admin keys.
 
-    Hourly numbers of past hours are right again within five minutes.
+    What is sent of it later is dropped. Hourly numbers of past hours are right again within five minutes.
     """
     services = services_of(request)
     caller = await services.access.check(request, "edit")
     key, _ = session_key(caller.project_id, session_id)
-    if not await erase_session(services.pool, services.database.node, caller.project_id, key):
-        raise NotFound(f"there is no session {session_id} in this project.")
+    try:
+        await sessions.get_bounds(services.pool, caller.project_id, key)
+    except NotFound:
+        raise NotFound(f"there is no session {session_id} in this project.") from None
+    receipt = await erase(services, caller, "session", str(key), "session deleted")
+    if receipt.finished_at is None:
+        raise Unavailable("this session is being deleted: that takes some minutes.", retry_after=60)

@@ -10,6 +10,7 @@ from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.dropped import told
 from tracker_backend.http.received import receive, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
@@ -27,17 +28,17 @@ from tracker_backend.queries import sessions
 
 
 class Tracked(Struct, frozen=True):
-    """The events are stored."""
+    """The events are stored, or `message` says why not."""
 
     message: str
     count: Annotated[int, Meta(description="Events of the batch")]
 
 
 class ScreenshotStored(Struct, frozen=True):
-    """The screenshot is stored."""
+    """The screenshot is stored, or `message` says why not."""
 
     message: str
-    screenshot_id: int
+    screenshot_id: Annotated[int, Meta(description="0 of one that is not stored")]
 
 
 @post(
@@ -64,9 +65,9 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     batch.events = sent.events
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
-    await received.submit(batch)
+    outcome = await received.submit(batch)
     count = len(sent.events)
-    return Tracked(f"{count} event{'s' if count > 1 else ''} stored", count)
+    return Tracked(told(outcome, f"{count} event{'s' if count > 1 else ''} stored"), count)
 
 
 @post(
@@ -88,9 +89,9 @@ async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStor
     batch.times = [moment]
     batch.image = image
     outcome = await received.submit(batch)
-    if outcome.ref is None:
+    if outcome.dropped is None and outcome.ref is None:
         raise Invalid("this screenshot was stored before, and its session was deleted meanwhile.")
-    return ScreenshotStored("screenshot stored", outcome.ref)
+    return ScreenshotStored(told(outcome, "screenshot stored"), outcome.ref or 0)
 
 
 @post(
@@ -109,12 +110,12 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     """
     received = await receive(request, body)
     sent = await off_loop(len(received.text), decode_recording, received.text)
-    recording = await off_loop(
-        len(received.text), read_recording, sent.events, received.services.settings.max_recording
-    )
+    limit, masking = received.services.settings.max_recording, received.caller.settings.masking
+    recording = await off_loop(len(received.text), read_recording, sent.events, limit, masking=masking)
     batch = received.batch(sent.session_id, size=len(recording.data))
     batch.recording = recording
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
-    await received.submit(batch)
-    return Tracked(f"{recording.count} event{'s' if recording.count > 1 else ''} stored", recording.count)
+    outcome = await received.submit(batch)
+    stored = f"{recording.count} event{'s' if recording.count > 1 else ''} stored"
+    return Tracked(told(outcome, stored), recording.count)

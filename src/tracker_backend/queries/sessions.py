@@ -77,6 +77,7 @@ class Session(Struct, frozen=True):
     has_recording: bool
     is_bot: bool
     bot_reason: str | None
+    client_address: str | None
     clock_offset_ms: int | None
     ttl_hours: int | None
     expires_at: datetime | None

@@ -79,5 +79,8 @@ class PlainStore(Store):
         tag = await self.pool.execute(_sql.drop_hours, limit)
         return int(tag.rpartition(" ")[2])
 
+    async def forget_hours(self, connection: Connection, project_id: int) -> None:
+        await connection.execute(_sql.forget_hours, project_id)
+
     async def refresh_events_hourly(self) -> int:
         return await rollups.refresh(self.pool, "events_hourly")

@@ -7,7 +7,7 @@ the last finished hour and computes the listed hours again, all in one transacti
 from datetime import datetime, timedelta
 from typing import Literal
 
-from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
 Rollup = Literal["events_hourly", "sessions_hourly"]
@@ -24,6 +24,11 @@ async def finish_hours(pool: Pool, rollup: Rollup, before: datetime) -> None:
     Waits for a refresh that runs, which may still count those rows.
     """
     await pool.execute(_sql.finish_hours, rollup, before)
+
+
+async def lock(connection: Connection, rollup: Rollup) -> None:
+    """No refresh of this rollup runs until the transaction ends."""
+    await connection.fetchrow(_sql.lock_rollup, rollup)
 
 
 async def refresh(pool: Pool, rollup: Rollup) -> int:

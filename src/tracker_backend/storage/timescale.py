@@ -62,6 +62,11 @@ class TimescaleStore(Store):
         """Runs the aggregate's own retention policy, which has the same limit."""
         return await self._run_retention(_sql.hourly_retention)
 
+    async def forget_hours(self, connection: Connection, project_id: int) -> None:
+        """A refresh would do it for hours whose rows it may still count; the others stand in this table only."""
+        table = await connection.fetchval(_sql.hours_table)
+        await connection.execute(f"delete from {table} where project_id = $1", project_id)
+
     async def _run_retention(self, jobs: str) -> int:
         async with self.pool.acquire() as connection:
             before = await connection.fetchval(_sql.count_chunks)

@@ -13,7 +13,7 @@ import pytest
 from litestar import Litestar
 
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, visit
-from tests.http.api import get, local, row_counts
+from tests.http.api import get, local, public_key, row_counts
 from tracker_backend.maintenance.compaction import pack_before
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
@@ -98,7 +98,7 @@ class TestWriting:
     async def test_a_local_caller_names_the_default_project(
         self, standing_client: httpx.AsyncClient, standing_services: Services
     ) -> None:
-        for project in ("1", standing_services.write_key):
+        for project in ("1", await public_key(standing_services)):
             await send(standing_client, body(projectId=project))
 
     async def test_a_key_in_a_header_may_name_its_own_project_only(
@@ -107,7 +107,7 @@ class TestWriting:
         browser.headers["x-api-key"] = await keys.create_key(standing_services.pool, project, "write")
         for name in (str(project), public):
             await send(browser, body(projectId=name))
-        for name in ("1", standing_services.write_key, "unknown"):
+        for name in ("1", await public_key(standing_services), "unknown"):
             check_error(await browser.post("/events", json=body(projectId=name)), 404, name)
 
     async def test_an_unknown_project_is_not_found(

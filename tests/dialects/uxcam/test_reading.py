@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, session_text, visit
-from tests.http.api import event, now, track
+from tests.http.api import event, now, public_key, track
 from tracker_backend.maintenance.compaction import pack_before
 from tracker_backend.queries import keys, snapshots
 from tracker_backend.services import Services
@@ -283,7 +283,7 @@ class TestProjects:
         self, standing_client: httpx.AsyncClient, standing_services: Services
     ) -> None:
         (line,) = (await standing_client.get("/api/projects")).json()["projects"]
-        assert line["sdk_key"] == standing_services.write_key
+        assert line["sdk_key"] == await public_key(standing_services)
 
     async def test_a_remote_caller_needs_a_key(self, standing_client: httpx.AsyncClient) -> None:
         for path in ("/api/projects", "/api/sessions/1/x"):

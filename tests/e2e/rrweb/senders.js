@@ -53,13 +53,13 @@ window.senders = (() => {
     };
   };
 
-  const uxcam = ({ server, writeKey, session }) => {
+  const uxcam = ({ server, publicKey, session }) => {
     const encodings = [LZString.compress, LZString.compressToUTF16, LZString.compressToBase64, LZString.compressToEncodedURIComponent, (text) => text, JSON.parse];
     return {
       events: (events, number, leaving) => {
         const snapshots = encodings[(number - 1) % encodings.length](JSON.stringify(events));
         const device = { userAgent: navigator.userAgent, screen: screenSize() };
-        return post(`${server}/api/snapshots/ingest`, { sdk_key: writeKey, session_id: session, snapshots, snapshot_count: events.length, is_initial_snapshot: number === 1, device_info: device }, {}, leaving);
+        return post(`${server}/api/snapshots/ingest`, { sdk_key: publicKey, session_id: session, snapshots, snapshot_count: events.length, is_initial_snapshot: number === 1, device_info: device }, {}, leaving);
       },
     };
   };

@@ -44,7 +44,8 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
     sent, rest = await off_loop(len(received.text), decode_ingest, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
     limit = received.services.settings.max_recording
-    recording = await off_loop(len(received.text), read_recording, sent.events, limit) if sent.events else None
+    size, masking = len(received.text), received.caller.settings.masking
+    recording = await off_loop(size, read_recording, sent.events, limit, masking=masking) if sent.events else None
     fields = SessionFields(client_session_id=text, metadata=rest)
     batch = received.batch(key, fields, len(recording.data) if recording else None)
     batch.recording = recording

@@ -12,6 +12,7 @@ from litestar.response import Stream
 from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
+from tracker_backend.http.audit import note_replay
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
@@ -49,7 +50,8 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
         session_id = UUID(sent.session_id)
     except ValueError as error:
         raise Invalid(f"`$.sessionId` is {sent.session_id!r}: send a UUID.") from error
-    recording = await off_loop(size, read_recording, sent.events, received.services.settings.max_recording)
+    limit, masking = received.services.settings.max_recording, received.caller.settings.masking
+    recording = await off_loop(size, read_recording, sent.events, limit, masking=masking)
     batch = received.batch(session_id, fields, len(recording.data))
     batch.recording = recording
     batch.name = sent.batch_id
@@ -73,6 +75,7 @@ async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await note_replay(services, caller, key, "reev events")
     return stream(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
 
 

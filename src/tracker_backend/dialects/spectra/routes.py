@@ -25,6 +25,7 @@ from tracker_backend.dialects.spectra.wire import (
 )
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.http.access import DIALECT
+from tracker_backend.http.audit import note_replay
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
@@ -78,14 +79,14 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     A batch that is sent again is stored once. An empty one keeps the session active.
     """
     received = await receive(request, body)
-    settings = received.services.settings
+    settings, masking = received.services.settings, received.caller.settings.masking
     sent, rest = await off_loop(len(received.text), decode_batch, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
     if isinstance(sent.events, Packed):  # small text may be large
-        recording = await asyncio.to_thread(read_events, sent.events, settings)
+        recording = await asyncio.to_thread(read_events, sent.events, settings, masking)
     else:
-        recording = await off_loop(len(received.text), read_events, sent.events, settings)
+        recording = await off_loop(len(received.text), read_events, sent.events, settings, masking)
     custom = await off_loop(len(received.text), read_custom, sent)
     if custom:
         fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
@@ -117,7 +118,8 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
     received = await receive(request, body)
     sent, rest = await off_loop(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
-    await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+    if received.drop_of(key) is None:  # of who is not recorded nothing is there
+        await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
@@ -143,12 +145,14 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
     received = await receive(request, body)
     sent, rest = await off_loop(len(received.text), decode_end, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
-    bounds = await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+    offset = 0
+    if received.drop_of(key) is None:
+        offset = (await sessions.get_bounds(received.services.pool, received.caller.project_id, key)).offset
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
     # By the client's clock, which `place` corrects.
-    now = received.received_at - bounds.offset
+    now = received.received_at - offset
     batch.ended_at = now if sent.end_time is None else time_of(sent.end_time, "endTime")
     await received.submit(batch)
     return Done()
@@ -172,6 +176,7 @@ async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, clean_text(session_id))
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await note_replay(services, caller, key, "spectra replay")
     found = Replay(services.pool, caller.project_id, session)
     headers = {"X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
     return stream(request, found.texts(), found.zstd_frames(), headers=headers)

@@ -14,6 +14,7 @@ from tracker_backend.dialects.start import SessionText
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
 from tracker_backend.ingest.clean import clean_json
+from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.recording import decode_list, read_recording
 from tracker_backend.ingest.wire import Event, Label, Time, decode, json_object, unknown_fields
 from tracker_backend.settings import Settings
@@ -88,8 +89,8 @@ def decode_end(body: bytes) -> tuple[EndRequest, bytes | None]:
     return decode(_end, body or b"{}"), _rest(EndRequest, body)
 
 
-def read_events(sent: list[Raw] | Packed | None, settings: Settings) -> Recording | None:
-    """The rrweb events of a batch in any of their forms; None for none."""
+def read_events(sent: list[Raw] | Packed | None, settings: Settings, masking: Masking) -> Recording | None:
+    """The rrweb events of a batch in any of their forms, masked by the project's rules; None for none."""
     if isinstance(sent, Packed):
         if isinstance(sent.data, list):
             sent = sent.data
@@ -97,7 +98,7 @@ def read_events(sent: list[Raw] | Packed | None, settings: Settings) -> Recordin
             sent = decode_list(clean_json(inflate_text(sent.data, settings.max_body)))
         else:
             raise Invalid("`$.events.data` is a text although `compressed` is false: send the array itself.")
-    return read_recording(sent, settings.max_recording) if sent else None
+    return read_recording(sent, settings.max_recording, masking=masking) if sent else None
 
 
 def read_custom(request: BatchRequest) -> list[Event]:

@@ -25,16 +25,18 @@ from tracker_backend.dialects.uxcam.wire import (
 )
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.http.audit import note_replay
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.projects import projects_of
 from tracker_backend.http.received import Received, receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.times import to_datetime
-from tracker_backend.queries import projects, sessions
+from tracker_backend.queries import keys, projects, sessions
 from tracker_backend.queries.snapshots import Snapshot, snapshots
 from tracker_backend.services import services_of
 
@@ -115,7 +117,8 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
         events = await received.services.decoder.lz(text, limit)
-    recording = await off_loop(len(events), read_snapshots, events, limit, initial=sent.is_initial_snapshot)
+    masking, initial = received.caller.settings.masking, sent.is_initial_snapshot
+    recording = await off_loop(len(events), read_snapshots, events, limit, masking=masking, initial=initial)
     batch = _batch(received, sent, fields, len(recording.data))
     batch.recording = recording
     await received.submit(batch)
@@ -146,11 +149,11 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
 
 @get("/api/projects", opt={SHAPE: refusal}, summary="List the caller's projects (uxcam)", tags=[_TAG])
 async def list_projects(request: AnyRequest) -> ProjectList:
-    """List the projects of the caller: a key's own one."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
-    found = await projects.get_project(services.pool, caller.project_id)
-    return ProjectList([ProjectLine(str(found.project_id), found.name, found.public_key, found.platform)])
+    """List the projects of the caller: a person's, or a key's own one."""
+    pool = services_of(request).pool
+    found = await projects_of(request)
+    public = await keys.public_keys(pool, [project.project_id for project in found])
+    return ProjectList([ProjectLine(str(it.project_id), it.name, public[it.project_id], it.platform) for it in found])
 
 
 @get(
@@ -171,6 +174,7 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await note_replay(services, caller, key, "uxcam snapshots")
     return stream(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
 
 

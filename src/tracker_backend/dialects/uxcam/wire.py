@@ -13,6 +13,7 @@ from tracker_backend.dialects.uxcam.device import device_fields
 from tracker_backend.dialects.wire import text_of
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording, SessionFields
+from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.times import parse_time
 from tracker_backend.ingest.wire import MAX_FIELDS, Event, Time, decode, json_object, unknown_fields, with_extra
@@ -97,10 +98,10 @@ def decode_events(body: bytes) -> tuple[EventsRequest, list[Event], SessionField
     return request, events, _session(request, body)
 
 
-def read_snapshots(events: bytes, limit: int, *, initial: bool | None) -> Recording:
+def read_snapshots(events: bytes, limit: int, *, masking: Masking, initial: bool | None) -> Recording:
     """`read_recording`, whose errors name the field of this dialect."""
     try:
-        return read_recording(events, limit, initial=initial)
+        return read_recording(events, limit, masking=masking, initial=initial)
     except Invalid as error:
         told = error.detail.replace("`$.events[", "`$.snapshots[").replace("`events`", "`snapshots`")
         raise Invalid(told) from error

@@ -5,7 +5,7 @@ page_url, referrer, user_agent, screen_width, screen_height, viewport_width, vie
 language, app_id, ticket_id, metadata, event_count, click_count, error_count, page_count, rage_click_count,
 screenshot_count, native_event_count, native_click_count, native_error_count, native_page_count,
 native_rage_click_count, rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count,
-rrweb_rage_click_count, recorded_event_count, last_page_url, client_stats, has_recording, is_bot, bot_reason, clock_offset_ms, ttl_hours, expires_at
+rrweb_rage_click_count, recorded_event_count, last_page_url, client_stats, has_recording, is_bot, bot_reason, client_address, clock_offset_ms, ttl_hours, expires_at
 
 -- total: sessions of a project, from the counts that writers keep
 select coalesce(sum(sessions), 0)::bigint from tracker.session_totals where project_id = $1;

@@ -9,5 +9,8 @@ where c.relnamespace = 'tracker'::regnamespace and c.relkind = 'r'
     and regexp_replace(c.relname, '_[0-9]{8}$', '') = any($1::text[]) and c.relname ~ '_[0-9]{8}$'
 order by i.inhdetachpending desc nulls last, 1;
 
+-- forget_hours: of a project
+delete from tracker.events_hourly_rollup where project_id = $1;
+
 -- drop_hours: hourly numbers past their own retention
 delete from tracker.events_hourly_rollup where bucket < $1;

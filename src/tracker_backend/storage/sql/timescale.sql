@@ -61,6 +61,11 @@ order by 1;
 select job_id from timescaledb_information.jobs
 where proc_name = 'policy_retention' and hypertable_schema = 'tracker' and hypertable_name = 'events_hourly';
 
+-- hours_table: where the aggregate keeps computed hours
+select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
+from timescaledb_information.continuous_aggregates
+where view_schema = 'tracker' and view_name = 'events_hourly';
+
 -- kept_from: hours before it have lost rows: they are before the oldest chunk of events, or retention said so
 select greatest(r.kept_from, (
     select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks

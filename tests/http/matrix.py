@@ -1,0 +1,289 @@
+"""Every route of the app, what a caller needs for it, and one caller of each kind: `test_matrix.py` is made from it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from litestar import Litestar
+from litestar.routes import HTTPRoute, WebSocketRoute
+from msgspec import Struct
+
+from tests.http.api import PAGE, Json, event, new_session, now
+from tests.http.browsers import logged_in
+from tracker_backend.dialects.incuera import examples as incuera
+from tracker_backend.dialects.spectra import examples as spectra
+from tracker_backend.dialects.uxcam import examples as uxcam
+from tracker_backend.http.examples import SCREENSHOT, SESSION_ID
+from tracker_backend.queries import keys
+from tracker_backend.queries.logins import Role
+from tracker_backend.services import Services
+
+Need = Literal["nothing", "write", "read", "edit", "admin", "person", "owner", "account"]
+"""A scope; or to be logged in (`person`), as an owner of any project; or to be told of one's own account or key."""
+CANARY = "canary-of-our-project"
+
+OURS: dict[str, Need] = {
+    "POST /api/v1/sessions": "write",
+    "POST /api/v1/track": "write",
+    "POST /api/v1/track/recording": "write",
+    "POST /api/v1/track/screenshot": "write",
+    "GET /api/v1/sessions": "read",
+    "GET /api/v1/sessions/{session_id}": "read",
+    "DELETE /api/v1/sessions/{session_id}": "edit",
+    "GET /api/v1/sessions/{session_id}/events": "read",
+    "GET /api/v1/sessions/{session_id}/recording": "read",
+    "GET /api/v1/sessions/{session_id}/export": "read",
+    "GET /api/v1/sessions/{session_id}/live": "read",
+    "WEBSOCKET /api/v1/sessions/{session_id}/live": "read",
+    "GET /api/v1/sessions/{session_id}/screenshots": "read",
+    "GET /api/v1/screenshots/{screenshot_id}": "read",
+    "GET /api/v1/analytics/hourly": "read",
+    "GET /api/v1/analytics/daily": "read",
+    "POST /api/v1/sessions/{session_id}/live/ticket": "read",
+    "GET /api/v1/config": "write",
+    "GET /api/v1/projects": "account",
+    "POST /api/v1/projects": "owner",
+    "GET /api/v1/project": "read",
+    "PATCH /api/v1/project": "edit",
+    "DELETE /api/v1/project": "admin",
+    "POST /api/v1/project/archive": "admin",
+    "POST /api/v1/project/restore": "admin",
+    "GET /api/v1/keys": "edit",
+    "POST /api/v1/keys": "admin",
+    "POST /api/v1/keys/rotate": "edit",
+    "DELETE /api/v1/keys/{prefix}": "admin",
+    "GET /api/v1/audit": "admin",
+    "GET /api/v1/members": "read",
+    "PATCH /api/v1/members/{user_id}": "admin",
+    "DELETE /api/v1/members/{user_id}": "admin",
+    "GET /api/v1/invitations": "admin",
+    "POST /api/v1/invitations": "admin",
+    "DELETE /api/v1/invitations/{invitation_id}": "admin",
+    "GET /api/v1/erasures": "admin",
+    "POST /api/v1/erasures": "admin",
+    "GET /api/v1/erasures/{erasure_id}": "admin",
+    "POST /api/v1/erasures/{erasure_id}/check": "admin",
+    "GET /api/v1/visitors/export": "admin",
+    "GET /api/v1/me": "person",
+    "POST /api/v1/me/password": "person",
+    "POST /api/v1/logout": "nothing",
+    "POST /api/v1/login": "nothing",
+    "POST /api/v1/links/look": "nothing",
+    "POST /api/v1/links/use": "nothing",
+}
+"""`v1`."""
+THEIRS: dict[str, Need] = {
+    "POST /api/sessions/start": "write",
+    "POST /api/sessions/{session_id}/events": "write",
+    "POST /api/sessions/{session_id}/heartbeat": "write",
+    "POST /api/sessions/{session_id}/end": "write",
+    "POST /api/ingest": "write",
+    "POST /api/snapshots/ingest": "write",
+    "POST /api/events/ingest": "write",
+    "POST /events": "write",
+    "GET /api/sessions": "read",
+    "GET /api/sessions/{session_id}": "read",
+    "GET /api/sessions/{session_id}/events": "read",
+    "GET /api/sessions/{session_id}/replay": "read",
+    "GET /api/sessions/{session_id}/live": "read",
+    "WEBSOCKET /api/sessions/{session_id}/live": "read",
+    "GET /api/sessions/{project_id}/{session_id}": "read",
+    "GET /api/projects": "account",
+    "GET /api/stats/today": "read",
+}
+"""The dialects'."""
+OPEN: dict[str, Need] = dict.fromkeys(
+    (
+        "GET /",
+        "GET /health",
+        "GET /metrics",
+        "GET /tracker.js",
+        "GET /tracker/{name}",
+        "GET /docs-assets/{name}",
+        "GET /docs",
+        "GET /docs/{path}",
+        "GET /docs/errors",
+        "GET /docs/openapi.json",
+        "GET /docs/oauth2-redirect.html",
+        "GET /demo",
+        "GET /demo/{path}",
+        "GET /login",
+        "GET /join",
+        "GET /doors/{name}",
+    ),
+    "nothing",
+)
+"""The service's, which show nothing of a project."""
+QUERIES: dict[str, Json] = {
+    "DELETE /api/v1/project": {"confirm": "ours"},
+    "GET /api/v1/visitors/export": {"user_id": CANARY},
+}
+"""Parameters without which a route cannot be asked."""
+OTHERWISE: dict[tuple[str, int], set[int]] = {
+    ("POST /events", 401): {404},  # its clients name a project, and without a key are told that there is none for them
+}
+"""What else may be answered in place of a refusal."""
+NEEDS: dict[str, Need] = {**OURS, **THEIRS, **OPEN}
+
+
+def routes_of(app: Litestar) -> list[str]:
+    """The app's routes as `METHOD /path/{name}`; not the answers to browsers' preflights, which do nothing."""
+    found: set[str] = set()
+    for route in app.routes:
+        path = "/" + "/".join(
+            f"{{{part.partition(':')[0].strip('{}')}}}" if part.startswith("{") else part
+            for part in route.path.strip("/").split("/")
+        )
+        if isinstance(route, HTTPRoute):
+            found |= {f"{method} {path}" for method in route.methods if method != "OPTIONS"}
+        elif isinstance(route, WebSocketRoute):
+            found.add(f"WEBSOCKET {path}")
+    return sorted(found)
+
+
+class Caller(Struct, frozen=True):
+    """A kind of caller: what it may, and how it is refused what it may not."""
+
+    name: str
+    may: frozenset[str]
+    refused: int
+    headers: Json = {}
+    parameters: Json = {}
+    is_ours: bool = True
+    """It belongs to the project, so it may be told of it."""
+
+    def parameters_on(self, need: Need) -> Json:
+        """Its parameters; on routes that are not about a project there is none to name."""
+        return {} if need in ("person", "owner", "account") else self.parameters
+
+    def status(self, need: Need) -> int | None:
+        """How it is refused; None if it is not."""
+        if need == "nothing" or need in self.may or (need == "account" and self.may & {"read", "person"}):
+            return None
+        # Who calls by a key is nobody who could be logged in.
+        return 401 if need in ("person", "owner") and "x-csrf-token" not in self.headers else self.refused
+
+
+class World(Struct, frozen=True):
+    """A project with a caller of each kind, and a session that holds the canary."""
+
+    project_id: int
+    session_id: str
+    callers: dict[str, Caller]
+    found: Json = {}
+    """What was found out on the way, such as a screenshot's id."""
+
+
+async def make_world(services: Services) -> World:
+    """A project and its callers, of whom some are another project's."""
+    pool = services.pool
+    ours, other = [await keys.create_project(pool, name) for name in ("ours", "other")]
+    made: dict[str, Caller] = {}
+
+    def add(name: str, refused: int, *may: str, **more: Any) -> None:
+        made[name] = Caller(name, frozenset(may), refused, **more)
+
+    async def key(project_id: int, kind: keys.Kind, **more: Any) -> Json:
+        return {"x-api-key": await keys.create_key(pool, project_id, kind, **more)}
+
+    of_ours = {"project_id": ours}
+    everything = ("write", "read", "edit", "admin")
+    admin = await key(ours, "admin")
+    revoked = await key(ours, "admin")
+    await pool.execute(
+        "update tracker.api_keys set revoked_at = now() where key_sha256 = $1", keys.digest(revoked["x-api-key"])
+    )
+    add("nobody", 401)
+    add("an unknown key", 401, headers={"x-api-key": "tb_a_unknown"})
+    add("a revoked key", 401, headers=revoked)
+    add("an expired key", 401, headers=await key(ours, "admin", expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    add("the public key", 403, "write", headers={"x-api-key": await keys.public_key(pool, ours)})
+    add("a write key", 403, "write", headers=await key(ours, "write"))
+    add("a read key", 403, "read", headers=await key(ours, "read"))
+    add("an admin key", 403, *everything, headers=admin)
+    roles: dict[Role, tuple[str, ...]] = {
+        "viewer": ("read",),
+        "editor": ("read", "edit"),
+        "owner": ("read", "edit", "admin", "owner"),
+    }
+    for role, may in roles.items():
+        add(role, 403, *may, "person", headers=await logged_in(services, role, ours), parameters=of_ours)
+    add(
+        "an owner of another project",
+        403,
+        "person",
+        "owner",
+        headers=await logged_in(services, "owner", other),
+        parameters=of_ours,
+        is_ours=False,
+    )
+    add(
+        "a person without a project",
+        403,
+        "person",
+        headers=await logged_in(services, None, other),
+        parameters=of_ours,
+        is_ours=False,
+    )
+    add("somebody logged out", 401, headers=await logged_in(services, "owner", ours, days=-1), parameters=of_ours)
+    add("another project's admin key", 403, *everything, headers=await key(other, "admin"), is_ours=False)
+    return World(ours, new_session(), made, {})
+
+
+def filled(path: str, world: World) -> str:
+    """The path of a route with our session, project and screenshot in its places."""
+    names: Json = {
+        "session_id": world.session_id,
+        "project_id": world.project_id,
+        "screenshot_id": world.found.get("screenshot_id", 1),
+        "name": "x",
+        "path": "x",
+        "prefix": "tb_r_nobody",
+        "user_id": 0,
+        "invitation_id": 0,
+        "erasure_id": SESSION_ID,
+        **world.found,
+    }
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    return path
+
+
+def body_of(route: str, world: World) -> Json | None:
+    """A body that the route takes, with the canary where it has a place for texts."""
+    session = world.session_id
+    moment = now().isoformat()
+    page = f"{PAGE}/{CANARY}"
+    rrweb: list[Json] = [
+        {"type": 4, "data": {"href": page, "width": 1, "height": 1}, "timestamp": int(now().timestamp() * 1000)},
+        {"type": 5, "data": {"tag": CANARY, "payload": {}}, "timestamp": int(now().timestamp() * 1000)},
+    ]
+    bodies: dict[str, Json] = {
+        "POST /api/v1/sessions": {"session_id": session, "page_url": page, "user_id": CANARY},
+        "POST /api/v1/track": {"session_id": session, "events": [event(page_url=page)]},
+        "POST /api/v1/track/recording": {"session_id": session, "events": rrweb},
+        "POST /api/v1/track/screenshot": {
+            "session_id": session,
+            "page_url": page,
+            "timestamp": moment,
+            "image_data": SCREENSHOT["image_data"],
+        },
+        "POST /api/sessions/start": {"sessionId": session, "appId": "shop", "metadata": {"url": page}},
+        "POST /api/sessions/{session_id}/events": spectra.BATCH,
+        "POST /api/sessions/{session_id}/heartbeat": spectra.HEARTBEAT,
+        "POST /api/sessions/{session_id}/end": spectra.END,
+        "POST /api/ingest": incuera.INGEST,
+        # Their clients put the key into the body; here it is in the headers, or there is none.
+        "POST /api/snapshots/ingest": {**uxcam.SNAPSHOTS, "sdk_key": None},
+        "POST /api/events/ingest": {**uxcam.EVENTS, "sdk_key": None},
+        "PATCH /api/v1/project": {"name": "new"},
+        "POST /api/v1/projects": {"name": "new"},
+        "POST /api/v1/keys": {"kind": "read"},
+        "POST /api/v1/invitations": {"role": "viewer"},
+        "PATCH /api/v1/members/{user_id}": {"role": "viewer"},
+        "POST /api/v1/erasures": {"user_id": "nobody"},
+        "POST /api/v1/erasures/{erasure_id}/check": {"user_id": "nobody"},
+        "POST /events": {"sessionId": session, "projectId": str(world.project_id), "events": rrweb},
+    }
+    if route in bodies:
+        return bodies[route]
+    return None if route.startswith(("GET", "WEBSOCKET", "DELETE")) else {}
