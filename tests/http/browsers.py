@@ -9,7 +9,7 @@ import httpx
 from litestar import Litestar
 
 from tests.http.api import API, Json, local
-from tracker_backend.queries import keys, links, logins
+from tracker_backend.queries import keys, links
 from tracker_backend.queries.logins import Role
 from tracker_backend.services import Services
 
@@ -74,19 +74,22 @@ async def member(app: Litestar, services: Services, project_id: int, role: Role)
     return browser
 
 
-async def logged_in(services: Services, role: Role | None, project_id: int = 1, days: int = 1) -> Json:
+async def logged_in(
+    services: Services, role: Role | None, project_id: int = 1, days: int = 1, name: str | None = None
+) -> Json:
     """The headers of a browser in which somebody new of this role is logged in, for so many days; a password would
     only cost time.
     """
     pool, cookies = services.pool, services.access.cookies
-    email = f"{secrets.token_hex(8)}@example.org"
+    email = f"{name or secrets.token_hex(8)}@example.org"
     user_id = await pool.fetchval(
         "insert into tracker.users (email, password_hash) values ($1, '') returning user_id", email
     )
     if role is not None:
         await pool.execute("insert into tracker.members values ($1, $2, $3)", project_id, user_id, role)
     token, cookie = cookies.make(secure=False)
-    await logins.insert_login(pool, keys.digest(token), user_id, datetime.now(UTC) + timedelta(days=days))
+    ends = datetime.now(UTC) + timedelta(days=days)
+    await pool.execute("insert into tracker.logins values ($1, $2, now(), $3)", keys.digest(token), user_id, ends)
     return {"cookie": f"{cookie.key}={cookie.value}", "x-csrf-token": cookies.csrf_token(token)}
 
 

@@ -359,3 +359,13 @@ class TestBehindAProxy:
 )
 def test_a_server_is_open_only_on_loopback_or_when_told(auth: Any, host: str, status: int) -> None:
     assert Settings(auth=auth, host=host).is_open == (status == 200)
+
+
+async def test_a_key_does_not_act_on_another_project_than_the_one_that_is_asked_for(
+    standing_client: httpx.AsyncClient, standing_services: Services, project: int
+) -> None:
+    pool = standing_services.pool
+    own = {"x-api-key": await keys.create_key(pool, project, "admin")}
+    for asked, status in ((project, 200), (1, 403), (project + 10_000, 403), ("x", 403)):
+        answer = await standing_client.get(f"{API}/sessions", params={"project_id": asked}, headers=own)
+        assert answer.status_code == status, (asked, answer.text)

@@ -1,6 +1,6 @@
 """Two projects that record the same sessions of the same users in the same batches, and every read of one of them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,10 +9,11 @@ from litestar import Litestar
 from msgspec import Struct
 
 from tests.http.api import API, PAGE, Json, event, local, new_session
+from tests.http.browsers import logged_in
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http.examples import SCREENSHOT
-from tracker_backend.queries import keys, logins
+from tracker_backend.queries import keys
 from tracker_backend.services import Services
 
 READS = {
@@ -110,13 +111,7 @@ async def make_team(app: Litestar, mark: str) -> Team:
     await pool.execute("update tracker.projects set timezone = $2 where project_id = $1", project, ZONES[mark[:4]])
     await keys.public_key(pool, project)
     key = await keys.create_key(pool, project, "admin", mark)
-    user = await pool.fetchval(
-        "insert into tracker.users (email, password_hash) values ($1, '') returning user_id", f"{mark}@example.org"
-    )
-    await pool.execute("insert into tracker.members values ($1, $2, 'owner')", project, user)
-    token, cookie = services.access.cookies.make(secure=False)
-    await logins.insert_login(pool, keys.digest(token), user, datetime.now(UTC) + timedelta(days=1))
-    owner = {"cookie": f"{cookie.key}={cookie.value}", "x-csrf-token": services.access.cookies.csrf_token(token)}
+    owner = await logged_in(services, "owner", project, name=mark)
     return Team(project, mark, {"x-api-key": key}, owner, local(app))
 
 

@@ -104,6 +104,8 @@ class Access:
             digest = keys.digest(key)
             record = await self._find_key(digest, address, is_public_place=is_public_place)
             caller = _by_key(digest, record, scope)
+            if _asked_project(connection) not in (None, caller.project_id):
+                raise Forbidden("this key is another project's: leave `project_id` out, or use a key of that project.")
             if scope == "admin":  # keys and invitations that it makes would outlast the second
                 caller = _by_key(digest, await self._keys.find_now(digest), scope)
             if scope == "write" and not _only_reads(connection):  # a page may ask how to record before it may send
@@ -281,12 +283,14 @@ def _only_reads(connection: Connection) -> bool:
 
 
 def _asked_project(connection: Connection) -> int | None:
-    """The project that a person asks for; None for their first one."""
+    """The project that is asked for; None for a key's own, and a person's first one."""
+    if b"project_id" not in connection.scope["query_string"]:  # before the parameters are taken apart
+        return None
     asked = connection.query_params.get("project_id")
     if asked is None:
         return None
     if not asked.isdecimal() or len(asked) > 9:
-        raise Forbidden(f"`project_id` is {asked!r}, which is no project of yours: GET /api/v1/projects lists them.")
+        raise Forbidden(f"`project_id` is {asked!r}, which is no project's: GET /api/v1/projects lists yours.")
     return int(asked)
 
 

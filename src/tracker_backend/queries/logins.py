@@ -28,11 +28,6 @@ async def find_login(pool: Pool, token: bytes) -> Person | None:
     return Person(row[0], row[1], row[2], dict(zip(row[3], row[4], strict=True))) if row else None
 
 
-async def insert_login(connection: Pool | Connection, token: bytes, user_id: int, expires_at: datetime) -> None:
-    """A browser has logged in."""
-    await connection.execute(_sql.insert_login, token, user_id, expires_at)
-
-
 async def log_in(connection: Connection, token: bytes, user_id: int, password_hash: str, expires_at: datetime) -> bool:
     """A browser has logged in with the password of this hash; False when that is not the account's any more."""
     return await connection.fetchval(_sql.log_in, token, user_id, password_hash, expires_at) is not None

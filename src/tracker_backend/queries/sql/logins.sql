@@ -7,9 +7,6 @@ select u.user_id, u.email, l.expires_at,
 from tracker.logins l join tracker.users u using (user_id)
 where l.token_sha256 = $1 and l.expires_at > now();
 
--- insert_login: a browser that has logged in
-insert into tracker.logins (token_sha256, user_id, expires_at) values ($1, $2, $3);
-
 -- log_in: a browser that has logged in with a password, unless that was changed meanwhile (token, user, its hash, end)
 insert into tracker.logins (token_sha256, user_id, expires_at)
 select $1, user_id, $4 from tracker.users where user_id = $2 and password_hash = $3 for share
