@@ -102,6 +102,7 @@ async def check_all_dropped(client: httpx.AsyncClient, services: Services, reaso
     """Every route says that it is done, and why nothing is stored, and nothing is."""
     session = new_session()
     counted = count_of(reason)
+    await public_key(services)  # made at its first use
     before = await row_counts(services.pool)
     dropped = [await send(client, services, path, session, **headers) for path in WRITES]
     for path, answer in zip(WRITES, dropped, strict=True):
