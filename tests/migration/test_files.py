@@ -47,8 +47,9 @@ async def test_migrating_again_applies_nothing(dsn: str) -> None:
 
 
 async def test_an_older_database_gets_only_what_it_lacks(dsn: str) -> None:
-    await execute(dsn, "drop view tracker.sessions_hourly")
-    await execute(dsn, "drop table tracker.sessions_hourly_rollup")
+    await execute(dsn, "drop schema tracker_analyst cascade")
+    await execute(dsn, "drop function tracker.open_to_analysts")
+    await execute(dsn, "drop table tracker.analyst_grants")
     await execute(dsn, "delete from tracker.migrations where name = $1", LAST)
     with pytest.raises(SchemaError, match=rf"1 migrations are not applied \({LAST}\): run `tracker-backend migrate`"):
         await Database.open(Settings(), dsn)
