@@ -68,11 +68,16 @@ def _print(result: Any, *, as_json: bool) -> None:
     elif isinstance(result, str):
         print(result)
     elif isinstance(result, list):
-        for line in msgspec.convert(msgspec.to_builtins(result), list[dict[str, Any]]):
-            print("  ".join(f"{name}={value}" for name, value in line.items() if value is not None))
+        for line in msgspec.convert(_plain(result), list[dict[str, Any]]):
+            print("  ".join(f"{name}={_text(value)}" for name, value in line.items() if value is not None))
     else:
-        values = {name: value for name, value in msgspec.to_builtins(result).items() if value is not None}
+        values = {name: value for name, value in _plain(result).items() if value is not None}
         print("\n".join(f"{name}: {_text(value)}" for name, value in values.items()))
+
+
+def _plain(result: Any) -> Any:
+    """Dictionaries and lists, by way of JSON: a result may hold some that comes from the database as it is."""
+    return msgspec.json.decode(msgspec.json.encode(result))
 
 
 def _text(value: Any) -> str:

@@ -26,11 +26,11 @@ def check_new(password: str, email: str) -> None:
     """Invalid, with what to do, for a password that is too short, too long, or the e-mail itself."""
     length = len(_normal(password))
     if length < SHORTEST:
-        raise Invalid(f"`password` has {length} characters: take {SHORTEST} or more, such as a few words.")
+        raise Invalid(f"the password has {length} characters: take {SHORTEST} or more, such as a few words.")
     if length > LONGEST:
-        raise Invalid(f"`password` has {length} characters, more than {LONGEST}: take a shorter one.")
+        raise Invalid(f"the password has {length} characters, more than {LONGEST}: take a shorter one.")
     if _normal(password).strip().lower() == email:
-        raise Invalid("`password` is the e-mail: take another one.")
+        raise Invalid("the password is the e-mail: take another one.")
 
 
 async def make_hash(password: str) -> str:

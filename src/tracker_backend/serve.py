@@ -153,7 +153,8 @@ def _announce(
         return
     print(f"\n  server     {url}", f"  demo shop  {values['demo']}", f"  API docs   {values['docs']}", sep="\n")
     print(f"  write key  {write_key}")
-    print(f'  tag        <script async src="{url}/tracker.js" data-project="{write_key}"></script>')
+    public = (settings.public_url or url).rstrip("/")  # the tag is for pages, whose visitors come by that address
+    print(f'  tag        <script async src="{public}/tracker.js" data-project="{write_key}"></script>')
     if settings.is_open:
         print("  calls from this machine need no key (TRACKER_AUTH=required changes that)")
     if owner_link:

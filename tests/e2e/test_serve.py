@@ -176,6 +176,24 @@ def test_a_signal_while_the_database_starts_leaves_nothing_running(data_dir: Pat
     assert not (data_dir / "postgres" / "data" / "postmaster.pid").exists()
 
 
+def test_the_tag_and_the_link_that_are_printed_begin_with_the_public_address(data_dir: Path) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
+    settings = {"TRACKER_DATA_DIR": str(data_dir), "TRACKER_PUBLIC_URL": "https://tracker.example/", "PORT": "0"}
+    command = [sys.executable, "-m", "tracker_backend", "serve"]
+    with subprocess.Popen(
+        command, env={**clean, **settings}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        printed = ""
+        for line in process.stdout:  # ends with a server that does not start
+            printed += line
+            if "Ctrl-C" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+    assert 'src="https://tracker.example/tracker.js"' in printed
+    assert "https://tracker.example/join#" in printed
+
+
 def test_a_bad_setting_is_named_with_its_value(data_dir: Path) -> None:
     with (
         pytest.raises(ServeError, match="TRACKER_RETENTION_DAYS is 'soon'"),

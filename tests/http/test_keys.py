@@ -12,6 +12,8 @@ from tests.conftest import running
 from tests.http.api import API, Json, batch, check_problem, get, local
 from tests.http.browsers import member
 from tracker_backend.app import create_app
+from tracker_backend.commands import keys as commands
+from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http import remembered
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
@@ -279,3 +281,25 @@ class TestRevoking:
         await made(own_client, kind="read")
         clock.now += 1.0
         assert await status(own_client, "tb_r_guessed-before-it-was") == 200
+
+
+class TestCommands:
+    """What the operator does."""
+
+    async def test_a_key_that_was_not_ended_is_an_error(self, standing_services: Services, project: int) -> None:
+        pool = standing_services.pool
+        other = await keys.create_project(pool, "another")
+        key = (await commands.create_key(pool, other, "admin", "", None)).key
+        with pytest.raises(NotFound, match=f"no valid key of project {project} begins with {key[:10]}:"):
+            await commands.revoke_key(pool, project, key)
+        assert await commands.revoke_key(pool, other, key) == {"revoked": 1}
+
+    @pytest.mark.parametrize("number", [-1, 1e12, float("nan")])
+    async def test_a_time_that_cannot_be_is_told(
+        self, standing_services: Services, project: int, number: float
+    ) -> None:
+        pool = standing_services.pool
+        with pytest.raises(Invalid, match="--days is"):
+            await commands.create_key(pool, project, "read", "", number)
+        with pytest.raises(Invalid, match="--grace-hours is"):
+            await commands.rotate_key(pool, project, number)

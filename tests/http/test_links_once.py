@@ -78,7 +78,7 @@ async def test_one_that_was_withdrawn_is_not_known(ann: Browser, stranger: Brows
 async def test_a_bad_password_or_email_uses_nothing_up(ann: Browser, stranger: Browser) -> None:
     token = token_of((await invite(ann, "viewer"))["link"])
     for email, password, told in (
-        (new_email(), "short", "`password`"),
+        (new_email(), "short", "the password"),
         ("no address", PASSWORD, "`email`"),
         ("@", PASSWORD, "`email`"),
         ("a b@c.example", PASSWORD, "`email`"),
@@ -96,7 +96,7 @@ async def test_a_password_that_is_refused_does_not_tell_whether_there_is_an_acco
         sent = {"token": token, "password": password}
         known = await stranger.call("POST", "/links/use", sent | {"email": ann.email})
         unknown = await stranger.call("POST", "/links/use", sent | {"email": new_email()})
-        check_problem(known, 422, "invalid", "`password`")
+        check_problem(known, 422, "invalid", "the password")
         assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
 
 

@@ -12,7 +12,7 @@ from tests.http.api import API, check_problem, local
 from tests.http.browsers import PASSWORD, Browser, invite, member, new_email, roles, token_of
 from tracker_backend.app import create_app
 from tracker_backend.commands import users
-from tracker_backend.errors import Invalid, SettingsError
+from tracker_backend.errors import Invalid, NotFound, SettingsError
 from tracker_backend.http import remembered
 from tracker_backend.queries import keys, links
 from tracker_backend.queries.logins import Role
@@ -222,6 +222,9 @@ class TestCommands:
             await users.invite(settings, pool, project, "ann", "owner")
         with pytest.raises(Invalid, match="the last owner"):
             await users.remove(pool, project, ann.email)
+        nobody, other = ann.email, await keys.create_project(pool, "another")
+        with pytest.raises(NotFound, match=f"{nobody} is not in project {other}"):
+            await users.remove(pool, other, nobody)
 
 
 async def test_no_password_and_no_token_stands_in_any_row(

@@ -11,7 +11,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.migrate import files
 
-LAST = "core/0006_sessions_hourly.sql"
+LAST = "core/0009_analysts.sql"
 RECORDED = "select name, checksum from tracker.migrations order by applied_at, name"
 
 

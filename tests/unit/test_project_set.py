@@ -34,7 +34,7 @@ def test_words_are_a_change(words: list[str], change: dict[str, object]) -> None
         ("record.inputs=all", "masking.inputs"),
         ("retention_days=soon", "'soon'"),
         ("retention_days=0", "'0'"),
-        ("masking.inputs=some", "'some'"),
+        ("masking.inputs=some", "'some': give all or secrets"),
         ("record=perhaps", "'perhaps'"),
     ],
 )

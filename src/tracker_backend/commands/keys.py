@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.queries import audit, keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -70,7 +71,9 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
 
 
 async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, days: float | None) -> Key:
-    """Makes a secret key."""
+    """Makes a secret key; Invalid for days that cannot be."""
+    if days is not None and not 0 < days <= keys.MOST_DAYS:
+        raise Invalid(f"--days is {days:g}: give more than 0, at most {keys.MOST_DAYS}, or leave it out.")
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     async with pool.acquire() as connection, connection.transaction():
         key = await keys.create_key(connection, project_id, kind, name, expires_at, created_by=audit.COMMAND_LINE)
@@ -80,8 +83,12 @@ async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, da
 
 
 async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated:
-    """Replaces the public write key; the one before goes on for so many hours."""
-    until = datetime.now(UTC) + timedelta(hours=grace_hours) if grace_hours > 0 else None
+    """Replaces the public write key; the one before goes on for so many hours. Invalid for what cannot be."""
+    if not 0 <= grace_hours <= keys.MOST_GRACE_HOURS:
+        raise Invalid(
+            f"--grace-hours is {grace_hours:g}: give 0 to {keys.MOST_GRACE_HOURS}; 0 ends the one before now."
+        )
+    until = datetime.now(UTC) + timedelta(hours=grace_hours) if grace_hours else None
     async with pool.acquire() as connection, connection.transaction():
         key, replaced = await keys.rotate_public_key(connection, project_id, until, audit.COMMAND_LINE)
         details = {"replaced": replaced, "grace_hours": grace_hours}
@@ -90,12 +97,16 @@ async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated
 
 
 async def revoke_key(pool: Pool, project_id: int, prefix: str) -> dict[str, int]:
-    """Ends the key with this prefix, or whose first characters these are."""
+    """Ends the key with this prefix, or whose first characters these are; NotFound where none is valid."""
     prefix = prefix[: keys.PREFIX_LENGTH]
     async with pool.acquire() as connection, connection.transaction():
         revoked = await keys.revoke_keys(connection, project_id, prefix)
-        if revoked:
-            await _note(connection, project_id, "key revoked", f"key {prefix}")
+        if not revoked:
+            raise NotFound(
+                f"no valid key of project {project_id} begins with {prefix}: `tracker-backend key list` shows them,"
+                " with --project those of another project."
+            )
+        await _note(connection, project_id, "key revoked", f"key {prefix}")
     return {"revoked": revoked}
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.policy import Masking, ProjectSettings
+from tracker_backend.misfits import told
 from tracker_backend.queries import audit, keys, projects
 from tracker_backend.queries.projects import ProjectChange, ProjectRequest
 from tracker_backend.settings import Settings
@@ -94,8 +95,8 @@ async def run(settings: Settings, options: argparse.Namespace, database: Databas
     if options.action == "set":
         values: dict[str, Any] = {"settings": read_values(options.values)}
     else:
-        told = {name: getattr(options, name) for name in ("name", "platform", "timezone")}
-        values = {name: value for name, value in told.items() if value is not None}
+        given = {name: getattr(options, name) for name in ("name", "platform", "timezone")}
+        values = {name: value for name, value in given.items() if value is not None}
     return await change(pool, settings, project_id, values)
 
 
@@ -161,14 +162,14 @@ def _value(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.to_builtins(msgspec.convert(raw, kind, strict=False))
     except msgspec.ValidationError as error:
-        raise Invalid(f"{name} is {text!r}: {error}.") from error
+        raise Invalid(f"{name} is {text!r}: {told(error, kind)}.") from error
 
 
 def _convert(values: dict[str, Any], kind: type[Any]) -> Any:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise Invalid(f"{error}.") from error
+        raise Invalid(f"{told(error, kind)}.") from error
 
 
 async def _note(

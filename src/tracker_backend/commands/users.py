@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
-from tracker_backend.errors import SettingsError
+from tracker_backend.errors import NotFound, SettingsError
 from tracker_backend.queries import audit, links, people
 from tracker_backend.queries.logins import Role
 from tracker_backend.serve import local_url
@@ -112,10 +112,15 @@ async def password_link(settings: Settings, pool: Pool, email: str) -> Made:
 
 
 async def remove(pool: Pool, project_id: int, email: str) -> Removed:
-    """Takes a person out of a project; Invalid for its last owner."""
+    """Takes a person out of a project; NotFound who is not in it, Invalid for its last owner."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        member = await people.remove_member(connection, project_id, account.user_id)
+        try:
+            member = await people.remove_member(connection, project_id, account.user_id)
+        except NotFound as error:
+            raise NotFound(
+                f"{account.email} is not in project {project_id}: `tracker-backend user list` shows who is."
+            ) from error
         await audit.write(
             connection,
             audit.COMMAND_LINE,

@@ -43,8 +43,8 @@ _KEY_FOR: dict[Scope, str] = {"write": "write", "read": "read", "edit": "admin",
 _TO: dict[Scope, str] = {
     "write": "send data",
     "read": "read",
-    "edit": "change or delete",
-    "admin": "manage people and keys, or erase visitors",
+    "edit": "change the project, see its keys or delete sessions",
+    "admin": "do what owners do (people, keys, audit log, erasure, archiving or deleting the project)",
 }
 
 
@@ -127,7 +127,7 @@ class Access:
         """The person whose browser calls; Unauthorized when nobody is logged in."""
         found = await self.browsers.find(connection, connection.headers)
         if found is None:
-            raise Unauthorized("log in first: POST /api/v1/login with `email` and `password`.")
+            raise Unauthorized("log in first: POST /api/v1/login with `email` and `password`; a key does not do here.")
         return found[0]
 
     async def check_ticket(self, connection: Connection, text: str) -> tuple[Caller, UUID]:

@@ -16,7 +16,6 @@ from tracker_backend.queries import audit, keys
 from tracker_backend.services import services_of
 
 _TAG = "keys"
-_MOST_DAYS = 3650
 
 
 class KeyRequest(Struct, forbid_unknown_fields=True):
@@ -24,13 +23,13 @@ class KeyRequest(Struct, forbid_unknown_fields=True):
 
     kind: keys.Kind
     name: Annotated[str, Meta(max_length=100, description="What it is for")] = ""
-    days: Annotated[float, Meta(gt=0, le=_MOST_DAYS, description="Until it expires; null: never")] | None = None
+    days: Annotated[float, Meta(gt=0, le=keys.MOST_DAYS, description="Until it expires; null: never")] | None = None
 
 
 class Rotation(Struct, forbid_unknown_fields=True):
     """How long the public key that is replaced goes on."""
 
-    grace_hours: Annotated[float, Meta(ge=0, le=8760, description="0: it ends now")] = 24
+    grace_hours: Annotated[float, Meta(ge=0, le=keys.MOST_GRACE_HOURS, description="0: it ends now")] = 24
 
 
 class NewKey(Struct, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracker_backend.errors import Invalid
+from tracker_backend.misfits import told
 
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -60,8 +61,8 @@ def read_settings(text: bytes) -> ProjectSettings:
     """Settings from their stored JSON; Invalid with the place for what does not fit."""
     try:
         return _decoder.decode(text)
-    except msgspec.MsgspecError as error:
-        raise Invalid(f"these settings of a project do not fit: {error}.") from error
+    except msgspec.DecodeError as error:
+        raise Invalid(f"these settings of a project do not fit: {told(error, ProjectSettings)}.") from error
 
 
 def change_settings(text: bytes, change: dict[str, Any], late_days: int, retention_days: int) -> bytes:

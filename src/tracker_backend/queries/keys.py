@@ -14,6 +14,8 @@ from tracker_backend.storage.sql import load
 
 Kind = Literal["write", "read", "admin"]
 PREFIX_LENGTH = 10
+MOST_DAYS = 3650
+MOST_GRACE_HOURS = 8760
 _sql = load(__file__, "keys")
 
 

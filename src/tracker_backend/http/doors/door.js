@@ -49,6 +49,7 @@ export async function welcome() {
   const me = await call('GET', '/me');
   if (!me.ok) return location.assign('/login');
   const part = show('done');
+  document.title = 'You are logged in – tracker-backend';
   const list = element('ul', {}, ...me.body.projects.map((it) => element('li', {}, it.name, element('span', {}, it.role))));
   const out = element('button', { type: 'button', className: 'quiet' }, 'Log out');
   out.addEventListener('click', () =>

@@ -27,6 +27,7 @@ function begin(link, me) {
   const part = show('in');
   const [title, lead, rule, button] = TEXTS[link.purpose](link);
   part.querySelector('h1').textContent = title;
+  document.title = `${title} – tracker-backend`;
   part.querySelector('.lead').textContent = lead;
   part.querySelector('.hint').textContent = rule;
   const submit = form.querySelector('button');
