@@ -1,8 +1,10 @@
 -- What visitors have a right to. Both tiers.
 
--- `masked_fields` are fields that once looked secret: nothing typed into them is stored any more. `client_address` is
+-- `masked_fields` are fields that once looked secret: nothing typed into them is stored any more. `has_typed`: values of other fields are stored, which
+-- may turn out to be secret. `client_address` is
 -- kept only where a setting says so, and truncated.
-alter table tracker.sessions add column masked_fields text[], add column client_address text;
+alter table tracker.sessions add column masked_fields text[], add column client_address text,
+    add column has_typed boolean not null default false;
 
 -- Receipts. `mark` is a keyed hash of the user's or session's id: it proves which one was meant and does not tell it.
 -- `wanted` is the id itself, kept until all is removed, so that another process can go on.

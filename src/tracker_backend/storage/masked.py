@@ -28,9 +28,11 @@ async def write_masked(
     batches: Iterable[Batch],
     stored: dict[SessionKey, frozenset[str]],
     created: set[SessionKey],
+    typed: set[SessionKey],
 ) -> None:
     """Adds the fields of these batches to those `stored`. What earlier batches told of new ones is masked too: their
-    beginnings, before they looked secret.
+    beginnings, before they looked secret: of sessions that were not `created` just now, and values of events only of
+    those in `typed`, which have stored some that may turn out so.
 
     The sessions' rows are locked by this transaction, so whatever another one wrote of them is seen here.
     """
@@ -52,7 +54,7 @@ async def write_masked(
     for key, fields in new.items():
         if key in created:
             continue
-        if any(not field.startswith("rrweb ") for field in fields):
+        if key in typed and any(not field.startswith("rrweb ") for field in fields):
             await _hide_typed(connection, key, rules[key], fields)
         if key in late:
             await _hide_frames(connection, key, late[key])

@@ -32,6 +32,7 @@ class SessionChange(Struct):
     ended_at: datetime | None
     client_stats: bytes | None
     fields: SessionFields
+    has_typed: bool
 
     def row(self) -> tuple[object, ...]:
         """One value a column."""
@@ -51,6 +52,7 @@ class SessionChange(Struct):
             self.ended_at,
             self.client_stats,
             *msgspec.structs.astuple(self.fields),
+            self.has_typed,
         )
 
 
@@ -88,6 +90,7 @@ def _change(batch: Batch) -> SessionChange:
         ended_at=None if batch.end is None else to_datetime(batch.end),
         client_stats=batch.client_stats,
         fields=batch.session,
+        has_typed=bool(batch.open),
     )
 
 
@@ -108,6 +111,7 @@ def _merge(one: SessionChange, two: SessionChange) -> SessionChange:
         ended_at=_latest(one.ended_at, two.ended_at),
         client_stats=two.client_stats or one.client_stats,
         fields=_fill(one.fields, two.fields),
+        has_typed=one.has_typed or two.has_typed,
     )
 
 

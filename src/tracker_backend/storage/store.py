@@ -238,7 +238,8 @@ class Store(ABC):
             # Another process found it out since this group asked: this one begins anew, and masks it.
             raise asyncpg.SerializationError("a field of a session turned out to be secret meanwhile")
         created = {(row["project_id"], row["session_id"]) for row in rows if row["created"]}
-        await write_masked(connection, fresh, masked, created)
+        typed = {(row["project_id"], row["session_id"]) for row in rows if row["has_typed"]}
+        await write_masked(connection, fresh, masked, created, typed)
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod

@@ -82,7 +82,7 @@ with given as (
         $21::text[], $22::timestamptz[], $23::jsonb[],
         $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
         $31::int[], $32::int[], $33::int[], $34::int[],
-        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[]
+        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[], $45::boolean[]
     ) as g (
         project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -91,7 +91,7 @@ with given as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed
     )
     order by project_id, session_id
 ),
@@ -104,7 +104,7 @@ written as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, is_bot, expires_at
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed, is_bot, expires_at
     )
     select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -114,7 +114,7 @@ written as (
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
         device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
-        client_address, bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
+        client_address, has_typed, bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
     from given
     on conflict (project_id, session_id) do update set
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
@@ -156,6 +156,7 @@ written as (
         app_id = coalesce(s.app_id, excluded.app_id),
         ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
         client_address = coalesce(s.client_address, excluded.client_address),
+        has_typed = s.has_typed or excluded.has_typed,
         -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.
         expires_at = greatest(s.expires_at, excluded.last_activity_at + s.ttl_hours * interval '1 hour'),
         metadata = case
@@ -170,7 +171,7 @@ written as (
             array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told,
         case when rrweb_event_count > 0 then
             array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded,
-        masked_fields
+        masked_fields, has_typed
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)
@@ -182,7 +183,7 @@ counted as (
     select project_id, $1, count(*) from written where created group by project_id order by project_id
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
-select project_id, session_id, started_at, created, told, recorded, masked_fields from written;
+select project_id, session_id, started_at, created, told, recorded, masked_fields, has_typed from written;
 
 -- drop_told: events found in a session's recording, of types that its own events turned out to tell ($3 these types)
 with gone as (
