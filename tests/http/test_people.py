@@ -227,6 +227,25 @@ class TestCommands:
             await users.remove(pool, other, nobody)
 
 
+async def test_a_deleted_account_is_nobody_and_a_last_owner_stays(
+    standing_services: Services, project: int, ann: Browser, stranger: Browser
+) -> None:
+    pool = standing_services.pool
+    link = await invite(ann, "owner")
+    await stranger.enter("/links/use", token=token_of(link["link"]), email=new_email(), password=PASSWORD)
+    deleted = await users.delete(pool, stranger.email)
+    assert (deleted.email, deleted.projects) == (stranger.email, [project])
+    assert not await stranger.is_logged_in()
+    answer = await stranger.call("POST", "/login", {"email": stranger.email, "password": PASSWORD})
+    assert answer.status_code == 401
+    assert stranger.email not in str(await pool.fetch("select t::text from tracker.users t"))
+    lines = await pool.fetch("select actor, action, target from tracker.audit where project_id = $1", project)
+    assert ("command line", "account deleted", f"user {stranger.user_id}") in [tuple(line) for line in lines]
+    with pytest.raises(Invalid, match="the last owner"):
+        await users.delete(pool, ann.email)
+    assert await ann.is_logged_in()
+
+
 async def test_no_password_and_no_token_stands_in_any_row(
     standing_services: Services, ann: Browser, stranger: Browser
 ) -> None:

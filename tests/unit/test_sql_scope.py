@@ -48,7 +48,12 @@ UNSCOPED = {
         "find": "by the secret of the link, which tells the project",
     },
     "queries/sql/logins.sql": {"find_login": "by the secret of a login, which tells the projects"},
-    "queries/sql/people.sql": {"list_accounts": "the operator's command", "list_projects": "a person's own"},
+    "queries/sql/people.sql": {
+        "list_accounts": "the operator's command",
+        "list_projects": "a person's own",
+        "list_memberships": "a person's own",
+        "delete_links": "of an account that the operator deletes",
+    },
     "queries/sql/projects.sql": {"is_owned": "whether anybody is there yet", "list_persons": "a person's own"},
     "queries/sql/sessions.sql": {"activity": "two sums of the whole server, for /health"},
     "queries/sql/tickets.sql": {"use_ticket": "by the secret of a ticket, which tells the project"},

@@ -34,6 +34,14 @@ class Removed(Struct, frozen=True):
     role: Role
 
 
+class Deleted(Struct, frozen=True):
+    """Somebody who has no account any more."""
+
+    email: str
+    projects: list[int]
+    """Those that they were in."""
+
+
 def add(commands: Any) -> None:
     """Adds `user` to the command line."""
     user = command(
@@ -67,7 +75,14 @@ def add(commands: Any) -> None:
         "remove somebody from a project; the account stays",
         "tracker-backend user remove ann@shop.example --project 2",
     )
-    for action in (invite, link, remove):
+    delete = command(
+        actions,
+        "delete",
+        run,
+        "delete somebody's account, and take them out of every project",
+        "tracker-backend user delete ann@shop.example",
+    )
+    for action in (invite, link, remove, delete):
         action.add_argument("email", help="the person's e-mail")
     add_project_option(invite, remove)
 
@@ -79,6 +94,8 @@ async def run(settings: Settings, options: argparse.Namespace, database: Databas
         return await people.list_accounts(pool)
     if options.action == "password-link":
         return await password_link(settings, pool, options.email)
+    if options.action == "delete":
+        return await delete(pool, options.email)
     project_id = await project_of(options, database)
     if options.action == "invite":
         return await invite(settings, pool, project_id, options.email, options.role)
@@ -130,6 +147,14 @@ async def remove(pool: Pool, project_id: int, email: str) -> Removed:
             role=member.role,
         )
     return Removed(account.email, project_id, member.role)
+
+
+async def delete(pool: Pool, email: str) -> Deleted:
+    """Deletes an account; Invalid for the last owner of a project."""
+    account = await _account(pool, email)
+    async with pool.acquire() as connection, connection.transaction():
+        projects = await people.delete_account(connection, audit.COMMAND_LINE, account)
+    return Deleted(account.email, projects)
 
 
 async def _account(pool: Pool, email: str) -> people.Account:

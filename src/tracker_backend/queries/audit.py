@@ -14,6 +14,7 @@ Action = Literal[
     "login refused",
     "logout",
     "account made",
+    "account deleted",
     "password changed",
     "password link made",
     "person invited",

@@ -131,6 +131,21 @@ async def remove_member(connection: Connection, project_id: int, user_id: int) -
     return member
 
 
+async def delete_account(connection: Connection, actor: str, account: Account) -> list[int]:
+    """Deletes an account with its logins and open links, in a transaction; returns the projects that it was in.
+
+    Invalid for a project's last owner.
+    """
+    projects: list[int] = [row[0] for row in await connection.fetch(_sql.list_memberships, account.user_id)]
+    for project_id in projects:
+        member = await _locked_member(connection, project_id, account.user_id)
+        await _check_other_owner(connection, project_id, member)
+    await note_about(connection, actor, "account deleted", account.user_id)
+    await connection.execute(_sql.delete_links, account.email)
+    await connection.execute(_sql.delete_account, account.user_id)
+    return projects
+
+
 async def join(connection: Connection, project_id: int, user_id: int, role: Role) -> None:
     """Makes a person a member; of one who is there already the stronger role stays."""
     await connection.execute(_sql.join, project_id, user_id, role)

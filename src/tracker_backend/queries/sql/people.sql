@@ -46,6 +46,15 @@ update tracker.members set role = $3 where project_id = $1 and user_id = $2;
 -- delete_member: the account stays
 delete from tracker.members where project_id = $1 and user_id = $2;
 
+-- list_memberships: the projects that a person is in, in the order in which they are locked
+select project_id from tracker.members where user_id = $1 order by project_id;
+
+-- delete_links: that only this e-mail may use
+delete from tracker.links where email = $1;
+
+-- delete_account: with its memberships and logins
+delete from tracker.users where user_id = $1;
+
 -- join: a membership by invitation; of one who is a member already the stronger role stays
 insert into tracker.members (project_id, user_id, role) values ($1, $2, $3)
 on conflict (project_id, user_id) do update set role = excluded.role
