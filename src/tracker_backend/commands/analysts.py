@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.errors import NotFound
 from tracker_backend.settings import Settings
 from tracker_backend.storage import analysts
 from tracker_backend.storage.database import Database
@@ -46,4 +47,9 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
         password = await analysts.create(database.pool, name, project_id)
         return {"role": name, "project_id": project_id, "dsn": analysts.dsn_for(options.dsn, name, password)}
     change = analysts.grant if options.action == "grant" else analysts.revoke
-    return {"role": name, "project_id": project_id, "changed": await change(database.pool, name, project_id)}
+    changed = await change(database.pool, name, project_id)
+    if options.action == "revoke" and not changed:
+        raise NotFound(
+            f"{name} does not read project {project_id}: `tracker-backend analyst list` shows who reads what."
+        )
+    return {"role": name, "project_id": project_id, "changed": changed}
