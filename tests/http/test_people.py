@@ -250,8 +250,8 @@ async def test_no_password_and_no_token_stands_in_any_row(
     standing_services: Services, ann: Browser, stranger: Browser
 ) -> None:
     used, unused = [token_of((await invite(ann, "viewer"))["link"]) for _ in range(2)]
-    await stranger.enter("/links/use", token=used, email=new_email(), password="words of a canary")
-    await stranger.call("POST", "/login", {"email": stranger.email, "password": "wrong canary"})
+    await stranger.enter("/links/use", token=used, email=new_email(), password="words of a kingfisher")
+    await stranger.call("POST", "/login", {"email": stranger.email, "password": "wrong kingfisher"})
     cookie = stranger.client.cookies["tracker_login"]
     pool = standing_services.pool
     tables = [
@@ -266,7 +266,7 @@ async def test_no_password_and_no_token_stands_in_any_row(
         dump += [row[0] for row in await pool.fetch(f"select t::text from tracker.{table} t")]
     text = "\n".join(dump)
     assert stranger.email in text
-    for secret in (used, unused, cookie, cookie.partition(".")[0], stranger.csrf or "", "canary"):
+    for secret in (used, unused, cookie, cookie.partition(".")[0], stranger.csrf or "", "kingfisher"):
         assert secret not in text
         assert secret.encode().hex() not in text
 
