@@ -41,7 +41,7 @@ async def dump(database: Database, project_id: int) -> dict[str, list[str]]:
 async def delete(database: Database, project_id: int, name: str) -> None:
     """As the API does it."""
     async with database.pool.acquire() as connection, connection.transaction():
-        await delete_project(connection, project_id, name)
+        await delete_project(connection, "user 1", project_id, name)
 
 
 async def fill(database: Database, pipeline: Pipeline, number: int, session: UUID | None = None) -> UUID:
@@ -143,7 +143,7 @@ async def test_a_batch_that_was_under_way_is_removed_by_the_next_round(database:
     await visit(pipeline, clicks(days_ago(2), 5), project=gone)
     assert await remove_deleted(database.maintained) == 1
     await refresh(database)
-    assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"projects"}
+    assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"audit", "projects"}
 
 
 async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session(
@@ -164,7 +164,7 @@ async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session
     assert await remove_deleted(database.maintained) == 1
     assert emptied == [0]
     await refresh(database)
-    assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"projects"}
+    assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"audit", "projects"}
 
 
 async def test_its_own_row_goes_when_nothing_can_be_under_way(database: Database) -> None:

@@ -128,7 +128,7 @@ class TestWithKeysRequired:
         expired = await key_of(services, "admin", expires_at=datetime.now(UTC) - timedelta(seconds=1))
         revoked = await key_of(services, "admin")
         project = await keys.default_project(services.pool)
-        assert await keys.revoke_keys(services.pool, project, revoked[: keys.PREFIX_LENGTH]) == 1
+        assert await keys.revoke_key(services.pool, "user 1", project, revoked[: keys.PREFIX_LENGTH])
         before = await row_counts(services.pool)
         refused: list[tuple[dict[str, str], str]] = [
             ({}, "X-API-Key"),

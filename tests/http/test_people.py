@@ -60,7 +60,7 @@ async def test_a_person_is_invited_joins_and_is_removed(
     check_problem(await stranger.call("GET", "/members"), 403, "forbidden", "member of no project")
     assert await stranger.is_logged_in(), "the account stays"
     me, them = f"user {ann.user_id}", f"user {stranger.user_id}"
-    assert (await audit_lines(standing_services, project))[3:] == [
+    assert (await audit_lines(standing_services, project))[4:] == [
         (me, "person invited"),
         (them, "account made"),
         (them, "person joined"),
@@ -106,7 +106,7 @@ async def test_who_is_no_owner_any_more_leaves_no_way_back_in_within_the_second(
         for caller in (ann, program):
             await invite(caller, "viewer")
         await pool.execute("update tracker.members set role = 'editor' where user_id = $1", ann.user_id)
-        await keys.revoke_keys(pool, project, key[: keys.PREFIX_LENGTH])
+        await keys.revoke_key(pool, "user 1", project, key[: keys.PREFIX_LENGTH])
         for caller, status, kind in ((ann, 403, "forbidden"), (program, 401, "unauthorized")):
             for path, body in (("/invitations", {"role": "owner"}), ("/keys", {"kind": "admin"})):
                 check_problem(await caller.call("POST", path, body), status, kind)

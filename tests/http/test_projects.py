@@ -202,13 +202,13 @@ class TestSettings:
             async with services.pool.acquire() as connection, connection.transaction():
                 if is_refused:
                     with pytest.raises(Invalid, match=r"600 requests a minute.*TRACKER_LIMIT_KEY"):
-                        await change_project(connection, project, change, limited)
-                    await change_project(connection, project, change, limited, is_operator=True)
+                        await change_project(connection, "user 1", project, change, limited)
+                    await change_project(connection, "user 1", project, change, limited, is_operator=True)
                 else:
-                    await change_project(connection, project, change, limited)
+                    await change_project(connection, "user 1", project, change, limited)
         other = msgspec.convert({"name": "renamed"}, ProjectChange)  # what the operator set does not stand in the way
         async with services.pool.acquire() as connection, connection.transaction():
-            assert await change_project(connection, project, other, limited) == ["name"]
+            assert await change_project(connection, "user 1", project, other, limited) == ["name"]
 
     async def test_retention_may_be_all_between_the_late_window_and_the_servers(
         self, own_client: httpx.AsyncClient

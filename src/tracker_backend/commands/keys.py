@@ -1,17 +1,18 @@
 """Keys, made, listed, rotated and revoked by commands; each act stands in the project's audit log."""
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.queries import audit, keys
+from tracker_backend.queries import keys
+from tracker_backend.queries.audit import COMMAND_LINE
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.pool import Pool
 
 
 class Key(Struct, frozen=True):
@@ -74,12 +75,9 @@ async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, da
     """Makes a secret key; Invalid for days that cannot be."""
     if days is not None and not 0 < days <= keys.MOST_DAYS:
         raise Invalid(f"--days is {days:g}: give more than 0, at most {keys.MOST_DAYS}, or leave it out.")
-    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     async with pool.acquire() as connection, connection.transaction():
-        key = await keys.create_key(connection, project_id, kind, name, expires_at, created_by=audit.COMMAND_LINE)
-        prefix = key[: keys.PREFIX_LENGTH]
-        await _note(connection, project_id, "key made", f"key {prefix}", kind=kind, expires_at=expires_at)
-    return Key(key, kind, project_id, expires_at)
+        made = await keys.make_key(connection, COMMAND_LINE, project_id, kind, name, days)
+    return Key(made.key, kind, project_id, made.expires_at)
 
 
 async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated:
@@ -88,27 +86,18 @@ async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated
         raise Invalid(
             f"--grace-hours is {grace_hours:g}: give 0 to {keys.MOST_GRACE_HOURS}; 0 ends the one before now."
         )
-    until = datetime.now(UTC) + timedelta(hours=grace_hours) if grace_hours else None
     async with pool.acquire() as connection, connection.transaction():
-        key, replaced = await keys.rotate_public_key(connection, project_id, until, audit.COMMAND_LINE)
-        details = {"replaced": replaced, "grace_hours": grace_hours}
-        await _note(connection, project_id, "key rotated", f"key {key[: keys.PREFIX_LENGTH]}", **details)
-    return Rotated(key, replaced, until if replaced else None)
+        made = await keys.rotate_public_key(connection, COMMAND_LINE, project_id, grace_hours)
+    return Rotated(made.public_key, made.replaced, made.replaced_until)
 
 
 async def revoke_key(pool: Pool, project_id: int, prefix: str) -> dict[str, int]:
     """Ends the key with this prefix, or whose first characters these are; NotFound where none is valid."""
     prefix = prefix[: keys.PREFIX_LENGTH]
     async with pool.acquire() as connection, connection.transaction():
-        revoked = await keys.revoke_keys(connection, project_id, prefix)
-        if not revoked:
+        if not await keys.revoke_key(connection, COMMAND_LINE, project_id, prefix):
             raise NotFound(
                 f"no valid key of project {project_id} begins with {prefix}: `tracker-backend key list` shows them,"
                 " with --project those of another project."
             )
-        await _note(connection, project_id, "key revoked", f"key {prefix}")
-    return {"revoked": revoked}
-
-
-async def _note(connection: Connection, project_id: int, action: audit.Action, target: str, **details: object) -> None:
-    await audit.write(connection, audit.COMMAND_LINE, action, project_id=project_id, target=target, **details)
+    return {"revoked": 1}

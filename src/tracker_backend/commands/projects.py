@@ -10,14 +10,13 @@ from tracker_backend.commands.arguments import add_actions, add_project_option, 
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.policy import Masking, ProjectSettings
 from tracker_backend.misfits import told
-from tracker_backend.queries import audit, keys, projects
+from tracker_backend.queries import keys, projects
+from tracker_backend.queries.audit import COMMAND_LINE
 from tracker_backend.queries.projects import ProjectChange, ProjectRequest
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.project import delete_project, remove_deleted
-
-_ME = audit.COMMAND_LINE
 
 
 class Deleted(Struct, frozen=True):
@@ -104,8 +103,7 @@ async def create(pool: Pool, name: str, platform: str, timezone: str) -> dict[st
     """A project with its write key; Invalid for what cannot be."""
     wanted = _convert({"name": name, "platform": platform, "timezone": timezone}, ProjectRequest)
     async with pool.acquire() as connection, connection.transaction():
-        project_id = await projects.create_project(connection, wanted)
-        await _note(connection, project_id, "project made", name=name, platform=platform)
+        project_id = await projects.create_project(connection, COMMAND_LINE, wanted)
     return {"project_id": project_id, "name": name, "write_key": await keys.public_key(pool, project_id)}
 
 
@@ -113,25 +111,21 @@ async def change(pool: Pool, settings: Settings, project_id: int, values: dict[s
     """Changes a project's name, platform, time zone or settings."""
     wanted = _convert(values, ProjectChange)
     async with pool.acquire() as connection, connection.transaction():
-        changed = await projects.change_project(connection, project_id, wanted, settings, is_operator=True)
-        if changed:
-            await _note(connection, project_id, "project changed", fields=changed)
+        await projects.change_project(connection, COMMAND_LINE, project_id, wanted, settings, is_operator=True)
     return await projects.get_project(pool, project_id)
 
 
 async def archive(pool: Pool, project_id: int, *, archived: bool) -> projects.Project:
     """Has a project take no data any more, or again."""
     async with pool.acquire() as connection, connection.transaction():
-        if await projects.archive_project(connection, project_id, archived=archived):
-            await _note(connection, project_id, "project archived" if archived else "project restored")
+        await projects.archive_project(connection, COMMAND_LINE, project_id, archived=archived)
     return await projects.get_project(pool, project_id)
 
 
 async def delete(database: Database, project_id: int, confirm: str) -> Deleted:
     """Deletes a project and removes its rows before it returns."""
     async with database.pool.acquire() as connection, connection.transaction():
-        await delete_project(connection, project_id, confirm)
-        await _note(connection, project_id, "project deleted", name=confirm)
+        await delete_project(connection, COMMAND_LINE, project_id, confirm)
     return Deleted(project_id, await remove_deleted(database.maintained))
 
 
@@ -170,11 +164,3 @@ def _convert(values: dict[str, Any], kind: type[Any]) -> Any:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise Invalid(f"{told(error, kind)}.") from error
-
-
-async def _note(
-    connection: Connection, project_id: int, action: audit.Action, target: str | None = None, **details: object
-) -> None:
-    await audit.write(
-        connection, _ME, action, project_id=project_id, target=target or f"project {project_id}", **details
-    )

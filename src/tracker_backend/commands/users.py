@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import NotFound, SettingsError
-from tracker_backend.queries import audit, links, people
+from tracker_backend.queries import links, people
+from tracker_backend.queries.audit import COMMAND_LINE
 from tracker_backend.queries.logins import Role
 from tracker_backend.serve import local_url
 from tracker_backend.settings import Settings
@@ -106,16 +107,7 @@ async def invite(settings: Settings, pool: Pool, project_id: int, email: str, ro
     """An invitation to a project; Invalid for what is no e-mail."""
     normal = people.check_email(email)
     async with pool.acquire() as connection, connection.transaction():
-        made = await links.invite(connection, project_id, role, normal, None)
-        await audit.write(
-            connection,
-            audit.COMMAND_LINE,
-            "person invited",
-            project_id=project_id,
-            target=f"invitation {made.link_id}",
-            email=normal,
-            role=role,
-        )
+        made = await links.invite(connection, COMMAND_LINE, project_id, role, normal)
     return Made(_link(settings, made), normal, made.expires_at, project_id, role)
 
 
@@ -124,7 +116,7 @@ async def password_link(settings: Settings, pool: Pool, email: str) -> Made:
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         made = await links.offer_password(connection, account.email)
-        await people.note_about(connection, audit.COMMAND_LINE, "password link made", account.user_id)
+        await people.note_about(connection, COMMAND_LINE, "password link made", account.user_id)
     return Made(_link(settings, made), account.email, made.expires_at)
 
 
@@ -133,19 +125,11 @@ async def remove(pool: Pool, project_id: int, email: str) -> Removed:
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         try:
-            member = await people.remove_member(connection, project_id, account.user_id)
+            member = await people.remove_member(connection, COMMAND_LINE, project_id, account.user_id)
         except NotFound as error:
             raise NotFound(
                 f"{account.email} is not in project {project_id}: `tracker-backend user list` shows who is."
             ) from error
-        await audit.write(
-            connection,
-            audit.COMMAND_LINE,
-            "person removed",
-            project_id=project_id,
-            target=f"user {account.user_id}",
-            role=member.role,
-        )
     return Removed(account.email, project_id, member.role)
 
 
@@ -153,7 +137,7 @@ async def delete(pool: Pool, email: str) -> Deleted:
     """Deletes an account; Invalid for the last owner of a project."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        projects = await people.delete_account(connection, audit.COMMAND_LINE, account)
+        projects = await people.delete_account(connection, COMMAND_LINE, account)
     return Deleted(account.email, projects)
 
 

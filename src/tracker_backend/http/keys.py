@@ -1,6 +1,5 @@
 """The keys of the caller's project: made, listed, rotated, revoked."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -12,7 +11,7 @@ from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.examples import operation
 from tracker_backend.http.form import NO_STORE, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import audit, keys
+from tracker_backend.queries import keys
 from tracker_backend.services import services_of
 
 _TAG = "keys"
@@ -30,26 +29,6 @@ class Rotation(Struct, forbid_unknown_fields=True):
     """How long the public key that is replaced goes on."""
 
     grace_hours: Annotated[float, Meta(ge=0, le=keys.MOST_GRACE_HOURS, description="0: it ends now")] = 24
-
-
-class NewKey(Struct, frozen=True):
-    """A key, shown this once."""
-
-    key: str
-    prefix: str
-    kind: keys.Kind
-    name: str
-    expires_at: datetime | None
-
-
-class Rotated(Struct, frozen=True):
-    """The new public write key, and until when the one before it goes on."""
-
-    public_key: str
-    replaced: str | None
-    """The prefix of the one before; null where there was none."""
-    replaced_until: datetime | None
-    """null: it has ended."""
 
 
 class KeyList(Struct, frozen=True):
@@ -79,27 +58,14 @@ async def list_keys(request: AnyRequest) -> KeyList:
     summary="Make a key",
     tags=[_TAG],
 )
-async def create_key(request: AnyRequest, body: RawBody) -> Response[NewKey]:
+async def create_key(request: AnyRequest, body: RawBody) -> Response[keys.NewKey]:
     """Make a secret key, which this answer shows once. For owners and admin keys."""
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     wanted = read_form(request, body, _key)
-    expires_at = None if wanted.days is None else datetime.now(UTC) + timedelta(days=wanted.days)
     async with services.pool.acquire() as connection, connection.transaction():
-        key = await keys.create_key(
-            connection, caller.project_id, wanted.kind, wanted.name, expires_at, created_by=caller.actor
-        )
-        prefix = key[: keys.PREFIX_LENGTH]
-        await audit.write(
-            connection,
-            caller.actor,
-            "key made",
-            project_id=caller.project_id,
-            target=f"key {prefix}",
-            kind=wanted.kind,
-            expires_at=expires_at,
-        )
-    return Response(NewKey(key, prefix, wanted.kind, wanted.name, expires_at), status_code=201, headers=NO_STORE)
+        made = await keys.make_key(connection, caller.actor, caller.project_id, wanted.kind, wanted.name, wanted.days)
+    return Response(made, status_code=201, headers=NO_STORE)
 
 
 @post(
@@ -108,26 +74,15 @@ async def create_key(request: AnyRequest, body: RawBody) -> Response[NewKey]:
     summary="Replace the public key",
     tags=[_TAG],
 )
-async def rotate_key(request: AnyRequest, body: RawBody) -> Rotated:
+async def rotate_key(request: AnyRequest, body: RawBody) -> keys.Rotated:
     """Replace the public write key that pages carry. The one before goes on for `grace_hours`, so that pages that are
     open or cached send on.
     """
     services = services_of(request)
     caller = await services.access.check(request, "edit")
     hours = (read_form(request, body, _rotation) if body else Rotation()).grace_hours
-    until = datetime.now(UTC) + timedelta(hours=hours) if hours else None
     async with services.pool.acquire() as connection, connection.transaction():
-        key, replaced = await keys.rotate_public_key(connection, caller.project_id, until, caller.actor)
-        await audit.write(
-            connection,
-            caller.actor,
-            "key rotated",
-            project_id=caller.project_id,
-            target=f"key {key[: keys.PREFIX_LENGTH]}",
-            replaced=replaced,
-            grace_hours=hours,
-        )
-    return Rotated(key, replaced, until if replaced else None)
+        return await keys.rotate_public_key(connection, caller.actor, caller.project_id, hours)
 
 
 @delete("/keys/{prefix:str}", summary="Revoke a key", tags=[_TAG])
@@ -141,6 +96,5 @@ async def revoke_key(request: AnyRequest, prefix: FromPath[str]) -> None:
             f" {len(prefix)}: a whole key belongs in no URL."
         )
     async with services.pool.acquire() as connection, connection.transaction():
-        if not await keys.revoke_keys(connection, caller.project_id, prefix):
+        if not await keys.revoke_key(connection, caller.actor, caller.project_id, prefix):
             raise NotFound(f"no valid key of this project begins with {prefix}: GET /api/v1/keys lists them.")
-        await audit.write(connection, caller.actor, "key revoked", project_id=caller.project_id, target=f"key {prefix}")

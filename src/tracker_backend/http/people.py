@@ -12,7 +12,7 @@ from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http import examples
 from tracker_backend.http.form import NO_STORE, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import audit, links, people
+from tracker_backend.queries import links, people
 from tracker_backend.queries.logins import Role
 from tracker_backend.services import services_of
 
@@ -65,17 +65,7 @@ async def change_role(request: AnyRequest, user_id: FromPath[int], body: RawBody
     caller = await services.access.check(request, "admin")
     role = read_form(request, body, _role).role
     async with services.pool.acquire() as connection, connection.transaction():
-        member, before = await people.set_role(connection, caller.project_id, _number(user_id), role)
-        await audit.write(
-            connection,
-            caller.actor,
-            "role changed",
-            project_id=caller.project_id,
-            target=f"user {user_id}",
-            before=before,
-            role=role,
-        )
-    return member
+        return await people.set_role(connection, caller.actor, caller.project_id, _number(user_id), role)
 
 
 @delete("/members/{user_id:int}", summary="Remove a person from a project", tags=["people"])
@@ -84,15 +74,7 @@ async def remove_member(request: AnyRequest, user_id: FromPath[int]) -> None:
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        member = await people.remove_member(connection, caller.project_id, _number(user_id))
-        await audit.write(
-            connection,
-            caller.actor,
-            "person removed",
-            project_id=caller.project_id,
-            target=f"user {user_id}",
-            role=member.role,
-        )
+        await people.remove_member(connection, caller.actor, caller.project_id, _number(user_id))
 
 
 @post(
@@ -112,16 +94,7 @@ async def invite(request: AnyRequest, body: RawBody) -> Response[Invited]:
             raise Invalid(f"{email} is {member.role} of this project already: change the role instead.")
     created_by = caller.person.user_id if caller.person else None
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await links.invite(connection, caller.project_id, sent.role, email, created_by)
-        await audit.write(
-            connection,
-            caller.actor,
-            "person invited",
-            project_id=caller.project_id,
-            target=f"invitation {made.link_id}",
-            email=email,
-            role=sent.role,
-        )
+        made = await links.invite(connection, caller.actor, caller.project_id, sent.role, email, created_by)
     link = links.address(_base(request), made.token)
     answer = Invited(made.link_id, link, email, sent.role, made.expires_at)
     return Response(answer, status_code=201, headers=NO_STORE)
@@ -141,15 +114,8 @@ async def withdraw_invitation(request: AnyRequest, invitation_id: FromPath[int])
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        if not await links.withdraw(connection, caller.project_id, _number(invitation_id)):
+        if not await links.withdraw(connection, caller.actor, caller.project_id, _number(invitation_id)):
             raise NotFound(f"there is no open invitation {invitation_id} in this project.")
-        await audit.write(
-            connection,
-            caller.actor,
-            "invitation withdrawn",
-            project_id=caller.project_id,
-            target=f"invitation {invitation_id}",
-        )
 
 
 def _number(given: int) -> int:

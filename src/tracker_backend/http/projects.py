@@ -8,15 +8,13 @@ from litestar.params import QueryParameter, RawBody
 from msgspec import Struct
 
 from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.access import Caller
 from tracker_backend.http.examples import operation
 from tracker_backend.http.form import read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import audit, projects
+from tracker_backend.queries import projects
 from tracker_backend.queries.logins import Person
 from tracker_backend.queries.projects import Project, ProjectChange, ProjectLine, ProjectRequest
 from tracker_backend.services import services_of
-from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.project import delete_project
 
 _TAG = "projects"
@@ -80,18 +78,8 @@ async def create_project(request: AnyRequest, body: RawBody) -> Project:
     if "owner" not in person.roles.values() and await projects.is_owned(services.pool):
         raise Forbidden("only who owns a project makes another: ask an owner, or an operator of the server.")
     wanted = read_form(request, body, _project)
-    actor = f"user {person.user_id}"
     async with services.pool.acquire() as connection, connection.transaction():
-        project_id = await projects.create_project(connection, wanted, person.user_id)
-        await audit.write(
-            connection,
-            actor,
-            "project made",
-            project_id=project_id,
-            target=f"project {project_id}",
-            name=wanted.name,
-            platform=wanted.platform,
-        )
+        project_id = await projects.create_project(connection, f"user {person.user_id}", wanted, person.user_id)
     return await projects.get_project(services.pool, project_id)
 
 
@@ -113,9 +101,7 @@ async def change_project(request: AnyRequest, body: RawBody) -> Project:
     caller = await services.access.check(request, "edit")
     change = read_form(request, body, _change)
     async with services.pool.acquire() as connection, connection.transaction():
-        changed = await projects.change_project(connection, caller.project_id, change, services.settings)
-        if changed:
-            await _note(connection, caller, "project changed", fields=changed)
+        await projects.change_project(connection, caller.actor, caller.project_id, change, services.settings)
     return await projects.get_project(services.pool, caller.project_id)
 
 
@@ -144,8 +130,7 @@ async def remove_project(
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        await delete_project(connection, caller.project_id, confirm)
-        await _note(connection, caller, "project deleted", name=confirm)
+        await delete_project(connection, caller.actor, caller.project_id, confirm)
     return Deleted(caller.project_id)
 
 
@@ -153,14 +138,8 @@ async def _set_archived(request: AnyRequest, *, archived: bool) -> Project:
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        if await projects.archive_project(connection, caller.project_id, archived=archived):
-            await _note(connection, caller, "project archived" if archived else "project restored")
+        await projects.archive_project(connection, caller.actor, caller.project_id, archived=archived)
     return await projects.get_project(services.pool, caller.project_id)
-
-
-async def _note(connection: Connection, caller: Caller, action: audit.Action, **details: object) -> None:
-    target = f"project {caller.project_id}"
-    await audit.write(connection, caller.actor, action, project_id=caller.project_id, target=target, **details)
 
 
 async def _nobody(request: AnyRequest) -> Person | None:

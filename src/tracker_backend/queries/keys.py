@@ -2,13 +2,14 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 
 from tracker_backend.errors import NotFound
 from tracker_backend.ingest.policy import ProjectSettings, read_settings
+from tracker_backend.queries import audit
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
@@ -48,6 +49,26 @@ class KeyLine(Struct, frozen=True):
     """Up to half a minute behind."""
     expires_at: datetime | None
     revoked_at: datetime | None
+
+
+class NewKey(Struct, frozen=True):
+    """A key, shown this once."""
+
+    key: str
+    prefix: str
+    kind: Kind
+    name: str
+    expires_at: datetime | None
+
+
+class Rotated(Struct, frozen=True):
+    """The new public write key, and until when the one before it goes on."""
+
+    public_key: str
+    replaced: str | None
+    """The prefix of the one before; null where there was none."""
+    replaced_until: datetime | None
+    """null: it has ended."""
 
 
 def digest(key: str) -> bytes:
@@ -91,6 +112,17 @@ async def create_key(
             return key
 
 
+async def make_key(
+    connection: Connection, actor: str, project_id: int, kind: Kind, name: str, days: float | None
+) -> NewKey:
+    """Makes a secret key that expires after so many days, with a line of the audit, in a transaction."""
+    expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    key = await create_key(connection, project_id, kind, name, expires_at, created_by=actor)
+    made = NewKey(key, key[:PREFIX_LENGTH], kind, name, expires_at)
+    await _note(connection, actor, "key made", project_id, made.prefix, kind=kind, expires_at=expires_at)
+    return made
+
+
 async def public_key(pool: Pool | Connection, project_id: int) -> str:
     """The project's public write key; made when there is none yet."""
     while True:
@@ -105,18 +137,20 @@ async def public_keys(pool: Pool, project_ids: list[int]) -> dict[int, str]:
     return {project_id: await public_key(pool, project_id) for project_id in project_ids}
 
 
-async def rotate_public_key(
-    connection: Connection, project_id: int, until: datetime | None, created_by: str
-) -> tuple[str, str | None]:
-    """A new public write key, and the prefix of the one that it replaces, which goes on `until` then, or ends now.
+async def rotate_public_key(connection: Connection, actor: str, project_id: int, grace_hours: float) -> Rotated:
+    """Makes a new public write key, with a line of the audit; the one before goes on for so many hours, 0 ends it now.
 
     Call it in a transaction. NotFound for a project that is gone.
     """
+    until = datetime.now(UTC) + timedelta(hours=grace_hours) if grace_hours else None
     if await connection.fetchval(_sql.lock_project, project_id) is None:
         raise NotFound(f"there is no project {project_id} any more.")
-    retired = await connection.fetchval(_sql.retire_public, project_id, until)
-    await create_key(connection, project_id, "write", "public", public=True, created_by=created_by)
-    return await public_key(connection, project_id), retired
+    replaced = await connection.fetchval(_sql.retire_public, project_id, until)
+    await create_key(connection, project_id, "write", "public", public=True, created_by=actor)
+    key = await public_key(connection, project_id)
+    details = {"replaced": replaced, "grace_hours": grace_hours}
+    await _note(connection, actor, "key rotated", project_id, key[:PREFIX_LENGTH], **details)
+    return Rotated(key, replaced, until if replaced else None)
 
 
 async def list_keys(pool: Pool, project_id: int) -> list[KeyLine]:
@@ -124,11 +158,20 @@ async def list_keys(pool: Pool, project_id: int) -> list[KeyLine]:
     return [KeyLine(*row) for row in await pool.fetch(_sql.list_keys, project_id)]
 
 
-async def revoke_keys(pool: Pool | Connection, project_id: int, prefix: str) -> int:
-    """Ends the key with this prefix; returns how many that were: 1, or 0 where none is valid."""
-    return len(await pool.fetch(_sql.revoke_key, project_id, prefix))
+async def revoke_key(pool: Pool | Connection, actor: str, project_id: int, prefix: str) -> bool:
+    """Ends the key with this prefix, with a line of the audit; False where none is valid. Call it in a transaction."""
+    if await pool.fetchval(_sql.revoke_key, project_id, prefix) is None:
+        return False
+    await _note(pool, actor, "key revoked", project_id, prefix)
+    return True
 
 
 async def create_project(pool: Pool | Connection, name: str, platform: str = "web", timezone: str = "UTC") -> int:
     """Makes a project and returns its id."""
     return await pool.fetchval(_sql.insert_project, name, platform, timezone)
+
+
+async def _note(
+    connection: Pool | Connection, actor: str, action: audit.Action, project_id: int, prefix: str, **details: object
+) -> None:
+    await audit.write(connection, actor, action, project_id=project_id, target=f"key {prefix}", **details)

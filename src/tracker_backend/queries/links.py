@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tracker_backend.queries import audit
 from tracker_backend.queries.keys import digest
 from tracker_backend.queries.logins import Role
 from tracker_backend.storage.pool import Connection, Pool
@@ -59,10 +60,15 @@ def address(base: str, token: str) -> str:
 
 
 async def invite(
-    connection: Connection, project_id: int, role: Role, email: str | None, created_by: int | None
+    connection: Connection, actor: str, project_id: int, role: Role, email: str | None, created_by: int | None = None
 ) -> NewLink:
-    """A link that makes somebody a member of a project: whoever has this e-mail, or anybody without one."""
-    return await _make(connection, "invitation", project_id, role, email, created_by)
+    """A link that makes somebody a member of a project, whoever has this e-mail, or anybody without one; with a line of
+    the audit, in a transaction.
+    """
+    made = await _make(connection, "invitation", project_id, role, email, created_by)
+    target = f"invitation {made.link_id}"
+    await audit.write(connection, actor, "person invited", project_id=project_id, target=target, email=email, role=role)
+    return made
 
 
 async def offer_password(connection: Connection, email: str) -> NewLink:
@@ -94,9 +100,13 @@ async def list_invitations(pool: Pool, project_id: int) -> list[Invitation]:
     return [Invitation(*row) for row in await pool.fetch(_sql.list_invitations, project_id)]
 
 
-async def withdraw(connection: Connection, project_id: int, invitation_id: int) -> bool:
-    """Ends an invitation; False when there is none that could be used."""
-    return await connection.fetchval(_sql.withdraw, project_id, invitation_id) is not None
+async def withdraw(connection: Connection, actor: str, project_id: int, invitation_id: int) -> bool:
+    """Ends an invitation, with a line of the audit, in a transaction; False when there is none that could be used."""
+    if await connection.fetchval(_sql.withdraw, project_id, invitation_id) is None:
+        return False
+    target = f"invitation {invitation_id}"
+    await audit.write(connection, actor, "invitation withdrawn", project_id=project_id, target=target)
+    return True
 
 
 async def withdraw_of(connection: Connection, project_id: int, user_id: int) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.queries import links
+from tracker_backend.queries import audit, links
 from tracker_backend.queries.audit import Action
 from tracker_backend.queries.logins import Role
 from tracker_backend.storage.pool import Connection, Pool
@@ -108,8 +108,8 @@ async def list_members(pool: Pool, project_id: int) -> list[Member]:
     return [Member(*row) for row in await pool.fetch(_sql.list_members, project_id)]
 
 
-async def set_role(connection: Connection, project_id: int, user_id: int, role: Role) -> tuple[Member, Role]:
-    """Gives a member another role, in a transaction; returns the member and the role before.
+async def set_role(connection: Connection, actor: str, project_id: int, user_id: int, role: Role) -> Member:
+    """Gives a member another role, with a line of the audit, in a transaction.
 
     NotFound for somebody else, Invalid for a project's last owner.
     """
@@ -117,17 +117,19 @@ async def set_role(connection: Connection, project_id: int, user_id: int, role: 
     if role != "owner":
         await _check_other_owner(connection, project_id, member)
     await connection.execute(_sql.set_role, project_id, user_id, role)
-    return Member(member.user_id, member.email, role, member.created_at), member.role
+    await _note_member(connection, actor, "role changed", project_id, user_id, before=member.role, role=role)
+    return Member(member.user_id, member.email, role, member.created_at)
 
 
-async def remove_member(connection: Connection, project_id: int, user_id: int) -> Member:
-    """Takes a member out of a project, in a transaction; the account stays.
+async def remove_member(connection: Connection, actor: str, project_id: int, user_id: int) -> Member:
+    """Takes a member out of a project, with a line of the audit, in a transaction; the account stays.
 
     NotFound for somebody else, Invalid for a project's last owner.
     """
     member = await _locked_member(connection, project_id, user_id)
     await _check_other_owner(connection, project_id, member)
     await connection.execute(_sql.delete_member, project_id, user_id)
+    await _note_member(connection, actor, "person removed", project_id, user_id, role=member.role)
     return member
 
 
@@ -165,6 +167,12 @@ async def note(connection: Pool | Connection, user_id: int | None, action: Actio
 async def note_about(connection: Pool | Connection, actor: str, action: Action, user_id: int) -> None:
     """Writes to the audit log of each project of a person what was done to their account."""
     await connection.execute(_sql.note, user_id, actor, action, f"user {user_id}")
+
+
+async def _note_member(
+    connection: Connection, actor: str, action: Action, project_id: int, user_id: int, **details: object
+) -> None:
+    await audit.write(connection, actor, action, project_id=project_id, target=f"user {user_id}", **details)
 
 
 async def _locked_member(connection: Connection, project_id: int, user_id: int) -> Member:

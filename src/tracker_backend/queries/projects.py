@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.ingest.policy import ProjectSettings, change_settings, read_settings
-from tracker_backend.queries import days, keys
+from tracker_backend.queries import audit, days, keys
 from tracker_backend.queries.logins import Role
 from tracker_backend.settings import Settings, variable
 from tracker_backend.storage.pool import Connection, Pool
@@ -93,13 +93,16 @@ async def list_of_person(pool: Pool, user_id: int) -> list[ProjectLine]:
     return [ProjectLine(*row) for row in await pool.fetch(_sql.list_persons, user_id)]
 
 
-async def create_project(connection: Connection, wanted: ProjectRequest, owner: int | None = None) -> int:
-    """Makes a project, of a person if told, with its public key; Invalid for an unknown time zone."""
+async def create_project(connection: Connection, actor: str, wanted: ProjectRequest, owner: int | None = None) -> int:
+    """Makes a project, of a person if told, with its public key and a line of the audit, in a transaction; Invalid for
+    an unknown time zone.
+    """
     await _check_timezone(connection, wanted.timezone)
     project_id = await keys.create_project(connection, wanted.name, wanted.platform, wanted.timezone)
     if owner is not None:
         await connection.execute(_sql.insert_owner, project_id, owner)
     await keys.public_key(connection, project_id)
+    await _note(connection, actor, "project made", project_id, name=wanted.name, platform=wanted.platform)
     return project_id
 
 
@@ -109,9 +112,16 @@ async def is_owned(pool: Pool) -> bool:
 
 
 async def change_project(
-    connection: Connection, project_id: int, change: ProjectChange, settings: Settings, *, is_operator: bool = False
+    connection: Connection,
+    actor: str,
+    project_id: int,
+    change: ProjectChange,
+    settings: Settings,
+    *,
+    is_operator: bool = False,
 ) -> list[str]:
-    """Changes what is told and returns the names of what is different now: `name`, `settings.sampling_rate`.
+    """Changes what is told, with a line of the audit, and returns the names of what is different now: `name`,
+    `settings.sampling_rate`.
 
     Call it in a transaction. NotFound, or Invalid for what cannot be: only the operator lifts the server's limits.
     """
@@ -133,6 +143,7 @@ async def change_project(
         stored = made
     if changed:
         await connection.execute(_sql.change, project_id, *values.values(), stored)
+        await _note(connection, actor, "project changed", project_id, fields=changed)
     return changed
 
 
@@ -148,13 +159,12 @@ def _check_limits(wanted: ProjectSettings, changed: list[str], settings: Setting
             )
 
 
-async def archive_project(connection: Connection, project_id: int, *, archived: bool) -> bool:
-    """Has a project take no data any more, or again; False if it is so already. Call it in a transaction."""
+async def archive_project(connection: Connection, actor: str, project_id: int, *, archived: bool) -> None:
+    """Has a project take no data any more, or again, with a line of the audit, in a transaction. NotFound."""
     row = await _lock(connection, project_id)
-    if (row["archived_at"] is not None) == archived:
-        return False
-    await connection.execute(_sql.set_archived, project_id, archived)
-    return True
+    if (row["archived_at"] is not None) != archived:
+        await connection.execute(_sql.set_archived, project_id, archived)
+        await _note(connection, actor, "project archived" if archived else "project restored", project_id)
 
 
 async def is_named(pool: Pool, project_id: int, name: str) -> bool:
@@ -175,6 +185,10 @@ async def _lock(connection: Connection, project_id: int) -> asyncpg.Record:
 async def _check_timezone(connection: Connection, name: str) -> None:
     if not await days.is_zone(connection, name):
         raise Invalid(f"`timezone` is {name!r}: give a name of the IANA list, such as Europe/Berlin or UTC.")
+
+
+async def _note(connection: Connection, actor: str, action: audit.Action, project_id: int, **details: object) -> None:
+    await audit.write(connection, actor, action, project_id=project_id, target=f"project {project_id}", **details)
 
 
 def _gone(project_id: int) -> NotFound:

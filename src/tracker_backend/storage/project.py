@@ -8,6 +8,7 @@ were written meanwhile are found.
 from datetime import datetime, timedelta
 
 from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.queries import audit
 from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
@@ -17,8 +18,9 @@ _DAY = timedelta(days=1)
 _sql = load(__file__, "project")
 
 
-async def delete_project(connection: Connection, project_id: int, confirmed: str) -> None:
-    """Ends all access to a project and leaves its rows to `remove_deleted`. Call it in a transaction.
+async def delete_project(connection: Connection, actor: str, project_id: int, confirmed: str) -> None:
+    """Ends all access to a project, with a line of the audit, and leaves its rows to `remove_deleted`. Call it in a
+    transaction.
 
     NotFound; Invalid where `confirmed` is not the project's name, and for the last project.
     """
@@ -39,6 +41,8 @@ async def delete_project(connection: Connection, project_id: int, confirmed: str
         _sql.delete_keys,
     ):
         await connection.execute(statement, project_id)
+    target = f"project {project_id}"
+    await audit.write(connection, actor, "project deleted", project_id=project_id, target=target, name=name)
 
 
 async def remove_deleted(store: Store) -> int:

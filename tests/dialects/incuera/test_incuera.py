@@ -189,7 +189,7 @@ async def test_keys(standing_app: Litestar, standing_services: Services, project
     read_only = await keys.create_key(pool, project, "read")
     expired = await keys.create_key(pool, project, "write", expires_at=yesterday)
     revoked = await keys.create_key(pool, project, "write")
-    await keys.revoke_keys(pool, project, revoked[: keys.PREFIX_LENGTH])
+    await keys.revoke_key(pool, "user 1", project, revoked[: keys.PREFIX_LENGTH])
     async with local(standing_app, peer="203.0.113.9") as stranger:
         for key, status, tells in [
             (good, 200, ""),
