@@ -11,15 +11,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import asyncpg
-import httpx
 import msgspec
 import psutil
 
-from bench import cost, keys, load, recordings, requests
+from bench import cost, keys, recordings, requests
 from bench.baseline import copy_rows, rows_of
 from bench.requests import CONNECTIONS, SIZES
-from tests.processes import Running
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedPostgres, find_installations
@@ -30,7 +27,9 @@ SUBJECTS = ("events", "recordings", "privacy")
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One measurement: rates in events a second, latencies in milliseconds, memory in MiB."""
+    """One measurement: rates in events a second, latencies in milliseconds, memory in MiB, the server's processor time
+    in microseconds an event.
+    """
 
     rate: float
     requests: float
@@ -38,6 +37,7 @@ class Result(msgspec.Struct, frozen=True):
     p50: float
     p95: float
     p99: float
+    cpu: float
     server: float
     postgres: float
 
@@ -50,7 +50,7 @@ class Result(msgspec.Struct, frozen=True):
 async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, total: int, workers: int) -> Result:
     """One round: COPY of the rows, then the same events through the server, into emptied tables."""
     sent = requests.bodies(size, total)
-    warm_up = requests.bodies(size, 10 * CONNECTIONS * size)
+    first = requests.warm_up(size)
     postmaster = psutil.Process(int((postgres.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0]))
     await requests.empty(postgres.dsn)
     database = await Database.open(settings, postgres.dsn)
@@ -58,19 +58,10 @@ async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, tot
     await database.close()
     copy_rate = len(rows) / await copy_rows(settings, postgres.dsn, rows)
     del rows
-    await requests.empty(postgres.dsn)
-    with Running(DATABASE_URL=postgres.dsn, TRACKER_WORKERS=str(workers), TRACKER_LOG_LEVEL="warning") as server:
-        url = httpx.URL(server.url)
-        calls = [load.request("/api/v1/track", url.netloc.decode(), body) for body in warm_up + sent]
-        await load.run(url.host, url.port or 80, calls[: len(warm_up)], CONNECTIONS)
-        found = await load.run(url.host, url.port or 80, calls[len(warm_up) :], CONNECTIONS)
-        used = memory(psutil.Process(server.process.pid)), memory(postmaster)
-    connection = await asyncpg.connect(postgres.dsn)
-    stored = await connection.fetchval("select count(*) from tracker.events")
-    await connection.close()
-    expected = total + 10 * CONNECTIONS * size
-    if found.refused or stored != expected:
-        raise SystemExit(f"{found.refused} requests were refused, {stored} of {expected} events are stored")
+    stored = len(first) * size + total
+    async with requests.loaded(postgres.dsn, first, sent, stored, TRACKER_WORKERS=str(workers)) as loaded:
+        used = memory(loaded.process), memory(postmaster)
+    found = loaded.load
     cuts = statistics.quantiles(found.latencies, n=100)
     return Result(
         rate=total / found.seconds,
@@ -81,6 +72,7 @@ async def measure(settings: Settings, postgres: EmbeddedPostgres, size: int, tot
         p99=cuts[98] * 1000,
         server=used[0] / MIB,
         postgres=used[1] / MIB,
+        cpu=loaded.cpu / total * 1e6,
     )
 
 
@@ -106,7 +98,7 @@ def bench(tier: str, options: argparse.Namespace) -> None:
             if options.only in (None, "recordings"):
                 asyncio.run(recordings.measure(postgres.dsn, options.rounds, options.sessions))
             if options.only in (None, "privacy"):
-                asyncio.run(cost.measure(postgres.dsn, options.rounds, options.events))
+                asyncio.run(cost.measure(postgres.dsn, options.rounds, options.events, options.sessions))
                 asyncio.run(keys.measure(postgres.dsn, options.rounds))
 
 
@@ -114,8 +106,8 @@ async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, wor
     """Prints a line for each number of events a request."""
     settings = Settings(database_url=postgres.dsn)
     await migrate(settings, postgres.dsn)
-    names = ("rate", "requests", "ratio", "copy_rate", "p50", "p95", "p99", "server", "postgres")
-    print("events a request | " + " | ".join(names) + "   (rates a second, ratio to COPY, ms, MiB)")
+    names = ("rate", "requests", "ratio", "copy_rate", "p50", "p95", "p99", "cpu", "server", "postgres")
+    print("events a request | " + " | ".join(names) + "   (rates a second, ratio to COPY, ms, µs an event, MiB)")
     for size in SIZES:
         count = total if size > 1 else total // 10
         results = [await measure(settings, postgres, size, count, workers) for _ in range(rounds)]

@@ -40,12 +40,16 @@ class Replay(msgspec.Struct, frozen=True):
     size: int
 
 
-def short_ones(sessions: int) -> list[bytes]:
-    """Requests: the sample for each session, in batches of 5 s; all sessions run at once."""
+def short_ones(sessions: int, different: int = 1) -> list[bytes]:
+    """Requests: the sample for each session, or one of so many `different` ones, in batches of 5 s; all sessions run at
+    once.
+    """
     begin = _now_ms() - _LASTS_MS
-    each = sample.batches(sample.events(), begin)
+    samples = [sample.batches(sample.events(seed), begin) for seed in range(different)]
     ids = [str(uuid4()) for _ in range(sessions)]
-    return [_body(session, batch) for batch in each for session in ids]
+    rounds = max(map(len, samples))
+    batches = [(samples[number % different], session) for number, session in enumerate(ids)]
+    return [_body(session, each[at]) for at in range(rounds) for each, session in batches if at < len(each)]
 
 
 def long_one(session: UUID) -> list[bytes]:

@@ -24,6 +24,7 @@ from tests.http.api import (
     track,
 )
 from tests.http.browsers import logged_in
+from tests.projects import make_project
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.errors import Forbidden
 from tracker_backend.http.access import Scope
@@ -170,7 +171,7 @@ class TestWithKeysRequired:
     async def test_only_a_public_key_may_stand_in_a_body(
         self, client: httpx.AsyncClient, services: Services, place: str
     ) -> None:
-        other = await keys.create_project(services.pool, "other")
+        other = await make_project(services.pool, "other")
         public, expired, revoked = [
             await keys.create_key(services.pool, other, "write", public=is_public, expires_at=until)
             for is_public, until in ((True, None), (True, now() - timedelta(seconds=1)), (False, None))
@@ -188,7 +189,7 @@ class TestWithKeysRequired:
     async def test_a_key_in_a_header_goes_before_one_in_the_url_and_in_the_body(
         self, client: httpx.AsyncClient, services: Services
     ) -> None:
-        other = await keys.create_project(services.pool, "other")
+        other = await make_project(services.pool, "other")
         public = await keys.create_key(services.pool, other, "write", public=True)
         headers = {"x-api-key": await key_of(services, "write")}
         answer = await send_in_body(client, "uxcam events", public, headers=headers, params={"key": public})

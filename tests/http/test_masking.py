@@ -9,6 +9,7 @@ import pytest
 from litestar import Litestar
 
 from tests.http.api import API, event, events_of, get, local, new_session, now, track
+from tests.projects import make_project
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
 
@@ -90,6 +91,18 @@ async def test_a_session_with_too_many_secret_fields_tells_no_typed_value(
     assert (await events_of(standing_client, session))[-1]["input_value"] == MASK
 
 
+async def test_the_batch_with_one_secret_field_too_many_is_stored_without_typed_values(
+    standing_client: httpx.AsyncClient,
+) -> None:
+    session = await track(standing_client, typed("mary", "first"))
+    for start in range(0, 500, 100):
+        fields = (typed(MAIL, f"q{number}") for number in range(start, start + 100))
+        await track(standing_client, *fields, session_id=session)
+    assert (await values(standing_client, session))[0] == "mary"
+    await track(standing_client, typed(MAIL, "last"), typed("lamp", "other"), session_id=session)
+    assert set(await values(standing_client, session)) == {MASK}
+
+
 @pytest.mark.parametrize(
     ("masking", "stored"),
     [
@@ -103,7 +116,7 @@ async def test_a_session_with_too_many_secret_fields_tells_no_typed_value(
 async def test_a_projects_rules_are_its_own(
     standing_app: Litestar, standing_services: Services, masking: dict[str, Any], stored: dict[str, str]
 ) -> None:
-    project = await keys.create_project(standing_services.pool, "masks")
+    project = await make_project(standing_services.pool, "masks")
     settings = json.dumps({"masking": masking}).encode()
     await standing_services.pool.execute(
         "update tracker.projects set settings = $2 where project_id = $1", project, settings

@@ -4,7 +4,6 @@ import base64
 import json
 import tracemalloc
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -34,12 +33,6 @@ def pack(data: bytes, name: str, level: int = 9) -> bytes:
 
 def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-@pytest.fixture(scope="module")
-def packers() -> Iterator[Packers]:
-    with Packers() as running:
-        yield running
 
 
 class TestOfTheLibrary:

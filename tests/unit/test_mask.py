@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
@@ -16,6 +16,7 @@ from tracker_backend.ingest.mask import mask, remask
 from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.rules import rules_of
 from tracker_backend.ingest.secrets import MASK
+from tracker_backend.ingest.target import target_of
 from tracker_backend.ingest.wire import Event
 
 MAIL, CARD = "mary.jones+shop@example.com", "4111 1111 1111 1111"
@@ -77,6 +78,7 @@ def test_few_random_numbers_are_taken_for_cards() -> None:
     assert sum(RULES.text(number) != number for number in numbers) < 0.015 * len(numbers)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.sampled_from(SECRETS), st.text(max_size=40))
 def test_a_secret_survives_in_no_text_and_masking_again_changes_nothing(before: str, secret: str, after: str) -> None:
     text = RULES.text(f"{before} {secret} {after}")
@@ -84,6 +86,7 @@ def test_a_secret_survives_in_no_text_and_masking_again_changes_nothing(before: 
     assert RULES.text(text) == text
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.integers(0, 10**12), st.floats(allow_nan=False, allow_infinity=False))
@@ -154,6 +157,21 @@ def test_a_fields_element_tells_no_value() -> None:
         f'<input type="password" value="{MASK}" class="a">',
         f"<textarea name=secret>{MASK}",
     ]
+
+
+def test_a_target_is_masked_each_time_it_is_seen() -> None:
+    target = {"target_element": f'<a title="{MAIL}">', "target_selector": f'a[title="{MAIL}"]', "target_id": MAIL}
+    clicks = masked(*(event(event_type="click", **target, target_class="a") for _ in range(2)))
+    names = ("target_element", "target_selector", "target_id", "target_class")
+    told = [f'<a title="{MASK}">', f'a[title="{MASK}"]', MASK, "a"]
+    assert [[getattr(line, name) for name in names] for line in clicks] == [told, told]
+
+
+def test_only_short_targets_are_remembered() -> None:
+    rules = rules_of(Masking(allow=("nobody else asks for this",)))
+    short, long = event(target_selector="#short"), event(target_selector="#" + "x" * 2000)
+    assert [target_of(rules, each).selector for each in (short, long)] == ["#short", long.target_selector]
+    assert [names[1] for names in rules.targets] == ["#short"]
 
 
 @pytest.mark.parametrize("kind", ["keydown", "keyup", "custom_keys"])

@@ -3,10 +3,14 @@
 from typing import Any
 
 import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.rrweb import remask_frame
+from tracker_backend.ingest.rules import rules_of
 from tracker_backend.ingest.secrets import MASK
 from tracker_backend.zstd import decompress
 
@@ -115,3 +119,69 @@ def test_a_deeply_nested_page_is_masked() -> None:
     for number in range(2, 200):
         node = element(number, "div", node)
     assert MAIL.encode() not in msgspec.json.encode(read(page(node))[0])
+
+
+PASSWORD = page(element(5, "input", type="password"))
+
+
+def change(**attributes: Any) -> dict[str, Any]:
+    return rrweb(3, source=0, texts=[], removes=[], adds=[], attributes=[{"id": 5, "attributes": attributes}])
+
+
+@pytest.mark.parametrize("before", [{"style": {"color": "red"}}, {"data-x": "{a}"}, {"data-x": '"}]'}])
+def test_a_value_that_changes_after_other_attributes_is_masked(before: dict[str, Any]) -> None:
+    events, _ = read(PASSWORD, change(**before, value="hunter2"))
+    assert events[1]["data"]["attributes"][0]["attributes"] == {**before, "value": MASK}
+
+
+def test_a_value_whose_names_are_escaped_is_masked() -> None:
+    text = msgspec.json.encode([PASSWORD, change(value="hunter2"), typing(5, "hunter2")])
+    escaped = (
+        text.replace(b"value", rb"\u0076alue").replace(b"source", rb"sourc\u0065").replace(b"input", rb"inpu\u0074")
+    )
+    assert b"hunter2" not in decompress(read_recording(escaped, 1_000_000).data)
+
+
+def test_a_long_style_is_left_alone_and_a_long_text_is_not() -> None:
+    css = f"@media screen{{a{{color:red}}}} /* {MAIL} */" + " " * 2000
+    events, _ = read(
+        page(
+            element(4, "style", {**text(5, css), "isStyle": True}),
+            element(6, "link", _cssText=css),
+            element(7, "p", text(8, css)),
+        )
+    )
+    style, link, paragraph = events[0]["data"]["node"]["childNodes"]
+    assert (style["childNodes"][0]["textContent"], link["attributes"]["_cssText"]) == (css, css)
+    assert paragraph["childNodes"][0]["textContent"] == css.replace(MAIL, MASK)
+
+
+def test_many_secrets_of_one_page_are_all_masked() -> None:
+    events, _ = read(*(page(text(number, f"{number}{MAIL}")) for number in range(40)))
+    assert MAIL.encode() not in msgspec.json.encode(events)
+
+
+def test_what_is_no_element_that_rrweb_knows_is_masked_like_others() -> None:
+    node = {"type": 2, "id": 5, "tagName": ["a"], "attributes": {"href": "/?token=abc"}, "childNodes": []}
+    assert b"abc" not in msgspec.json.encode(read(page(node))[0])
+
+
+WORDS = st.lists(
+    st.sampled_from(["lamp ", MAIL, "?token=", "abc", "password: ", '"', "\\", "@media", "x" * 1100, "input", "value"]),
+    max_size=4,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(st.lists(WORDS, min_size=1, max_size=4), WORDS)
+def test_of_a_page_just_the_texts_that_hold_secrets_are_changed(texts: list[str], href: str) -> None:
+    rules = rules_of(Masking())
+    events, _ = read(
+        page(element(2, "a", *(text(3, each) for each in texts), href=href)),
+        rrweb(3, source=0, attributes=[], removes=[], adds=[], texts=[{"id": 3, "value": each} for each in texts]),
+    )
+    link = events[0]["data"]["node"]["childNodes"][0]
+    masked = [rules.text(each) for each in texts]
+    assert [child["textContent"] for child in link["childNodes"]] == masked
+    assert [each["value"] for each in events[1]["data"]["texts"]] == masked
+    assert link["attributes"]["href"] == rules.text(href)

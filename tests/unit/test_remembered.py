@@ -106,3 +106,18 @@ async def test_the_longest_unasked_name_is_forgotten_first(
     for name in "abc":
         await found.find(name)
     assert [found.knows(name) for name in "abc"] == [False, True, True]
+
+
+async def test_what_was_given_within_the_second_is_recalled_without_waiting(table: Table, clock: list[float]) -> None:
+    found = Remembered(table.look_up)
+    assert found.recall("a") is None
+    table.answer.clear()
+    waiting = asyncio.create_task(found.find("a"))
+    await table.until_asked()
+    assert found.recall("a") is None  # it is not answered yet
+    table.answer.set()
+    await waiting
+    assert found.recall("a") == "a valid"
+    clock[0] += remembered.SECONDS
+    assert found.recall("a") is None
+    assert table.asked == ["a"]

@@ -1,8 +1,9 @@
 """Who calls, and whether they may: keys, browsers that are logged in, a local server's open mode; and the limits."""
 
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar.datastructures import Headers
@@ -29,6 +30,7 @@ Scope = Literal["write", "read", "edit", "admin"]
 """To send data; to look at it; to change the project and delete sessions; to say who may do what and erase visitors."""
 DIALECT = "dialect"
 """Option of a route that has a limit of its own: the dialect's name."""
+_CACHED = 1024  # bytes of a query string; longer ones would fill the memory
 _KEY_SCOPES: dict[keys.Kind, frozenset[Scope]] = {
     "write": frozenset({"write"}),
     "read": frozenset({"read"}),
@@ -62,6 +64,13 @@ class Caller(Struct, frozen=True):
     """The digest of the login's token, of a person."""
 
 
+class _Key(Struct, frozen=True):
+    """What is known of a key, and who calls with it, while it is valid."""
+
+    record: keys.KeyRecord
+    caller: Caller
+
+
 class Access:
     """`check` finds the caller of a request or raises Unauthorized, Forbidden or LimitExceeded."""
 
@@ -74,7 +83,7 @@ class Access:
         self.cookies = Cookies(secret)
         self.browsers = Browsers(pool, self.cookies, settings.public_url)
         self.key_uses = KeyUses(pool)
-        self._keys = Remembered(partial(keys.find_key, pool))
+        self._keys = Remembered(self._look_up)
         self._default: Remembered[None, int] = Remembered(lambda _: keys.default_project(pool))
         self._projects = Remembered(partial(projects.get_settings, pool))
 
@@ -97,30 +106,32 @@ class Access:
         """
         headers = connection.headers  # made anew at each access
         address = self.address(connection)
-        key, is_public_place = _key_of(connection, headers)
-        if key is None and body_key:
-            key, is_public_place = body_key, True
-        if key is not None:
-            digest = keys.digest(key)
-            record = await self._find_key(digest, address, is_public_place=is_public_place)
-            caller = _by_key(digest, record, scope)
+        digest, is_public_place = _key_of(connection, headers)
+        if digest is None and body_key:
+            digest, is_public_place = keys.digest(body_key), True
+        if digest is not None:
+            found = self._keys.recall(digest)
+            if found is None or (is_public_place and not found.record.is_public):
+                found = await self._find_key(digest, address, is_public_place=is_public_place)
+            caller = _by_key(found, scope)
             if _asked_project(connection) not in (None, caller.project_id):
                 raise Forbidden("this key is another project's: leave `project_id` out, or use a key of that project.")
             if scope == "admin":  # keys and invitations that it makes would outlast the second
-                caller = _by_key(digest, await self._keys.find_now(digest), scope)
+                caller = _by_key(await self._keys.find_now(digest), scope)
             if scope == "write" and not _only_reads(connection):  # a page may ask how to record before it may send
+                record = found.record
                 _check_write(headers, record.settings, is_public=record.is_public, is_archived=record.is_archived)
             self.key_uses.add(digest)
         else:
             if connection.scope["type"] == "websocket" and not self.browsers.is_ours(headers):
                 raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
-            found = await self.browsers.find(connection, headers)
-            if found is None:
+            login = await self.browsers.find(connection, headers)
+            if login is None:
                 caller = await self._keyless(headers, scope, address)
             else:
-                caller = await self._by_person(*found, scope, _asked_project(connection))
+                caller = await self._by_person(*login, scope, _asked_project(connection))
         if limited:
-            await self._limit(connection, caller, address)
+            await self._limits.take(*self._asked(connection, caller, address))
         return caller
 
     async def person(self, connection: Connection) -> Person:
@@ -145,7 +156,7 @@ class Access:
             caller = await self._keyless(connection.headers, "read", address)
         else:
             caller = await self._still(ticket.project_id, ticket.key, ticket.login)
-        await self._limit(connection, caller, address)
+        await self._limits.take(*self._asked(connection, caller, address))
         return caller, ticket.session_id
 
     async def check_again(self, caller: Caller) -> None:
@@ -154,10 +165,13 @@ class Access:
             await self._still(caller.project_id, caller.key, caller.login)
 
     async def count_attempt(self, connection: Connection, account: str) -> None:
-        """Counts an attempt to log in, of this address and on this account; LimitExceeded after too many."""
+        """Counts an attempt to log in, of this address and on this account; LimitExceeded after too many. A browser
+        that has logged in to the account before is counted apart: others who guess at it do not lock its owner out.
+        """
         limit = self._settings.limit_login
-        address = ("address", counted(self.address(connection)))
-        await self._limits.take(Asked("attempt", address, limit), Asked("attempt", ("account", account), limit))
+        device = self.cookies.device_in(connection.headers.get("cookie"), account)
+        address = ("address", counted(self.address(connection)), device is not None)
+        await self._limits.take(Asked("attempt", address, limit), Asked("attempt", ("account", account, device), limit))
 
     def check_guesses(self, connection: Connection) -> None:
         """LimitExceeded for an address that has come with too many secrets that nobody has."""
@@ -178,37 +192,41 @@ class Access:
         is_told = connection.headers.get("x-forwarded-proto", "").strip().lower() == "https"
         return is_told and is_from_proxy(connection, self._trusted)
 
-    async def _limit(self, connection: Connection, caller: Caller, address: str) -> None:
+    def _asked(self, connection: Connection, caller: Caller, address: str) -> list[Asked]:
+        """What this call is counted as."""
         settings, chosen, address = self._settings, caller.settings, counted(address)
-        asked: list[Asked] = []
+        project = settings.limit_project if chosen.limit_project is None else chosen.limit_project
+        asked = [Asked("project", caller.project_id, project)]
         if caller.key is None and caller.login is None:
-            asked.append(Asked("keyless", address, settings.limit_keyless))
-        else:
-            name = (caller.key or caller.actor, address)
-            if option(connection, DIALECT) == "spectra":
-                asked.append(Asked("spectra", name, settings.limit_spectra))
-            limit = settings.limit_key if chosen.limit_key is None else chosen.limit_key
-            asked.append(Asked("key", name, limit))
-        limit = settings.limit_project if chosen.limit_project is None else chosen.limit_project
-        asked.append(Asked("project", caller.project_id, limit))
-        await self._limits.take(*asked)
+            return [Asked("keyless", address, settings.limit_keyless), *asked]
+        name = (caller.key or caller.actor, address)
+        asked.insert(0, Asked("key", name, settings.limit_key if chosen.limit_key is None else chosen.limit_key))
+        if option(connection, DIALECT) == "spectra":
+            asked.insert(0, Asked("spectra", name, settings.limit_spectra))
+        return asked
 
     def _guess(self, address: str) -> Asked:
         return Asked("lookup", counted(address), self._settings.limit_keyless)
 
-    async def _find_key(self, digest: bytes, address: str, *, is_public_place: bool) -> keys.KeyRecord:
+    async def _look_up(self, digest: bytes) -> _Key | None:
+        record = await keys.find_key(self._pool, digest)
+        if record is None:
+            return None
+        return _Key(record, Caller(record.project_id, f"key {record.prefix}", record.settings, key=digest))
+
+    async def _find_key(self, digest: bytes, address: str, *, is_public_place: bool) -> _Key:
         lookup = self._guess(address)
         if not self._keys.knows(digest):
             self._limits.look(lookup)
-        record = await self._keys.find(digest)
-        if record is None or (is_public_place and not record.is_public):
+        found = await self._keys.find(digest)
+        if found is None or (is_public_place and not found.record.is_public):
             await self._limits.take(lookup)  # guessed keys cost the guesser, not the database
             raise Unauthorized(
                 "this key is not known."
-                if record is None
+                if found is None
                 else "only a project's public write key may stand in a URL or a body: use X-API-Key."
             )
-        return record
+        return found
 
     async def _by_person(self, person: Person, login: bytes, scope: Scope, asked: int | None) -> Caller:
         if asked is not None and asked not in person.roles:  # they may have made it, or joined, within the second
@@ -242,24 +260,25 @@ class Access:
     async def _still(self, project_id: int, key: bytes | None, login: bytes | None) -> Caller:
         """Who a key or a login stands for, if they may still read."""
         if key is not None:
-            return _by_key(key, await self._keys.find(key), "read")
+            return _by_key(await self._keys.find(key), "read")
         person = None if login is None else await self.browsers.find_login(login)
         if login is None or person is None:
             raise Unauthorized("this login has ended: log in again.")
         return await self._by_person(person, login, "read", project_id)
 
 
-def _by_key(digest: bytes, record: keys.KeyRecord | None, scope: Scope) -> Caller:
+def _by_key(found: _Key | None, scope: Scope) -> Caller:
     """The caller that a key stands for; Unauthorized when it is not valid any more, Forbidden when it is for others."""
-    if record is None:
+    if found is None:
         raise Unauthorized("this key is not known any more.")
+    record = found.record
     if record.revoked_at is not None:
         raise Unauthorized("this key was revoked: use another one.")
     if record.expires_at is not None and record.expires_at <= datetime.now(UTC):
         raise Unauthorized(f"this key expired at {record.expires_at.isoformat()}: use another one.")
     if scope not in _KEY_SCOPES[record.kind]:
         raise Forbidden(f"this is a {record.kind} key: to {_TO[scope]}, use a key of kind {_KEY_FOR[scope]}.")
-    return Caller(record.project_id, f"key {record.prefix}", record.settings, key=digest)
+    return found.caller
 
 
 def _project_of(person: Person, scope: Scope, asked: int | None) -> int:
@@ -308,12 +327,21 @@ def _check_write(headers: Headers, settings: ProjectSettings, *, is_public: bool
             )
 
 
-def _key_of(connection: Connection, headers: Headers) -> tuple[str | None, bool]:
-    """The key, and whether it stood in the URL, where only public keys may stand, like in a body."""
+def _key_of(connection: Connection, headers: Headers) -> tuple[bytes | None, bool]:
+    """The digest of the key, and whether it stood in the URL, where only public keys may stand, like in a body."""
     if key := headers.get("x-api-key"):
-        return key, False
-    kind, _, token = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and token.strip():
-        return token.strip(), False
-    key = connection.query_params.get("key") if connection.scope["query_string"] else None
-    return (str(key), True) if key else (None, False)
+        return keys.digest(key), False
+    if told := headers.get("authorization"):
+        kind, _, token = told.partition(" ")
+        if kind.lower() == "bearer" and token.strip():
+            return keys.digest(token.strip()), False
+    query = connection.scope["query_string"]
+    digest = (_key_in(query) if len(query) <= _CACHED else _key_in.__wrapped__(query)) if query else None
+    return digest, digest is not None
+
+
+@lru_cache(maxsize=1024)
+def _key_in(query: bytes) -> bytes | None:
+    """The digest of the key in a query string: a project's pages all send the same."""
+    key = next((value for name, value in parse_qsl(query.decode("latin-1")) if name == "key"), None)
+    return None if key is None else keys.digest(key)

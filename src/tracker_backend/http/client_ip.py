@@ -31,7 +31,7 @@ def networks(entries: tuple[str, ...]) -> list[Network]:
 
 def client_ip(connection: Connection, trusted: list[Network]) -> str:
     """The nearest address that is not a trusted proxy; empty over a Unix socket."""
-    address = connection.client.host if connection.client else ""
+    address = peer(connection)
     if not trusted:
         return address
     # Some proxies add a line of their own below the client's: all of them are one list.
@@ -42,6 +42,12 @@ def client_ip(connection: Connection, trusted: list[Network]) -> str:
         with_port = _WITH_PORT.fullmatch(hop)
         address = with_port[1] or with_port[2] if with_port else hop
     return address
+
+
+def peer(connection: Connection) -> str:
+    """The other end of the connection; empty over a Unix socket."""
+    client = connection.scope["client"]
+    return client[0] if client else ""
 
 
 def counted(address: str) -> str:
@@ -66,7 +72,7 @@ def is_local(headers: Headers, address: str) -> bool:
 
 def is_from_proxy(connection: Connection, trusted: list[Network]) -> bool:
     """Whether a trusted proxy passed the request on, so that what it says of it is believed."""
-    return bool(trusted) and _is_trusted(connection.client.host if connection.client else "", trusted)
+    return bool(trusted) and _is_trusted(peer(connection), trusted)
 
 
 def truncated(address: str) -> str | None:

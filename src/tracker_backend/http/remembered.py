@@ -27,6 +27,13 @@ class Remembered(Generic[K, V]):
         cached = self._found.get(name)
         return cached is not None and time.monotonic() - cached[0] < SECONDS
 
+    def recall(self, name: K) -> V | None:
+        """The answer, if it was given within the last second: what `find` gives, for calls that should not wait."""
+        cached = self._found.get(name)
+        if cached is None or time.monotonic() - cached[0] >= SECONDS or not _is_given(cached[1]):
+            return None
+        return cached[1].result()
+
     async def find(self, name: K) -> V:
         """The answer, looked up unless it was within the last second."""
         now = time.monotonic()
@@ -39,7 +46,7 @@ class Remembered(Generic[K, V]):
             if len(self._found) > _MOST:
                 self._found.popitem(last=False)
         answer = cached[1]
-        if answer.done() and not answer.cancelled() and answer.exception() is None:
+        if _is_given(answer):
             return answer.result()
         try:
             return await asyncio.shield(answer)
@@ -52,6 +59,10 @@ class Remembered(Generic[K, V]):
         """The answer, looked up now."""
         self._found.pop(name, None)
         return await self.find(name)
+
+
+def _is_given(answer: asyncio.Future[V]) -> bool:
+    return answer.done() and not answer.cancelled() and answer.exception() is None
 
 
 def _see(answer: asyncio.Future[V]) -> None:

@@ -121,6 +121,7 @@ class Recording(Struct):
 
 EVERY_FIELD = "*"
 """Among a session's secret fields: it had too many of them, all are secret."""
+MOST_FIELDS = 500
 
 KINDS = ("click", "error", "pageview", "rage_click")
 """Types of events that are both sent and found in recordings; a session shows each from one source."""
@@ -185,6 +186,11 @@ class Batch(Struct):
     end: int | None = None
     """When the session ended, by our clock."""
     hours: set[int] = set()
+
+    @property
+    def tells_typed(self) -> bool:
+        """Something in it was typed, and is not masked."""
+        return bool(self.open) or (self.recording is not None and bool(self.recording.open))
 
     def concerned(self, masked: frozenset[str]) -> frozenset[str]:
         """Which of a session's secret fields this batch tells values of."""

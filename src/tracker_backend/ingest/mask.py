@@ -4,25 +4,25 @@ A field that once looked secret stays masked for good. Its names go to the sessi
 `remask` masks what later batches hold of it (`Batch.open`).
 """
 
-from functools import lru_cache
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import msgspec
 from msgspec import Raw
 
 from tracker_backend.ingest import typed
-from tracker_backend.ingest.batch import EVERY_FIELD, Batch, Known, SessionFields
+from tracker_backend.ingest.batch import EVERY_FIELD, MOST_FIELDS, Batch, Known, SessionFields
 from tracker_backend.ingest.clean import check_numbers
 from tracker_backend.ingest.fields import UNNAMED, Field, field_of
 from tracker_backend.ingest.html import without_value
 from tracker_backend.ingest.rrweb import remask_frame
 from tracker_backend.ingest.rules import Rules, rules_of
 from tracker_backend.ingest.secrets import MASK, is_secret_value, may_become_secret
+from tracker_backend.ingest.target import Target, target_of, tells_value
 from tracker_backend.ingest.wire import Event
 
 _COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
-_FORM = ("<input", "<textarea", "<select")
-_MOST_FIELDS = 500
+_NOTHING: frozenset[str] = frozenset()
 _SESSION_TEXTS = ("page_url", "referrer", "device_type", "browser", "os", "language")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -36,10 +36,11 @@ def mask(batch: Batch) -> Batch:
         batch.client_stats = rules.json(batch.client_stats)
     if batch.image is not None:
         batch.image.page_url = rules.text(batch.image.page_url)
-    secret = set[str]() if batch.recording is None else set(batch.recording.masked)
-    if batch.events:
-        secret |= _mask_events(rules, batch)
-    batch.masked = frozenset(secret) if len(secret) <= _MOST_FIELDS else frozenset({EVERY_FIELD})
+    secret = _mask_events(rules, batch) if batch.events else _NOTHING
+    if batch.recording is not None:
+        secret = secret | batch.recording.masked
+    if secret:
+        batch.masked = frozenset(secret) if len(secret) <= MOST_FIELDS else frozenset({EVERY_FIELD})
     return batch
 
 
@@ -77,75 +78,82 @@ def _mask_session(rules: Rules, session: SessionFields) -> None:
         session.metadata = rules.json(session.metadata)
 
 
-def _mask_events(rules: Rules, batch: Batch) -> set[str]:
+def _mask_events(rules: Rules, batch: Batch) -> AbstractSet[str]:
     """Masks events; returns the names of secret fields."""
     page = masked_page = None
-    inputs: list[int] = []
+    inputs: list[tuple[int, Target | None]] = []
     for index, event in enumerate(batch.events):
-        if event.page_url is not None:
-            if event.page_url != page:
-                page = event.page_url
-                masked_page = rules.text(page)
-            event.page_url = masked_page
-        kind = event.event_type
-        if kind not in _COMMON:
-            event.event_type = rules.text(kind)
-        if event.target_selector or event.target_tag or event.target_class or event.target_id:
-            _mask_target(rules, event)
-        if event.key_pressed is not None and not typed.NAMED_KEY.match(event.key_pressed):
-            event.key_pressed = typed.CHAR
-        element = event.target_element
-        has_data = len(event.event_data) > 0
+        url = event.page_url
+        if url is not None:
+            if url != page:
+                page, masked = url, rules.text(url)
+                masked_page = None if masked == url else masked
+            if masked_page is not None:
+                event.page_url = masked_page
+        target = None
+        if event.target_element or event.target_selector or event.target_tag or event.target_class or event.target_id:
+            target = target_of(rules, event)
         if (
-            event.input_value is not None
-            or (has_data and _is_typing(kind, bytes(event.event_data)))
-            or (element is not None and _tells_value(element))
+            (target is None or target.is_clean)
+            and len(event.event_data) == 0
+            and event.input_value is None
+            and event.key_pressed is None
+            and event.event_type in _COMMON
         ):
-            inputs.append(index)
-            continue
-        if element is not None:
-            event.target_element = rules.text(element)
-        if has_data:
-            event.event_data = _json(rules, event.event_data, index)
-    return _mask_inputs(rules, batch, inputs) if inputs else set()
+            continue  # a move of the pointer or a click, as most events are
+        if _mask_event(rules, event, target, index):
+            inputs.append((index, target))
+    return _mask_inputs(rules, batch, inputs) if inputs else _NOTHING
 
 
-def _mask_target(rules: Rules, event: Event) -> None:
-    if event.target_selector is not None:
-        event.target_selector = rules.name(event.target_selector)
-    if event.target_id is not None:
-        event.target_id = rules.name(event.target_id)
-    if event.target_tag is not None:
-        event.target_tag = rules.name(event.target_tag)
-    if event.target_class is not None:
-        event.target_class = rules.name(event.target_class)
+def _mask_event(rules: Rules, event: Event, target: Target | None, index: int) -> bool:
+    """Masks what is no input in an event; whether it may tell what was typed."""
+    kind, is_input = event.event_type, event.input_value is not None
+    if kind not in _COMMON:
+        event.event_type = rules.text(kind)
+    if event.key_pressed is not None and not typed.NAMED_KEY.match(event.key_pressed):
+        event.key_pressed = typed.CHAR
+    if target is not None:
+        is_input = is_input or target.tells_value
+        if not target.is_clean:
+            event.target_selector, event.target_tag = target.selector, target.tag
+            event.target_id, event.target_class = target.id, target.class_
+    if len(event.event_data) > 0:
+        data = bytes(event.event_data)
+        is_input = is_input or _is_typing(kind, data)
+        if not is_input:
+            event.event_data = _json(rules, event.event_data, data, index)
+    if target is not None and not is_input:
+        event.target_element = target.element
+    return is_input
 
 
-def _mask_inputs(rules: Rules, batch: Batch, inputs: list[int]) -> set[str]:
+def _mask_inputs(rules: Rules, batch: Batch, inputs: list[tuple[int, Target | None]]) -> set[str]:
     """Masks events that tell what was typed; returns the names of secret fields."""
     secret: set[str] = set()
     found: list[tuple[int, frozenset[str], bool]] = []
-    for index in inputs:
+    for index, target in inputs:
         event = batch.events[index]
         if len(event.event_data) > 0:
             check_numbers(event.event_data, f"$.events[{index}].event_data")
         told = _object(event.event_data)
         field = _field(rules, event, told)
-        values = _values(event, told)
-        is_marked = bool(event.input_masked) or (told is not None and typed.is_marked(told))
-        is_secret = is_marked or (
-            not field.is_allowed and (field.looks_secret or any(is_secret_value(value) for value in values))
-        )
+        is_secret = bool(event.input_masked) or (told is not None and typed.is_marked(told))
         if is_secret:
             # Of an event that names no field only itself is marked, not all others that name none.
-            secret |= field.keys - UNNAMED if is_marked else field.keys
-        elif not field.is_allowed and event.event_type.lower() != "change":
-            is_secret = any(may_become_secret(value) for value in values)
-        _mask_input(rules, event, told, index, is_allowed=field.is_allowed)
+            secret |= field.keys - UNNAMED
+        elif not field.is_allowed:
+            values = _values(event, told)
+            if field.looks_secret or any(is_secret_value(value) for value in values):
+                is_secret = True
+                secret |= field.keys
+            elif event.event_type.lower() != "change":
+                is_secret = any(may_become_secret(value) for value in values)
+        _mask_input(rules, event, target, told, index, is_allowed=field.is_allowed)
         found.append((index, field.keys, is_secret or rules.all_inputs))
     for index, keys, is_hidden in found:
         event = batch.events[index]
-        if is_hidden or keys & secret:
+        if is_hidden or not secret.isdisjoint(keys):
             event.event_data = _hide(event, event.event_data)
         else:
             batch.open[index] = keys
@@ -157,12 +165,14 @@ def _values(event: Event, told: dict[str, Any] | None) -> list[str]:
     values = [] if told is None else typed.values(told)
     if event.input_value:
         values.append(event.input_value)
-    if event.target_element is not None and _tells_value(event.target_element):
+    if event.target_element is not None and tells_value(event.target_element):
         values.append(event.target_element)
     return values
 
 
-def _mask_input(rules: Rules, event: Event, told: dict[str, Any] | None, index: int, *, is_allowed: bool) -> None:
+def _mask_input(
+    rules: Rules, event: Event, target: Target | None, told: dict[str, Any] | None, index: int, *, is_allowed: bool
+) -> None:
     """Masks keys and, where it is not allowed, what looks like a secret."""
     if told is not None:
         is_changed = typed.drop_keys(told)
@@ -171,12 +181,12 @@ def _mask_input(rules: Rules, event: Event, told: dict[str, Any] | None, index: 
         if is_changed:
             event.event_data = Raw(_encode(told))
     elif len(event.event_data) > 0:
-        event.event_data = _json(rules, event.event_data, index)
+        event.event_data = _json(rules, event.event_data, bytes(event.event_data), index)
     if not is_allowed:
         if event.input_value is not None:
             event.input_value = rules.text(event.input_value)
-        if event.target_element is not None:
-            event.target_element = rules.text(event.target_element)
+        if target is not None:
+            event.target_element = target.element
 
 
 def _field(rules: Rules, event: Event, told: dict[str, Any] | None) -> Field:
@@ -195,18 +205,13 @@ def _hide(event: Event, data: Raw) -> Raw:
 
 
 def _is_typing(kind: str, data: bytes) -> bool:
-    return kind.lower() in typed.TYPING or b'eyCode"' in data or b'harCode"' in data
+    if kind.lower() in typed.TYPING:
+        return True
+    return b'Code"' in data and (b'eyCode"' in data or b'harCode"' in data)
 
 
-@lru_cache(maxsize=8192)
-def _tells_value(element: str) -> bool:
-    """Whether this HTML is a form's field with a value in it."""
-    start = element.lstrip()[:9].lower()
-    return start.startswith(_FORM) and ("value" in element.lower() or not start.startswith("<input"))
-
-
-def _json(rules: Rules, data: Raw, index: int) -> Raw:
-    text = bytes(data)
+def _json(rules: Rules, data: Raw, text: bytes, index: int) -> Raw:
+    """An event's data, and the same as bytes, without the secrets in it."""
     masked = rules.json(text)
     if masked is text:
         return data
@@ -216,7 +221,7 @@ def _json(rules: Rules, data: Raw, index: int) -> Raw:
 
 def _object(data: Raw | None) -> dict[str, Any] | None:
     """The data, if it is an object that can be decoded."""
-    if data is None or not bytes(data).startswith(b"{"):
+    if data is None or len(data) == 0 or not bytes(data).startswith(b"{"):
         return None
     try:
         return cast("dict[str, Any]", _decode(data))

@@ -107,7 +107,7 @@ def read_recording(
         raise TooLarge(f"the rrweb events have {size} bytes, more than {limit}: send smaller batches.")
     heads = [_read_head(index, text) for index, text in enumerate(texts)]
     times = [_time_of(index, head) for index, head in enumerate(heads)]
-    masked = mask_events(rules_of(masking), texts)
+    masked = mask_events(rules_of(masking), texts, [head.type for head in heads])
     for index, text in masked.changed.items():
         texts[index], heads[index] = text, _read_head(index, text)
     if masked.changed:

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 
 from tracker_backend.ingest import secrets, typed
 from tracker_backend.ingest.batch import EVERY_FIELD, Recording
+from tracker_backend.ingest.clues import FORM, LEFT_ALONE, Clues, clues_in
 from tracker_backend.ingest.html import is_secret_input
 from tracker_backend.ingest.rules import Rules
 from tracker_backend.ingest.secrets import MASK, is_secret_value, may_become_secret
@@ -21,21 +22,9 @@ from tracker_backend.zstd import compress, decompress
 LEVEL = 3
 """Of zstd, while the sender waits. A finished session is packed again at a higher one."""
 
-_FULL_SNAPSHOT, _INCREMENTAL, _META, _CUSTOM, _PLUGIN = 2, 3, 4, 5, 6
-_MUTATION, _INPUT = 0, 5
-_ELEMENT = 2
-_FORM = frozenset({"input", "textarea", "select", "INPUT", "TEXTAREA", "SELECT"})
-# A form element, or what is escaped and may be one: substrings, for a pattern takes five times as long to look for.
-_NODES = (*(f'{name}"'.encode() for name in sorted(_FORM)), b"\\u00")
-_CHANGES = (b'"value"', b'"type":"', b'"type": "')
-_CHANGED = re.compile(rb'"attributes"\s*:\s*\{(?:[^{}]*,)?\s*"(?:value|type)"')
+_PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
+_INPUT = 5
 _INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
-# Attributes that are drawing or style: long, and never typed.
-_LEFT_ALONE = frozenset({"_cssText", "rr_dataURL", "d", "points", "transform", "viewBox", "style", "tagName"})
-
-
-class _Kind(Struct, gc=False):
-    type: Any = None
 
 
 class Masked(Struct, frozen=True):
@@ -50,16 +39,21 @@ class Masked(Struct, frozen=True):
     """Those of which a value is told all the same."""
 
 
-_kind = msgspec.json.Decoder(_Kind)
 _decode = msgspec.json.Decoder().decode
 _list = msgspec.json.Decoder(list[Raw])
 _encode = msgspec.json.Encoder().encode
 
 
-def mask_events(rules: Rules, texts: Sequence[bytes]) -> Masked:
-    """Masks a batch's events. Inputs whose element or value looks secret are named, so that they stay masked."""
-    hints = rules.text_hints_in(b",".join(texts))
-    events = {index: event for index, text in enumerate(texts) if (event := _suspect(rules, text, hints)) is not None}
+def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -> Masked:
+    """Masks a batch's events, of these types. Inputs whose element or value looks secret are named, so that they stay
+    masked.
+    """
+    clues = clues_in(rules, b",".join(texts))
+    events = {
+        index: event
+        for index, (text, kind) in enumerate(zip(texts, kinds, strict=True))
+        if (event := _suspect(rules, text, kind, clues)) is not None
+    }
     secret: set[int] = set()
     late: set[int] = set()
     typing: dict[int, bool] = {}  # inputs with their ids: still told after masking
@@ -67,7 +61,8 @@ def mask_events(rules: Rules, texts: Sequence[bytes]) -> Masked:
     touched: set[int] = set()
     for index, event in events.items():
         nodes[index] = []
-        if _look_through(rules, event, nodes[index], secret, late):
+        has_secrets = clues.has_secrets(texts[index])
+        if _look_through(rules, event, nodes[index], secret, late, has_secrets=has_secrets):
             touched.add(index)
     changed: dict[int, bytes] = {}
     for index, event in events.items():
@@ -106,26 +101,14 @@ def remasked(frame: bytes, hidden: frozenset[str]) -> tuple[bytes, int]:
     return (frame if inflated == before else compress(inflated, LEVEL)), len(inflated)
 
 
-def _suspect(rules: Rules, text: bytes, hints: tuple[str, ...]) -> dict[str, Any] | None:
+def _suspect(rules: Rules, text: bytes, kind: object, clues: Clues) -> dict[str, Any] | None:
     """The event decoded, if something in it may have to be masked."""
-    if _kind.decode(text).type not in (_FULL_SNAPSHOT, _INCREMENTAL):
-        if not rules.may_hold(text, rules.hints_in(text)):
-            return None
-    elif not (
-        _has(text, _NODES)
-        or _INPUT_SOURCE.search(text)
-        or (_has(text, _CHANGES) and _CHANGED.search(text))
-        or rules.may_hold(text, hints, is_named=False)
-    ):
+    if not (clues.is_suspect(text) if kind in _PAGE else rules.may_hold(text)):
         return None
     try:
         return cast("dict[str, Any]", _decode(text))
     except (msgspec.MsgspecError, RecursionError):
         return {}  # nested too deeply for here: see `_masked_text`
-
-
-def _has(text: bytes, parts: tuple[bytes, ...]) -> bool:
-    return any(part in text for part in parts)
 
 
 def _masked_text(text: bytes) -> bytes:
@@ -150,7 +133,7 @@ def _elements(root: Any) -> list[dict[str, Any]]:
         if isinstance(each, dict):
             node = cast("dict[str, Any]", each)
             tag = node.get("tagName")
-            if isinstance(tag, str) and tag.lower() in _FORM:
+            if isinstance(tag, str) and tag.lower() in FORM:
                 found.append(node)
             waiting.extend(node.values())
         elif isinstance(each, list):
@@ -167,13 +150,19 @@ def _attributes(holder: dict[str, Any]) -> dict[str, str]:
 
 
 def _look_through(
-    rules: Rules, event: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int], late: set[int]
+    rules: Rules,
+    event: dict[str, Any],
+    nodes: list[dict[str, Any]],
+    secret: set[int],
+    late: set[int],
+    *,
+    has_secrets: bool,
 ) -> bool:
-    """Masks texts, whatever they stand in, and finds form elements and the ids of inputs that look secret. Whether
-    anything was changed.
+    """Masks texts, whatever they stand in, if it `has_secrets` in them; finds form elements and the ids of inputs that
+    look secret. Whether anything was changed.
     """
     kind, data = event.get("type"), _data(event)
-    if kind not in (_FULL_SNAPSHOT, _INCREMENTAL) or not isinstance(data, dict):
+    if kind not in _PAGE or not isinstance(data, dict):
         return _walk_told(rules, event)
     told = cast("dict[str, Any]", data)
     if kind == _INCREMENTAL and told.get("source") == _INPUT:
@@ -190,7 +179,10 @@ def _look_through(
         if looks or is_secret_value(attributes.get("value", "")):
             secret.add(change["id"])
             late.add(change["id"])
-    return _walk_page(rules, told, nodes, secret)
+    if has_secrets:
+        return _walk_page(rules, told, nodes, secret)
+    _find_forms(rules, told, nodes, secret)
+    return False
 
 
 def _is_secret(rules: Rules, attributes: dict[str, str], tag: str) -> bool:
@@ -206,7 +198,7 @@ def _mask_inputs(
 ) -> bool:
     """Masks what was typed; whether anything was changed."""
     kind, data = event.get("type"), _data(event)
-    if kind not in (_FULL_SNAPSHOT, _INCREMENTAL) or not isinstance(data, dict):
+    if kind not in _PAGE or not isinstance(data, dict):
         return False
     told = cast("dict[str, Any]", data)
     is_changed = _hide_inputs(told, nodes, secret, kind)
@@ -255,7 +247,7 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dic
 
 def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind: Any) -> bool:
     """Masks the values of these inputs wherever they stand in a snapshot, a mutation or an input event."""
-    if not isinstance(data, dict) or kind not in (_FULL_SNAPSHOT, _INCREMENTAL):
+    if not isinstance(data, dict) or kind not in _PAGE:
         return False
     told = cast("dict[str, Any]", data)
     if told.get("source") == _INPUT and kind == _INCREMENTAL:
@@ -285,35 +277,54 @@ def _hide_value(holder: dict[str, Any]) -> bool:
     return True
 
 
+def _find_forms(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+    """Adds form elements to `nodes` and the secret ones' ids to `secret`."""
+    waiting: list[Any] = [told]
+    while waiting:
+        holder = waiting.pop()
+        kind = holder.__class__
+        if kind is list:
+            waiting += holder
+        elif kind is dict:
+            if "tagName" in holder:
+                _add_form(rules, holder, nodes, secret)
+            waiting += holder.values()
+
+
 def _walk_page(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> bool:
-    """Masks texts and attributes of the page; drawings and styles are left alone. Adds form elements to `nodes` and the
-    secret ones' ids to `secret`: each before what stands in it is masked.
+    """The same, and masks texts and attributes of the page: an element is looked at before what stands in it is masked.
+    Drawings and styles are left alone.
     """
     is_changed = False
     waiting: list[Any] = [told]
     while waiting:
         holder = waiting.pop()
-        if isinstance(holder, dict):
+        if type(holder) is dict:
             members = cast("dict[str, Any]", holder)
-            if members.get("tagName") in _FORM:
-                _add_node(rules, members, nodes, secret)
+            if "tagName" in members:
+                _add_form(rules, members, nodes, secret)
             is_style = members.get("isStyle") is True
             pairs: Any = [pair for pair in members.items() if pair[0] != "textContent"] if is_style else members.items()
         else:
             pairs = enumerate(cast("list[Any]", holder))
         for place, value in pairs:
-            if isinstance(value, str):
-                if place not in _LEFT_ALONE and (masked := rules.text(value)) != value:
+            kind = value.__class__
+            if kind is str:
+                if place not in LEFT_ALONE and (masked := rules.text(value)) != value:
                     holder[place] = masked
                     is_changed = True
-            elif isinstance(value, dict | list):
+            elif kind is dict or kind is list:
                 waiting.append(value)
     return is_changed
 
 
-def _add_node(rules: Rules, node: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+def _add_form(rules: Rules, node: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+    """If it is a form element."""
+    tag = node["tagName"]
+    if not isinstance(tag, str) or tag not in FORM:
+        return
     nodes.append(node)
-    if isinstance(node.get("id"), int) and _is_secret(rules, _attributes(node), str(node["tagName"]).lower()):
+    if isinstance(node.get("id"), int) and _is_secret(rules, _attributes(node), tag.lower()):
         secret.add(node["id"])
 
 

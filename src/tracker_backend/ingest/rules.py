@@ -1,7 +1,6 @@
 """A project's rules of masking, made ready: what they say of a text, a name, and the JSON of an event."""
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -13,22 +12,23 @@ from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.secrets import MASK
 
 SECRET = ""
-_CACHED = 1024
-"""Longer texts are seldom the same twice."""
+CACHED = 1024
+"""Longer texts are seldom the same twice, and would fill the memory."""
 _LEAST_CARD = 10**14
 _SMALL = 2048
 """It is faster to decode such a text than to look for hints in it."""
 _LABELS = ("name", "field", "key", "id", "label")
-_CARD = re.compile(r"[2-6]\d\d\d(?:(?:[ +-]|\xc2\xa0|\xe2\x80[\x89\xaf])?\d){9}")
+CARD = re.compile(r"[2-6]\d\d\d(?:(?:[ +-]|\xc2\xa0|\xe2\x80[\x89\xaf])?\d){9}")
 _IN_TEXTS = (
-    *("<input", "<texta", "<select", "<optio", "@", "%", "&#", "\\u00", ":\\/\\/", "\xef\xbc"),
-    *("pass", "pwd", "secret", "token", "auth", "cvc", "cvv", "iban", "ssn", "eyj", "bearer", "card", "cc_", "api"),
+    *("<input", "<texta", "<select", "<optio", "@", "%", "&#", "\\u", ":\\/\\/", "\xef\xbc"),
+    *("pass", "pwd", "secret", "token", "auth", "cvc", "cvv", "iban", "ssn", "eyj", "bearer", "card", "api"),
+    *("cc_", "ccn", "cc-n", "cc n"),
 )
 _IN_NAMES = (
-    *("kennwort", "jwt", "cookie", "key", "credential", '"cc', "csc", "social", "otp", "pin", "mail", "phone", "tel"),
-    *("code", "sess", "sid", "sig", "nonce", "ticket", "login", "user", "mobile", "assertion", "saml"),
+    *("kennwort", "jwt", "cookie", "key", "credential", '"cc', "cc=", "csc", "social", "otp", "pin", "mail", "phone"),
+    *("tel", "code", "sess", "sid", "sig", "nonce", "ticket", "login", "user", "mobile", "assertion", "saml"),
 )
-"""No text without one of these holds a secret, nor one without `_CARD`: small letters, UTF-8 read as Latin-1. The
+"""No text without one of these holds a secret, nor one without `CARD`: small letters, UTF-8 read as Latin-1. The
 second ones name members, and parameters, which have a `=`.
 """
 _decode = msgspec.json.Decoder().decode
@@ -43,13 +43,13 @@ class Rules:
         self._words = tuple(word.lower() for word in masking.fields)
         self._parameters = frozenset(name.lower() for name in masking.parameters)
         self._allowed = frozenset(name.lower() for name in masking.allow)
-        own = (*self._words, *self._parameters)
-        self._hints = (*_IN_TEXTS, *_IN_NAMES, *(word.encode().decode("latin-1") for word in own))
+        own = (_latin(form) for word in (*self._words, *self._parameters) for form in (word, word.upper()))
+        self._hints = (*_IN_TEXTS, *_IN_NAMES, *own)
+        self.targets: dict[tuple[str | None, ...], Any] = {}
+        """Kept by `target_of`."""
         self.short_text = lru_cache(maxsize=8192)(self._text)
-        self.name = lru_cache(maxsize=8192)(self._name)
-        """A selector, an id, a class, without the secrets in it; `.password:hover` holds none."""
-        self.member = lru_cache(maxsize=8192)(self._member)
-        """What becomes of a JSON member of this name: None, it stays; SECRET, its value; its other name."""
+        self._short_name = lru_cache(maxsize=8192)(self._member)
+        self._few_names = lru_cache(maxsize=8192)(self._named)
 
     def is_allowed(self, *names: str | None) -> bool:
         """One of these names is stored although it looks like a secret."""
@@ -72,62 +72,111 @@ class Rules:
 
     def text(self, text: str) -> str:
         """A text, or a URL, without the secrets in it."""
-        return self.short_text(text) if len(text) <= _CACHED else self._text(text)
+        return self.short_text(text) if len(text) <= CACHED else self._text(text)
 
-    def json(self, text: bytes) -> bytes:
-        """A JSON text without the secrets in it; mostly the same object."""
-        if len(text) > _SMALL and not self.may_hold(text, self.hints_in(text)):
-            return text
-        try:
-            value = [_decode(text)]
-            return _encode(value[0]) if self.walk(value) else text
-        except (msgspec.MsgspecError, RecursionError, OverflowError):
-            return secrets.scrub_values(text.decode(errors="replace")).encode()
-
-    def hints_in(self, text: bytes) -> tuple[str, ...]:
-        """Which of the words that secrets come with a text holds: those to look for in its parts."""
-        small = text.decode("latin-1").lower()
-        return tuple(hint for hint in self._hints if hint in small)
-
-    def text_hints_in(self, text: bytes) -> tuple[str, ...]:
-        """The same for texts in a page, where members are not named by whoever sent them: only with a `=`, which
-        parameters of addresses have, the words of names count.
-        """
-        small = text.decode("latin-1").lower()
-        hints = self._hints if "=" in small else _IN_TEXTS
-        return tuple(hint for hint in hints if hint in small)
-
-    def may_hold(self, text: bytes, hints: tuple[str, ...], *, is_named: bool = True) -> bool:
-        """A cheap look at a JSON text: False where there is no secret. Not `is_named`: its members are not named by
-        whoever sent it.
-        """
-        small = text.decode("latin-1")
-        if _CARD.search(small) is not None:
-            return True
-        small = small.lower()
-        if not is_named and "=" not in small:
-            hints = tuple(hint for hint in hints if hint not in _IN_NAMES)
-        return any(hint in small for hint in hints)
-
-    def walk(self, root: Any) -> bool:
-        """Masks in place what a decoded object or array holds, at any depth; whether anything was changed."""
-        return walk(root, self.text, self.member)
-
-    def _name(self, text: str) -> str:
+    def name(self, text: str) -> str:
+        """A selector, an id, a class, without the secrets in it; `.password:hover` holds none."""
         if "=" in text or "%" in text or "@" in text:
             text = secrets.scrub_parameters(text, self.is_parameter)
         return secrets.scrub_values(text)
 
+    def json(self, text: bytes) -> bytes:
+        """A JSON text without the secrets in it; mostly the same object."""
+        is_small = len(text) <= _SMALL
+        if not is_small and not self.may_hold(text):
+            return text
+        try:
+            root = _decode(text)
+            value = root if root.__class__ in (dict, list) else [root]
+            is_changed = self.walk(value, is_small=is_small)
+            return _encode(root if value is root else value[0]) if is_changed else text
+        except (msgspec.MsgspecError, RecursionError, OverflowError):
+            return secrets.scrub_values(text.decode(errors="replace")).encode()
+
+    def may_hold(self, text: bytes) -> bool:
+        """A cheap look at a JSON text: False where there is no secret."""
+        latin = text.decode("latin-1")
+        if CARD.search(latin) is not None:
+            return True
+        small = latin.lower()
+        return any(hint in small for hint in self._hints)
+
+    def hints_in(self, small: str) -> list[str]:
+        """Which of the words that secrets come with are in a text of small letters, UTF-8 read as Latin-1: those of
+        names only beside a `=`, which parameters of addresses have.
+        """
+        return [hint for hint in (self._hints if "=" in small else _IN_TEXTS) if hint in small]
+
+    def walk(self, root: Any, *, is_small: bool = False) -> bool:
+        """Masks in place what a decoded object or array holds, at any depth; whether anything was changed. `is_small`
+        where its names are worth being kept.
+
+        Not by recursion: what browsers send may be nested more deeply than Python calls.
+        """
+        named_in = self._few_names if is_small else self._named
+        is_changed = False
+        waiting: list[Any] = [root]
+        while waiting:
+            holder = waiting.pop()
+            if type(holder) is dict:
+                members = cast("dict[str, Any]", holder)
+                named = named_in(tuple(members))
+                if named or "value" in members:
+                    is_changed |= self._mask_members(members, named)
+                pairs: Any = members.items()
+            else:
+                pairs = enumerate(cast("list[Any]", holder))
+            for place, value in pairs:  # only values are changed, which an iterator does not mind
+                kind = value.__class__
+                if kind is str:
+                    told = self.short_text(value) if len(value) <= CACHED else self._text(value)
+                    if told != value:
+                        holder[place] = told
+                        is_changed = True
+                elif kind is dict or kind is list:
+                    waiting.append(value)
+                elif kind is int and value >= _LEAST_CARD and secrets.is_issued_card(str(value)):
+                    holder[place] = MASK
+                    is_changed = True
+        return is_changed
+
     def _text(self, text: str) -> str:
         if "<" in text and "alue" in text:
             text = scrub_fields(self, text)
-        return secrets.scrub_labelled(self._name(text))
+        return secrets.scrub_labelled(self.name(text))
+
+    def _named(self, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """Those of an object's names that do not stay as they are, with what becomes of them: see `_member`."""
+        return tuple((name, told) for name in names if (told := self._told(name)) is not None)
+
+    def _told(self, name: str) -> str | None:
+        return self._short_name(name) if len(name) <= CACHED else self._member(name)
 
     def _member(self, name: str) -> str | None:
+        """What becomes of a JSON member of this name: None, it stays; SECRET, its value; its other name."""
         if self.is_member(name):
             return SECRET
         told = self.text(name)
         return None if told == name else told
+
+    def _mask_members(self, members: dict[str, Any], named: tuple[tuple[str, str], ...]) -> bool:
+        is_changed = False
+        secret = [name for name, told in named if told == SECRET]
+        for name, told in named:
+            if told != SECRET:
+                members[told] = members.pop(name)
+                is_changed = True
+        if "value" in members and any(
+            isinstance(label := members.get(name), str) and self._told(label) == SECRET for name in _LABELS
+        ):
+            secret.append("value")
+        for name in secret:
+            value = members[name]
+            # Neither yes nor no nor nothing tells a secret, but that a field is there.
+            if not isinstance(value, bool) and value not in (None, "", MASK, [], {}):
+                members[name] = MASK
+                is_changed = True
+        return is_changed
 
     def _has_word(self, text: str) -> bool:
         small = text.lower() if self._words else ""
@@ -140,52 +189,6 @@ def rules_of(masking: Masking) -> Rules:
     return Rules(masking)
 
 
-def walk(root: Any, text: Callable[[str], str], member: Callable[[str], str | None]) -> bool:
-    """Calls `text` for every string of a decoded object or array, and `member` for every name.
-
-    Not by recursion: what browsers send may be nested more deeply than Python calls.
-    """
-    is_changed = False
-    waiting: list[Any] = [root]
-    while waiting:
-        holder = waiting.pop()
-        if isinstance(holder, dict):
-            members = cast("dict[str, Any]", holder)
-            named = [(name, told) for name in members if (told := member(name)) is not None]
-            if named or "value" in members:
-                is_changed |= _mask_members(members, named, member)
-            pairs: Any = members.items()
-        else:
-            pairs = enumerate(cast("list[Any]", holder))
-        for place, value in pairs:  # only values are changed, which an iterator does not mind
-            if isinstance(value, str):
-                told = text(value)
-                if told != value:
-                    holder[place] = told
-                    is_changed = True
-            elif isinstance(value, dict | list):
-                waiting.append(value)
-            elif type(value) is int and value >= _LEAST_CARD and secrets.is_issued_card(str(value)):
-                holder[place] = MASK
-                is_changed = True
-    return is_changed
-
-
-def _mask_members(members: dict[str, Any], named: list[tuple[str, str]], member: Callable[[str], str | None]) -> bool:
-    is_changed = False
-    secret = [name for name, told in named if told == SECRET]
-    for name, told in named:
-        if told != SECRET:
-            members[told] = members.pop(name)
-            is_changed = True
-    if "value" in members and any(
-        isinstance(label := members.get(name), str) and member(label) == SECRET for name in _LABELS
-    ):
-        secret.append("value")
-    for name in secret:
-        value = members[name]
-        # Neither yes nor no nor nothing tells a secret, but that a field is there.
-        if not isinstance(value, bool) and value not in (None, "", MASK, [], {}):
-            members[name] = MASK
-            is_changed = True
-    return is_changed
+def _latin(word: str) -> str:
+    """A word as it is found in UTF-8 read as Latin-1."""
+    return word.encode().decode("latin-1").lower()

@@ -1,63 +1,81 @@
 """Fields that look secret: kept with their session, and masked in what was stored of them before."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
-from uuid import UUID
 
 from msgspec import Raw
 
-from tracker_backend.ingest.batch import Batch
+from tracker_backend.ingest.batch import EVERY_FIELD, MOST_FIELDS, Batch
 from tracker_backend.ingest.mask import hide_stored
 from tracker_backend.ingest.rrweb import remasked
 from tracker_backend.ingest.rules import Rules, rules_of
 from tracker_backend.ingest.typed import TYPING
 from tracker_backend.ingest.wire import Event
 from tracker_backend.storage.pool import Connection
+from tracker_backend.storage.rows import lift_limit
+from tracker_backend.storage.sessions import SessionKey
 from tracker_backend.storage.sql import load
 
 _NOTHING: frozenset[str] = frozenset()
+_EVERY = frozenset({EVERY_FIELD})
 _TYPING = sorted(TYPING)
 _sql = load(__file__, "masked")
 
-SessionKey = tuple[int, UUID]
+
+def new_fields(
+    batches: Iterable[Batch], stored: Mapping[SessionKey, frozenset[str]]
+) -> dict[SessionKey, frozenset[str]]:
+    """The secret fields of these batches that are not `stored` with their sessions; of a session that has too many of
+    them with these: every field.
+    """
+    new: dict[SessionKey, frozenset[str]] = {}
+    for batch in batches:
+        if batch.masked:
+            key = (batch.project_id, batch.session_id)
+            known = stored.get(key, _NOTHING)
+            if EVERY_FIELD not in known and (fields := batch.masked - known):
+                new[key] = new.get(key, _NOTHING) | fields
+    for key, fields in new.items():
+        if EVERY_FIELD in all_secret(stored.get(key, _NOTHING), fields):
+            new[key] = _EVERY
+    return new
 
 
-async def write_masked(
+def all_secret(one: frozenset[str], two: frozenset[str]) -> frozenset[str]:
+    """Both; every field, if they are too many."""
+    both = one | two
+    return both if len(both) <= MOST_FIELDS and EVERY_FIELD not in both else _EVERY
+
+
+async def mask_stored(
     connection: Connection,
     batches: Iterable[Batch],
-    stored: dict[SessionKey, frozenset[str]],
-    created: set[SessionKey],
-    typed: set[SessionKey],
+    new: Mapping[SessionKey, frozenset[str]],
+    created: Container[SessionKey],
+    typed: Container[SessionKey],
 ) -> None:
-    """Adds the fields of these batches to those `stored`. What earlier batches told of new ones is masked too: their
-    beginnings, before they looked secret: of sessions that were not `created` just now, and values of events only of
-    those in `typed`, which have stored some that may turn out so.
+    """Masks what earlier batches told of `new` secret fields: their beginnings, before they looked secret. Of sessions
+    that were not `created` just now, and values of events only of those in `typed`, which have stored some.
 
     The sessions' rows are locked by this transaction, so whatever another one wrote of them is seen here.
     """
-    new: dict[SessionKey, frozenset[str]] = {}
     late: dict[SessionKey, frozenset[str]] = {}
     rules: dict[SessionKey, Rules] = {}
     for batch in batches:
         key = (batch.project_id, batch.session_id)
-        fields = batch.masked - stored.get(key, _NOTHING)
-        if fields:
-            new[key] = new.get(key, _NOTHING) | fields
+        if key in new:
             rules[key] = rules_of(batch.masking)
-        if batch.recording is not None and batch.recording.late & fields:
-            late[key] = late.get(key, _NOTHING) | batch.recording.late & fields
-    if not new:
-        return
-    lines = [(*key, field) for key in sorted(new) for field in sorted(new[key])]
-    await connection.execute(_sql.mask_fields, *zip(*lines, strict=True))
+            if batch.recording is not None and batch.recording.late:
+                late[key] = late.get(key, _NOTHING) | batch.recording.late
     for key, fields in new.items():
         if key in created:
             continue
         if key in typed and any(not field.startswith("rrweb ") for field in fields):
             await _hide_typed(connection, key, rules[key], fields)
         if key in late:
-            await _hide_frames(connection, key, late[key])
+            hidden = late[key] if EVERY_FIELD in fields else late[key] & fields
+            await _hide_frames(connection, key, hidden)
 
 
 async def _hide_typed(connection: Connection, key: SessionKey, rules: Rules, fields: frozenset[str]) -> None:
@@ -79,7 +97,7 @@ async def _hide_typed(connection: Connection, key: SessionKey, rules: Rules, fie
             rows.append((row["event_id"], row["timestamp"], event.input_value, event.target_element, told))
     if rows:
         times = [row[1] for row in rows]
-        await connection.execute(_sql.lift_limit)
+        await lift_limit(connection)
         await connection.execute(_sql.hide_typed, *key, min(times), max(times), *zip(*rows, strict=True))
 
 

@@ -1,6 +1,6 @@
 """What a group of batches changes in its sessions: one row for each, in the order of `upsert_sessions`' arrays."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from msgspec import Raw, Struct
 
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
 from tracker_backend.ingest.times import to_datetime
+
+SessionKey = tuple[int, UUID]
 
 _NONE = Counts()
 _object = msgspec.json.Decoder(dict[str, Raw])
@@ -33,6 +35,8 @@ class SessionChange(Struct):
     client_stats: bytes | None
     fields: SessionFields
     has_typed: bool
+    masked: str | None = None
+    """New secret fields of it, joined by newlines, which no name of a field holds."""
 
     def row(self) -> tuple[object, ...]:
         """One value a column."""
@@ -53,16 +57,19 @@ class SessionChange(Struct):
             self.client_stats,
             *msgspec.structs.astuple(self.fields),
             self.has_typed,
+            self.masked,
         )
 
 
-def changes(batches: Iterable[Batch]) -> list[SessionChange]:
-    """The changes of a group's sessions in key order, one a session."""
-    merged: dict[tuple[int, UUID], SessionChange] = {}
+def changes(batches: Iterable[Batch], secret: Mapping[SessionKey, frozenset[str]]) -> list[SessionChange]:
+    """The changes of a group's sessions in key order, one a session; `secret` are new secret fields of some."""
+    merged: dict[SessionKey, SessionChange] = {}
     for batch in batches:
         key = (batch.project_id, batch.session_id)
         change = _change(batch)
         merged[key] = _merge(merged[key], change) if key in merged else change
+    for key, fields in secret.items():
+        merged[key].masked = "\n".join(sorted(fields))
     return [merged[key] for key in sorted(merged)]
 
 

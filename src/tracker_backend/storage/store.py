@@ -21,9 +21,10 @@ from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage import sessions
 from tracker_backend.storage.marks import mark
-from tracker_backend.storage.masked import write_masked
+from tracker_backend.storage.masked import all_secret, mask_stored, new_fields
 from tracker_backend.storage.nodes import SPREAD_MS, Node
 from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.sessions import SessionKey
 from tracker_backend.storage.sql import load
 
 SERIES = ("events", "screenshots", "recordings")
@@ -35,7 +36,6 @@ _ID_ATTEMPTS = 20
 _sql = load(__file__, "ingest")
 
 Identity = tuple[int, UUID, UUID]
-SessionKey = tuple[int, UUID]
 RECORDING_COLUMNS = (
     "recording_id",
     "project_id",
@@ -155,7 +155,7 @@ class Store(ABC):
         for batch in claim.fresh:
             if batch.masked:
                 key = (batch.project_id, batch.session_id)
-                secret[key] = secret.get(key, _NOTHING) | batch.masked
+                secret[key] = all_secret(secret.get(key, _NOTHING), batch.masked)
         # The session's offset is the stored one, else the first that this group can tell.
         for batch in batches:
             if batch.offset is not None:
@@ -228,18 +228,21 @@ class Store(ABC):
     ) -> dict[SessionKey, tuple[bool, datetime]]:
         if not fresh:
             return {}
-        changes = sessions.changes(fresh)
+        new = new_fields(fresh, masked)
+        changes = sessions.changes(fresh, new)
         rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *sessions.columns(changes))
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
             await self._drop_told(connection, fresh, changes, recorded)
-        secret = {(row["project_id"], row["session_id"]): frozenset(row["masked_fields"] or ()) for row in rows}
-        if any(batch.concerned(secret[batch.project_id, batch.session_id]) for batch in fresh):
-            # Another process found it out since this group asked: this one begins anew, and masks it.
-            raise asyncpg.SerializationError("a field of a session turned out to be secret meanwhile")
-        created = {(row["project_id"], row["session_id"]) for row in rows if row["created"]}
-        typed = {(row["project_id"], row["session_id"]) for row in rows if row["has_typed"]}
-        await write_masked(connection, fresh, masked, created, typed)
+        if any(batch.tells_typed for batch in fresh):
+            secret = {(row["project_id"], row["session_id"]): frozenset(row["masked_fields"] or ()) for row in rows}
+            if any(batch.concerned(secret[batch.project_id, batch.session_id]) for batch in fresh):
+                # Another process found it out since this group asked: this one begins anew, and masks it.
+                raise asyncpg.SerializationError("a field of a session turned out to be secret meanwhile")
+        if new:
+            created = {(row["project_id"], row["session_id"]) for row in rows if row["created"]}
+            typed = {(row["project_id"], row["session_id"]) for row in rows if row["has_typed"]}
+            await mask_stored(connection, fresh, new, created, typed)
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
 
     @staticmethod

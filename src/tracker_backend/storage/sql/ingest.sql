@@ -73,7 +73,7 @@ where not exists (
 on conflict do nothing
 returning screenshot_id;
 
--- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column)
+-- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column; secret fields are joined by newlines)
 with given as (
     select * from unnest(
         $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
@@ -82,7 +82,7 @@ with given as (
         $21::text[], $22::timestamptz[], $23::jsonb[],
         $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
         $31::int[], $32::int[], $33::int[], $34::int[],
-        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[], $45::boolean[]
+        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[], $45::boolean[], $46::text[]
     ) as g (
         project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -91,7 +91,8 @@ with given as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed,
+        masked
     )
     order by project_id, session_id
 ),
@@ -104,7 +105,8 @@ written as (
         last_page_url, ended_at, client_stats,
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed, is_bot, expires_at
+        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed,
+        masked_fields, is_bot, expires_at
     )
     select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
         native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
@@ -114,7 +116,7 @@ written as (
         client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
         screen_width, screen_height, viewport_width, viewport_height,
         device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
-        client_address, has_typed, bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
+        client_address, has_typed, string_to_array(masked, E'\n'), bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
     from given
     on conflict (project_id, session_id) do update set
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
@@ -157,6 +159,13 @@ written as (
         ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
         client_address = coalesce(s.client_address, excluded.client_address),
         has_typed = s.has_typed or excluded.has_typed,
+        -- For good. Of a session with too many of them every field is secret.
+        masked_fields = case
+            when excluded.masked_fields is null then s.masked_fields
+            else (
+                select case when count(*) > 500 or bool_or(field = '*') then array['*'] else array_agg(field order by field) end
+                from (select unnest(s.masked_fields) union select unnest(excluded.masked_fields)) f (field)
+            ) end,
         -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.
         expires_at = greatest(s.expires_at, excluded.last_activity_at + s.ttl_hours * interval '1 hour'),
         metadata = case
@@ -171,7 +180,8 @@ written as (
             array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told,
         case when rrweb_event_count > 0 then
             array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded,
-        masked_fields, has_typed
+        -- They matter to who tells a typed value: others need not read them.
+        case when has_typed or recorded_event_count > 0 then masked_fields end as masked_fields, has_typed
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)

@@ -1,20 +1,3 @@
--- mask_fields: fields of sessions that look secret, for good; of a session with too many of them all (arrays: project, session, field)
-update tracker.sessions s
-set masked_fields = case when cardinality(m.fields) > 500 then array['*'] else m.fields end
-from (
-    select project_id, session_id, array(
-        select unnest(s.masked_fields) union select unnest(g.fields) order by 1
-    ) as fields
-    from (
-        select project_id, session_id, array_agg(field) as fields
-        from unnest($1::int[], $2::uuid[], $3::text[]) as f (project_id, session_id, field) group by 1, 2
-    ) g join tracker.sessions s using (project_id, session_id)
-) m
-where s.project_id = m.project_id and s.session_id = m.session_id;
-
--- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
-set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
-
 -- typed: events of a session that may tell what was typed ($3 types of events)
 select e.event_id, e.timestamp, e.event_type, e.target_element, e.target_id, e.target_class, e.target_selector,
     e.input_value, e.event_data

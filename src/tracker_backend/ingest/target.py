@@ -1,0 +1,53 @@
+"""What an event's `target_…` fields say of an element, without the secrets in them."""
+
+from msgspec import Struct
+
+from tracker_backend.ingest.rules import CACHED, Rules
+from tracker_backend.ingest.wire import Event
+
+_FORM = ("<input", "<textarea", "<select")
+_MOST = 8192
+
+
+class Target(Struct, frozen=True):
+    """An element as it may be stored, but for what was typed into it."""
+
+    element: str | None
+    selector: str | None
+    tag: str | None
+    id: str | None
+    class_: str | None
+    tells_value: bool
+    """`element` is a form's field with a value in it."""
+    is_clean: bool
+    """It tells no value, and is as the event has it."""
+
+
+def target_of(rules: Rules, event: Event) -> Target:
+    """The target of an event. Elements are few and clicked often: mostly it is known already."""
+    names = (event.target_element, event.target_selector, event.target_tag, event.target_id, event.target_class)
+    target = rules.targets.get(names)
+    if target is None:
+        target = _target(rules, *names)
+        if sum(len(name) for name in names if name) <= CACHED:
+            if len(rules.targets) >= _MOST:
+                rules.targets.clear()
+            rules.targets[names] = target
+    return target
+
+
+def tells_value(element: str) -> bool:
+    """Whether this HTML is a form's field with a value in it."""
+    start = element.lstrip()[:9].lower()
+    return start.startswith(_FORM) and ("value" in element.lower() or not start.startswith("<input"))
+
+
+def _target(
+    rules: Rules, element: str | None, selector: str | None, tag: str | None, id_: str | None, class_: str | None
+) -> Target:
+    masked = None if element is None else rules.text(element)
+    names = (selector, tag, id_, class_)
+    told = tuple(None if name is None else rules.name(name) for name in names)
+    tells = element is not None and tells_value(element)
+    is_clean = not tells and masked == element and told == names
+    return Target(masked, told[0], told[1], told[2], told[3], tells, is_clean)
