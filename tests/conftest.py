@@ -19,8 +19,10 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from tests.unit.browser_packers import Packers
 from tracker_backend.app import create_app
 from tracker_backend.http import remembered
+from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
@@ -178,6 +180,13 @@ async def dsn(server: Server) -> AsyncIterator[str]:
     await server.drop(made)
 
 
+@pytest.fixture(scope="module")
+def packers() -> Iterator[Packers]:
+    """The libraries with which browsers pack."""
+    with Packers() as running:
+        yield running
+
+
 @pytest.fixture
 def settings() -> Settings:
     """Small pools and no limits; a test that is about a setting makes its own."""
@@ -190,6 +199,35 @@ async def database(settings: Settings, dsn: str) -> AsyncIterator[Database]:
     opened = await Database.open(settings, dsn)
     yield opened
     await opened.close()
+
+
+@asynccontextmanager
+async def ingesting(settings: Settings, database: Database) -> AsyncGenerator[Pipeline]:
+    """Ingest as the server runs it."""
+    made = Pipeline(settings, database.store)
+    made.writer.start()
+    try:
+        yield made
+    finally:
+        await made.writer.stop()
+
+
+@asynccontextmanager
+async def other_process(settings: Settings, dsn: str) -> AsyncGenerator[Pipeline]:
+    """Ingest of another process on the same database."""
+    database = await Database.open(settings, dsn)
+    try:
+        async with ingesting(settings, database) as made:
+            yield made
+    finally:
+        await database.close()
+
+
+@pytest.fixture
+async def pipeline(settings: Settings, database: Database) -> AsyncIterator[Pipeline]:
+    """Ingest on the open database."""
+    async with ingesting(settings, database) as made:
+        yield made
 
 
 @pytest.fixture

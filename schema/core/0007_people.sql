@@ -20,6 +20,7 @@ create index members_user on tracker.members (user_id);
 alter table tracker.projects add column deleted_at timestamptz;
 
 -- Links that work once: the first owner's, an invitation to a project, a new password. `email`: nobody else may use it.
+-- `created_by` and `key_sha256`: the person or the key that made it; one of a command has neither.
 create table tracker.links (
     token_sha256 bytea       primary key,
     link_id      integer     generated always as identity unique,
@@ -28,6 +29,7 @@ create table tracker.links (
     role         text        check (role in ('owner', 'editor', 'viewer')),
     email        text,
     created_by   integer     references tracker.users on delete set null,
+    key_sha256   bytea       references tracker.api_keys on delete cascade,
     created_at   timestamptz not null default now(),
     expires_at   timestamptz not null,
     used_at      timestamptz

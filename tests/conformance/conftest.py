@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.conformance.visits import LONG_AGO
-from tests.conftest import Server
+from tests.conftest import Server, other_process
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -52,9 +52,7 @@ def past(database: Database) -> Database:
 
 
 @pytest.fixture
-async def pipeline(settings: Settings, database: Database) -> AsyncIterator[Pipeline]:
-    """Ingest as the server runs it."""
-    made = Pipeline(settings, database.store)
-    made.writer.start()
-    yield made
-    await made.writer.stop()
+async def second(settings: Settings, dsn: str) -> AsyncIterator[Pipeline]:
+    """Ingest of another process on the same database."""
+    async with other_process(settings, dsn) as made:
+        yield made

@@ -1,16 +1,16 @@
 """A visitor is erased from everything, for good, with a receipt and a later proof."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import msgspec
 import pytest
 
+from tests.conformance.blocking import blocking, until_waited_for
 from tests.conformance.columnstore import compress
+from tests.conformance.cut_off import cut_off_everywhere
 from tests.conformance.holding import holding
 from tests.conformance.hourly import counted, until, wrong_event_hours, wrong_session_hours
 from tests.conformance.recorded import page
@@ -29,6 +29,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.marks import Subject
 
+LOCKS = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
 USER, MAIL = "visitor-of-the-canary", "canary@shop.example"
 
 
@@ -94,17 +95,6 @@ async def check_hours(database: Database) -> None:
     assert await wrong_session_hours(database.pool) == []
 
 
-@pytest.fixture
-async def second(settings: Settings, dsn: str) -> AsyncIterator[Pipeline]:
-    """Ingest of another process on the same database."""
-    other = await Database.open(settings, dsn)
-    made = Pipeline(settings, other.store)
-    made.writer.start()
-    yield made
-    await made.writer.stop()
-    await other.close()
-
-
 async def test_nothing_of_a_visitor_is_left_and_all_others_stay_byte_by_byte(
     past: Database, pipeline: Pipeline
 ) -> None:
@@ -166,27 +156,9 @@ async def test_an_erasure_that_was_killed_anywhere_is_finished_by_the_task(
     kept = await visit(pipeline, clicks(days_ago(2), 3))
     before = await all_rows(database, kept)
     monkeypatch.setattr(erasures, "_PAGE", 2)
-    acquire, calls, last = type(database.maintained.pool).acquire, 0, 0
-
-    def killed(pool: Any, **options: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls > last:
-            raise ConnectionResetError
-        return acquire(pool, **options)
-
     erasure_id = await ask(database)
-    ended = False
-    while not ended:
-        calls = 0
-        with monkeypatch.context() as patch:
-            patch.setattr(type(database.maintained.pool), "acquire", killed)
-            try:
-                await erasures.finish_all(database.maintained)
-                ended = True
-            except ConnectionResetError:
-                last += 1
-    assert last > 6
+    cuts = await cut_off_everywhere(database, monkeypatch, lambda: erasures.finish_all(database.maintained))
+    assert cuts > 6
     receipt = await get_receipt(database.pool, 1, erasure_id)
     assert removed(receipt) == {"sessions": 4, "events": 12, "ingest_batches": 4}
     assert receipt.finished_at is not None
@@ -281,28 +253,16 @@ async def test_what_came_before_is_found_although_its_group_commits_after_the_na
     await erase(database)
     early = batch(clicks(now(), 5), name="early")
     identity = steps.identify(batch(clicks(now(), 5), session=early.session_id, name="early")).identity
-    blocker = await asyncpg.connect(dsn)
-    try:
-        async with blocker.transaction():
-            await blocker.execute(
-                "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 5)",
-                early.session_id,
-                identity,
-            )
-            pid = blocker.get_server_pid()
-            waits = f"select count(*) from pg_stat_activity where {pid} = any(pg_blocking_pids(pid))"
-            writing = asyncio.create_task(pipeline.submit(early))
-            await until(lambda: database.pool.fetchval(waits))
-            named = await second.submit(batch(session=early.session_id, fields=SessionFields(user_id=USER)))
-            assert named.dropped is Drop.ERASED
-            finishing = asyncio.create_task(erasures.finish_all(database.maintained))
-            locks = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
-            await until(lambda: database.pool.fetchval(locks))
-            await blocker.execute("delete from tracker.ingest_batches")
-        assert (await writing).is_new
-        assert await finishing == 1
-    finally:
-        await blocker.close()
+    claim = "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 5)"
+    async with blocking(database, dsn, claim, early.session_id, identity) as blocker:
+        writing = asyncio.create_task(pipeline.submit(early))
+        await until_waited_for(database, blocker)
+        named = await second.submit(batch(session=early.session_id, fields=SessionFields(user_id=USER)))
+        assert named.dropped is Drop.ERASED
+        finishing = asyncio.create_task(erasures.finish_all(database.maintained))
+        await until(lambda: database.pool.fetchval(LOCKS))
+    assert (await writing).is_new
+    assert await finishing == 1
     assert await holding(database, USER, str(early.session_id)) == set()
     await check_hours(database)
 
@@ -312,24 +272,15 @@ async def test_a_group_that_is_under_way_is_erased_with_the_rest(
 ) -> None:
     """It has read the tombstones before there were any, and commits after they were asked for."""
     session = await visit(pipeline, clicks(now(), 1))
-    blocker = await asyncpg.connect(dsn)
-    try:
-        async with blocker.transaction():
-            await blocker.execute("select from tracker.sessions where session_id = $1 for update", session)
-            waits = (
-                f"select count(*) from pg_stat_activity where {blocker.get_server_pid()} = any(pg_blocking_pids(pid))"
-            )
-            writing = asyncio.create_task(
-                second.submit(batch(clicks(now(), 5), session=session, fields=SessionFields(user_id=USER)))
-            )
-            await until(lambda: database.pool.fetchval(waits))
-            erasing = asyncio.create_task(erase(database))
-            locks = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
-            await until(lambda: database.pool.fetchval(locks))
-        outcome = await writing
-        receipt = await erasing
-    finally:
-        await blocker.close()
+    held = "select from tracker.sessions where session_id = $1 for update"
+    async with blocking(database, dsn, held, session) as blocker:
+        late = batch(clicks(now(), 5), session=session, fields=SessionFields(user_id=USER))
+        writing = asyncio.create_task(second.submit(late))
+        await until_waited_for(database, blocker)
+        erasing = asyncio.create_task(erase(database))
+        await until(lambda: database.pool.fetchval(LOCKS))
+    outcome = await writing
+    receipt = await erasing
     assert outcome.is_new
     assert removed(receipt)["events"] == 6
     assert await holding(database, USER, str(session)) == set()

@@ -11,7 +11,7 @@ from tests.conformance.test_erasure import USER, erase, place, removed
 from tests.conformance.visits import DAY, clicks, now, visit
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import expiry, proof
+from tracker_backend.maintenance import archive, expiry, proof
 from tracker_backend.storage.database import Database
 
 
@@ -50,13 +50,13 @@ async def test_a_session_that_is_erased_while_it_is_archived_leaves_no_file(
     await visit(pipeline, clicks(moment, 5), fields=SessionFields(user_id=USER, ttl_hours=1), received=moment)
     store = database.maintained
     store.settings = msgspec.structs.replace(store.settings, archive_dir=tmp_path)
-    write = expiry.write_session
+    write = archive.write_session
 
     async def slow(*arguments: Any) -> Any:
         part = await write(*arguments)
         await erase(database)
         return part
 
-    monkeypatch.setattr(expiry, "write_session", slow)
+    monkeypatch.setattr(archive, "write_session", slow)
     assert await expiry.expire_sessions(store) == 0
     assert list((tmp_path / "1").iterdir()) == []

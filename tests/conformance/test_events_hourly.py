@@ -7,8 +7,8 @@ import pytest
 
 from tests.conformance.hourly import counted, event_hours, wrong_event_hours
 from tests.conformance.visits import DAY, HOUR, clicks, days_ago, event, now, visit
+from tests.projects import make_project
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.queries.keys import create_project
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.erase import erase_session
 
@@ -32,7 +32,7 @@ async def test_events_stay_counted_while_new_ones_follow_a_refresh(database: Dat
 async def test_every_project_hour_type_host_and_path_has_its_own_numbers(
     database: Database, pipeline: Pipeline
 ) -> None:
-    other = await create_project(database.pool, "other")
+    other = await make_project(database.pool, "other")
     sessions = [uuid4(), uuid4()]
     for days in (1, 2.5, 6):
         for project in (1, other):

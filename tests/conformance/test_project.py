@@ -1,19 +1,25 @@
 """A deleted project leaves nothing behind, on both tiers, from the columnstore and the hourly numbers either."""
 
 from datetime import timedelta
-from uuid import UUID
+from pathlib import Path
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from tests.conformance.columnstore import compress
 from tests.conformance.hourly import event_hours, session_hours, wrong_event_hours, wrong_session_hours
 from tests.conformance.visits import CART, clicks, days_ago, microseconds, now, visit
+from tests.projects import make_project
+from tracker_backend.errors import SettingsError
+from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.maintenance import expiry, projects
+from tracker_backend.maintenance.projects import remove_deleted
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
 from tracker_backend.queries import audit, keys
-from tracker_backend.storage import project
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.project import delete_project, remove_deleted
+from tracker_backend.storage.project import delete_project
 from tracker_backend.storage.store import Store
 
 _TABLES = """
@@ -91,7 +97,7 @@ async def refresh(database: Database) -> None:
 async def test_no_row_of_it_is_left_and_every_row_of_others_stays(
     past: Database, pipeline: Pipeline, tier: str
 ) -> None:
-    gone = await keys.create_project(past.pool, "gone")
+    gone = await make_project(past.pool, "gone")
     session = await fill(past, pipeline, 1)
     await fill(past, pipeline, gone, session)
     await refresh(past)
@@ -120,7 +126,7 @@ async def test_no_row_of_it_is_left_and_every_row_of_others_stays(
 
 
 async def test_hours_whose_rows_have_expired_go_too(past: Database, pipeline: Pipeline) -> None:
-    gone = await keys.create_project(past.pool, "gone")
+    gone = await make_project(past.pool, "gone")
     for number in (1, gone):
         await visit(pipeline, clicks(days_ago(20), 5), project=number)
     await refresh(past)
@@ -136,7 +142,7 @@ async def test_hours_whose_rows_have_expired_go_too(past: Database, pipeline: Pi
 
 
 async def test_a_batch_that_was_under_way_is_removed_by_the_next_round(database: Database, pipeline: Pipeline) -> None:
-    gone = await keys.create_project(database.pool, "gone")
+    gone = await make_project(database.pool, "gone")
     await visit(pipeline, clicks(now(), 5), project=gone)
     await delete(database, gone, "gone")
     assert await remove_deleted(database.maintained) == 1
@@ -149,7 +155,7 @@ async def test_a_batch_that_was_under_way_is_removed_by_the_next_round(database:
 async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session(
     database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = await keys.create_project(database.pool, "gone")
+    gone = await make_project(database.pool, "gone")
     session = await visit(pipeline, clicks(days_ago(2), 5), project=gone)
     await delete(database, gone, "gone")
     emptied: list[int] = []
@@ -159,16 +165,53 @@ async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session
         emptied.append((await rows_of(database, gone))["events"])
         await visit(pipeline, clicks(days_ago(2), 7), session=session, project=gone, name="late")
 
-    remove_days = project._remove_days  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(project, "_remove_days", empty_and_let_one_in)
+    remove_days = projects._remove_days  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(projects, "_remove_days", empty_and_let_one_in)
     assert await remove_deleted(database.maintained) == 1
     assert emptied == [0]
     await refresh(database)
     assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"audit", "projects"}
 
 
+async def test_its_archived_files_go_too(database: Database, pipeline: Pipeline, tmp_path: Path) -> None:
+    gone, kept = [await make_project(database.pool, name) for name in ("gone", "kept")]
+    store = database.maintained
+    store.settings = msgspec.structs.replace(store.settings, archive_dir=tmp_path)
+    moment = now() - timedelta(days=4)
+    for number in (gone, kept):
+        await visit(pipeline, clicks(moment, 5), project=number, fields=SessionFields(ttl_hours=1), received=moment)
+    assert await expiry.expire_sessions(store) == 2
+    await delete(database, gone, "gone")
+    await remove_deleted(store)
+    late = tmp_path / f"{gone}"
+    assert not late.exists()
+    # A session that expired while the project was being deleted, and what somebody else has put there.
+    late.mkdir()
+    for name in (f"{uuid4()}.json.gz", f".{uuid4()}.abc.part", "notes.txt"):
+        (late / name).write_bytes(b"")
+    await remove_deleted(store)
+    assert [path.name for path in late.iterdir()] == ["notes.txt"]
+    assert len(list((tmp_path / f"{kept}").iterdir())) == 1
+
+
+async def test_a_project_is_remembered_until_its_archived_files_are_gone(database: Database, tmp_path: Path) -> None:
+    gone = await make_project(database.pool, "gone")
+    store = database.maintained
+    store.settings = msgspec.structs.replace(store.settings, archive_dir=tmp_path)
+    await delete(database, gone, "gone")
+    await database.pool.execute("update tracker.projects set deleted_at = '2020-01-01' where project_id = $1", gone)
+    blocked = tmp_path / f"{gone}" / f"{uuid4()}.json.gz"
+    blocked.mkdir(parents=True)
+    with pytest.raises(SettingsError, match="TRACKER_ARCHIVE_DIR"):
+        await remove_deleted(store)
+    assert (await rows_of(database, gone))["projects"] == 1
+    blocked.rmdir()
+    await remove_deleted(store)
+    assert (await rows_of(database, gone))["projects"] == 0
+
+
 async def test_its_own_row_goes_when_nothing_can_be_under_way(database: Database) -> None:
-    gone = await keys.create_project(database.pool, "gone")
+    gone = await make_project(database.pool, "gone")
     await delete(database, gone, "gone")
     await remove_deleted(database.maintained)
     assert (await rows_of(database, gone))["projects"] == 1
@@ -181,7 +224,7 @@ async def test_its_own_row_goes_when_nothing_can_be_under_way(database: Database
 
 @pytest.mark.parametrize("tier", ["timescale"], indirect=True)
 async def test_more_than_100000_compressed_rows_are_removed(past: Database, pipeline: Pipeline) -> None:
-    gone = await keys.create_project(past.pool, "gone")
+    gone = await make_project(past.pool, "gone")
     for number in range(21):
         await visit(pipeline, clicks(days_ago(10), 5_000), project=gone, name=f"{number}")
     await visit(pipeline, clicks(days_ago(10), 10))

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
+from tests.conformance.blocking import blocking, until_waited_for
 from tests.conformance.columnstore import compress
+from tests.conformance.cut_off import cut_off_everywhere
 from tests.conformance.hourly import event_hours, until, wrong_event_hours, wrong_session_hours
 from tests.conformance.recorded import page
 from tests.conformance.test_erasure import all_rows, check_hours
@@ -119,26 +120,8 @@ async def test_a_run_that_was_cut_off_is_finished_by_the_next(
         await full(pipeline, [9, 4], SHORT)
         await full(pipeline, [8], SHORT)
     monkeypatch.setattr(project_retention, "_PAGE", 2)
-    acquire, last, calls = type(short.maintained.pool).acquire, 0, 0
-
-    def killed(pool: object, **options: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls > last:
-            raise ConnectionResetError
-        return acquire(pool, **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
-
-    ended = False
-    while not ended:
-        calls = 0
-        with monkeypatch.context() as patch:
-            patch.setattr(type(short.maintained.pool), "acquire", killed)
-            try:
-                await project_retention.remove_old(short.maintained)
-                ended = True
-            except ConnectionResetError:
-                last += 7
-    assert last > 20
+    cuts = await cut_off_everywhere(short, monkeypatch, lambda: project_retention.remove_old(short.maintained), step=7)
+    assert cuts > 20
     assert await short.pool.fetchval("select min(timestamp) from tracker.events") >= limit()
     assert await short.pool.fetchval("select count(*) from tracker.sessions") == 3
     await check_hours(short)
@@ -151,22 +134,16 @@ async def test_a_late_batch_that_is_under_way_stays_within_its_sessions_bounds(
     session = await visit(pipeline, clicks(now(), 1), project=SHORT)
     moment = now() - 6.5 * DAY
     await visit(pipeline, clicks(moment, 1), session=session, project=SHORT, received=now())
-    blocker = await asyncpg.connect(dsn)
-    try:
-        async with blocker.transaction():
-            await blocker.execute("select from tracker.sessions where session_id = $1 for update", session)
-            pid = blocker.get_server_pid()
-            waits = f"select count(*) from pg_stat_activity where {pid} = any(pg_blocking_pids(pid))"
-            late = batch(clicks(moment, 3), session=session, project=SHORT, received=now(), name="late")
-            writing = asyncio.create_task(pipeline.submit(late))
-            await until(lambda: short.pool.fetchval(waits))
-            removing = asyncio.create_task(project_retention.remove_old(short.maintained))
-            await until(lambda: short.pool.fetchval("select count(*) < 2 from tracker.events"))
-            both = "select count(*) > 1 from pg_stat_activity where pg_blocking_pids(pid) <> '{}'"
-            await until(lambda: short.pool.fetchval(both))
-        await asyncio.gather(writing, removing)
-    finally:
-        await blocker.close()
+    held = "select from tracker.sessions where session_id = $1 for update"
+    async with blocking(short, dsn, held, session) as blocker:
+        late = batch(clicks(moment, 3), session=session, project=SHORT, received=now(), name="late")
+        writing = asyncio.create_task(pipeline.submit(late))
+        await until_waited_for(short, blocker)
+        removing = asyncio.create_task(project_retention.remove_old(short.maintained))
+        await until(lambda: short.pool.fetchval("select count(*) < 2 from tracker.events"))
+        both = "select count(*) > 1 from pg_stat_activity where pg_blocking_pids(pid) <> '{}'"
+        await until(lambda: short.pool.fetchval(both))
+    await asyncio.gather(writing, removing)
     outside = """
         select count(*) from tracker.events e join tracker.sessions s using (project_id, session_id)
         where e.timestamp < s.first_at or e.timestamp > s.last_at"""

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.conformance.blocking import blocking, until_waited_for
 from tests.conformance.hourly import counted, event_hours, until, wrong_event_hours, wrong_session_hours
 from tests.conformance.visits import HOUR, clicks, days_ago, event, now, visit
 from tracker_backend.ingest.pipeline import Pipeline
@@ -128,22 +129,21 @@ async def test_a_refresh_that_is_cut_off_hides_no_hour_between_the_watermark_and
         middle,
     )
     await visit(pipeline, clicks(late, 2), received=now())
-    blocker = await asyncpg.connect(dsn)
-    try:
-        async with blocker.transaction():
-            await blocker.execute(f"select from {await materialized(database)} where count = 9 for update")
-            refreshing = asyncio.create_task(database.maintained.refresh_events_hourly())
-            waits = f"select pid from pg_stat_activity where {blocker.get_server_pid()} = any(pg_blocking_pids(pid))"
-            await until(lambda: database.pool.fetchval(waits))
-            await database.pool.execute("select pg_cancel_backend($1)", await database.pool.fetchval(waits))
-            with pytest.raises(asyncpg.QueryCanceledError):
-                await refreshing
-    finally:
-        await blocker.close()
+    held = f"select from {await materialized(database)} where count = 9 for update"
+    async with blocking(database, dsn, held) as blocker:
+        refreshing = asyncio.create_task(database.maintained.refresh_events_hourly())
+        await cancel(database, await until_waited_for(database, blocker), refreshing)
     assert await wrong_event_hours(database.pool) == []
     await database.maintained.refresh_events_hourly()
     assert await counted(database.pool) == 6
     assert await wrong_event_hours(database.pool) == []
+
+
+async def cancel(database: Database, pid: int, refreshing: asyncio.Task[int]) -> None:
+    """Ends a refresh that waits."""
+    await database.pool.execute("select pg_cancel_backend($1)", pid)
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await refreshing
 
 
 async def materialized(database: Database) -> str:
@@ -161,17 +161,9 @@ async def test_a_refresh_that_fails_forgets_nothing(
     await visit(pipeline, clicks(days_ago(2), 3))
     listed = "select count(*) from tracker.hours_to_refresh"
     before = await database.pool.fetchval(listed)
-    blocker = await asyncpg.connect(dsn)
-    try:
-        async with blocker.transaction():
-            await blocker.execute("lock table tracker.hours_to_refresh in exclusive mode")
-            refreshing = asyncio.create_task(task(database.maintained))
-            await until(lambda: database.pool.fetchval(WAITING))
-            await database.pool.execute("select pg_cancel_backend($1)", await database.pool.fetchval(WAITING))
-            with pytest.raises(asyncpg.QueryCanceledError):
-                await refreshing
-    finally:
-        await blocker.close()
+    async with blocking(database, dsn, "lock table tracker.hours_to_refresh in exclusive mode") as blocker:
+        refreshing = asyncio.create_task(task(database.maintained))
+        await cancel(database, await until_waited_for(database, blocker), refreshing)
     assert await database.pool.fetchval(listed) == before
     for each in (refresh_events, refresh_sessions):
         await each(database.maintained)

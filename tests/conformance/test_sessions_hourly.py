@@ -4,10 +4,10 @@ from uuid import uuid4
 
 from tests.conformance.hourly import session_hours, wrong_session_hours
 from tests.conformance.visits import DAY, HOUR, clicks, days_ago, event, now, visit
+from tests.projects import make_project
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.tasks import refresh_sessions
-from tracker_backend.queries.keys import create_project
 from tracker_backend.storage.database import Database
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -27,7 +27,7 @@ async def test_sessions_of_the_current_hour_are_counted_without_a_refresh(
 
 
 async def test_every_project_hour_app_and_device_has_its_own_numbers(database: Database, pipeline: Pipeline) -> None:
-    other = await create_project(database.pool, "other")
+    other = await make_project(database.pool, "other")
     for project in (1, other):
         for agent in (FIREFOX, PHONE, BOT):
             for app in (None, "shop"):

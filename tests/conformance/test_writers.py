@@ -1,17 +1,16 @@
 """Groups of batches, several writers at once, and what they wait for."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from msgspec import Raw
 
+from tests.conformance.blocking import blocking, until_waited_for
 from tests.conformance.hourly import table_of, until, wrong_event_hours
 from tests.conformance.visits import HOUR, batch, clicks, days_ago, now, visit
+from tests.conftest import other_process
 from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
@@ -19,24 +18,6 @@ from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.erase import erase_session
-from tracker_backend.storage.pool import Connection
-
-WAITS = "select exists (select from pg_stat_activity where {} = any(pg_blocking_pids(pid)))"
-
-
-@asynccontextmanager
-async def blocking(database: Database, dsn: str, statement: str, *values: object) -> AsyncGenerator[Connection]:
-    """Another connection that has done something in a transaction that is still open."""
-    blocker = await asyncpg.connect(dsn)
-    pid = blocker.get_server_pid()
-    try:
-        await blocker.execute("begin")
-        await blocker.execute(statement, *values)
-        yield blocker
-    finally:
-        await blocker.close()
-        gone = "select not exists (select from pg_stat_activity where pid = $1)"
-        await until(lambda: database.pool.fetchval(gone, pid))
 
 
 async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) -> list[Outcome]:
@@ -97,7 +78,7 @@ async def test_a_group_that_waits_for_a_key_holds_no_later_key(
     try:
         async with blocking(database, dsn, statement, *values) as blocker:
             waiting = asyncio.create_task(write(pipeline, database, [group[key] for key in (low, high)[::order]]))
-            await until(lambda: database.pool.fetchval(WAITS.format(blocker.get_server_pid())))
+            await until_waited_for(database, blocker)
             later = batch(clicks(now(), 1), session=high, name="next" if held == "identity" else "other")
             async with asyncio.timeout(3):
                 assert [outcome.repeated for outcome in await write(other_pipeline, other, [later])] == [False]
@@ -109,22 +90,15 @@ async def test_a_group_that_waits_for_a_key_holds_no_later_key(
 
 
 async def test_two_processes_that_write_one_batch_store_it_once(
-    database: Database, pipeline: Pipeline, settings: Settings, dsn: str
+    database: Database, pipeline: Pipeline, second: Pipeline
 ) -> None:
-    other = await Database.open(settings, dsn)
-    other_pipeline = Pipeline(settings, other.store)
-    other_pipeline.writer.start()
-    events, session = clicks(now(), 3), uuid4()
-    try:
-        for _ in range(10):
-            events = clicks(now(), 3)
-            outcomes = await asyncio.gather(
-                *(each.submit(batch(events, session=session)) for each in (pipeline, other_pipeline) * 3)
-            )
-            assert sorted(outcome.repeated for outcome in outcomes) == [False, *[True] * 5]
-    finally:
-        await other_pipeline.writer.stop()
-        await other.close()
+    session = uuid4()
+    for _ in range(10):
+        events = clicks(now(), 3)
+        outcomes = await asyncio.gather(
+            *(each.submit(batch(events, session=session)) for each in (pipeline, second) * 3)
+        )
+        assert sorted(outcome.repeated for outcome in outcomes) == [False, *[True] * 5]
     assert await database.pool.fetchval("select count(*) from tracker.events") == 30
     assert await database.pool.fetchval("select event_count from tracker.sessions") == 30
 
@@ -159,7 +133,7 @@ async def test_a_batch_that_cannot_be_stored_fails_alone_and_its_neighbours_comm
     async with blocking(database, dsn, claim, held.session_id, held.identity) as blocker:
         # While the first group waits, all others gather for the next.
         first = asyncio.create_task(pipeline.writer.write(held))
-        await until(lambda: database.pool.fetchval(WAITS.format(blocker.get_server_pid())))
+        await until_waited_for(database, blocker)
         waiting = asyncio.gather(*(pipeline.submit(each) for each in batches), return_exceptions=True)
         await asyncio.wait({first}, timeout=0)
     assert not (await first).repeated
@@ -182,7 +156,7 @@ async def test_a_batch_for_a_chunk_under_compression_is_stored_when_that_is_done
     chunk = await table_of(database.pool, "events")
     async with blocking(database, dsn, f"lock table {chunk} in exclusive mode") as blocker:
         late = asyncio.create_task(pipeline.submit(batch(clicks(moment, 4), received=now())))
-        await until(lambda: database.pool.fetchval(WAITS.format(blocker.get_server_pid())))
+        await until_waited_for(database, blocker)
         # Batches of today do not wait for it: they have a lane of their own.
         await asyncio.wait_for(visit(pipeline, clicks(now(), 2)), 3)
         assert not late.done()
@@ -193,23 +167,16 @@ async def test_a_batch_for_a_chunk_under_compression_is_stored_when_that_is_done
 async def test_a_batch_for_a_chunk_that_stays_locked_is_answered_and_its_repeat_is_stored_once(
     database: Database, dsn: str
 ) -> None:
-    settings = Settings(pool_min=1, pool_max=4, request_timeout=1)
-    impatient = await Database.open(settings, dsn)
-    pipeline = Pipeline(settings, impatient.store)
-    pipeline.writer.start()
     moment = days_ago(6)
-    try:
-        await visit(pipeline, clicks(moment, 1))
+    async with other_process(Settings(pool_min=1, pool_max=4, request_timeout=1), dsn) as impatient:
+        await visit(impatient, clicks(moment, 1))
         chunk, events, session = await table_of(database.pool, "events"), clicks(moment, 4), uuid4()
         async with blocking(database, dsn, f"lock table {chunk} in exclusive mode"), asyncio.timeout(8):
             with pytest.raises(Unavailable) as refusal:
-                await pipeline.submit(batch(events, session=session, received=now()))
+                await impatient.submit(batch(events, session=session, received=now()))
         assert int(refusal.value.headers["Retry-After"]) > 0
-        await pipeline.submit(batch(events, session=session, received=now()))
-        again = await pipeline.submit(batch(events, session=session, received=now()))
-    finally:
-        await pipeline.writer.stop()
-        await impatient.close()
+        await impatient.submit(batch(events, session=session, received=now()))
+        again = await impatient.submit(batch(events, session=session, received=now()))
     assert again.repeated
     assert await database.pool.fetchval("select count(*) from tracker.events") == 5
     await database.maintained.refresh_events_hourly()
@@ -236,17 +203,10 @@ async def test_a_group_that_waited_5_seconds_for_a_lock_gives_up_its_own_and_tri
 
 
 async def test_ids_are_in_order_unique_and_safe_in_a_browser(
-    database: Database, pipeline: Pipeline, settings: Settings, dsn: str
+    database: Database, pipeline: Pipeline, second: Pipeline
 ) -> None:
-    other = await Database.open(settings, dsn)
-    other_pipeline = Pipeline(settings, other.store)
-    other_pipeline.writer.start()
-    try:
-        for _ in range(5):
-            await asyncio.gather(*(visit(each, clicks(now(), 100)) for each in (pipeline, other_pipeline) * 4))
-    finally:
-        await other_pipeline.writer.stop()
-        await other.close()
+    for _ in range(5):
+        await asyncio.gather(*(visit(each, clicks(now(), 100)) for each in (pipeline, second) * 4))
     ids = [row[0] for row in await database.pool.fetch("select event_id from tracker.events")]
     assert len(set(ids)) == len(ids) == 4_000
     assert max(ids) < 2**53

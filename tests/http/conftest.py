@@ -10,6 +10,7 @@ from litestar import Litestar
 from tests.conftest import Server, Servers, running
 from tests.http.api import local
 from tests.http.browsers import Browser, member
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
@@ -62,7 +63,7 @@ async def standing_client(standing_app: Litestar) -> AsyncIterator[httpx.AsyncCl
 @pytest.fixture
 async def project(standing_services: Services) -> int:
     """A project of the test's own on that app: its lists and numbers hold nothing else."""
-    return await keys.create_project(standing_services.pool, "test")
+    return await make_project(standing_services.pool, "test")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tests.http.api import PAGE, Json, event, new_session, now
 from tests.http.browsers import logged_in
+from tests.projects import make_project
 from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
@@ -176,7 +177,7 @@ class World(Struct, frozen=True):
 async def make_world(services: Services) -> World:
     """A project and its callers, of whom some are another project's."""
     pool = services.pool
-    ours, other = [await keys.create_project(pool, name) for name in ("ours", "other")]
+    ours, other = [await make_project(pool, name) for name in ("ours", "other")]
     made: dict[str, Caller] = {}
 
     def add(name: str, refused: int, *may: str, **more: Any) -> None:

@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from tests.http.api import API, Json, check_problem, get, local, new_session, now, track
 from tests.http.browsers import member
 from tests.live.watching import reachable, socket_url
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.queries import keys
 from tracker_backend.queries.keys import Kind
@@ -120,7 +121,7 @@ async def test_only_the_own_projects_log_is_read(
 ) -> None:
     session = await record(own_client)
     await own_client.get(f"{API}/sessions/{session}/recording")
-    other = await keys.create_project(standing_services.pool, "other")
+    other = await make_project(standing_services.pool, "other")
     expected: dict[Kind, int] = {"admin": 200, "read": 403, "write": 403}
     for kind, status in expected.items():
         key = await keys.create_key(standing_services.pool, other, kind)
@@ -175,7 +176,7 @@ class TestWithoutALog:
 
     async def test_nothing_is_changed(self, owner: httpx.AsyncClient, services: Services, without_memory: None) -> None:
         session = await track(owner)
-        await keys.create_project(services.pool, "other")
+        await make_project(services.pool, "other")
         prefix = (await owner.post(f"{API}/keys", json={"kind": "read"})).json()["prefix"]
         tables = ("projects", "api_keys", "sessions", "events")
         before = [await services.pool.fetch(f"select t.*, t::text from tracker.{table} t") for table in tables]

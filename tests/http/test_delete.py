@@ -19,6 +19,7 @@ from tests.http.api import (
     rows_of,
     track,
 )
+from tests.projects import make_project
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
 
@@ -131,7 +132,7 @@ async def test_deleting_needs_an_admin_key_even_in_open_mode(client: httpx.Async
 
 async def test_a_session_of_another_project_is_not_there(client: httpx.AsyncClient, services: Services) -> None:
     session = await _fill(client)
-    other = await keys.create_project(services.pool, "other")
+    other = await make_project(services.pool, "other")
     key = {"x-api-key": await keys.create_key(services.pool, other, "admin")}
     counts = await row_counts(services.pool)
     shots = (await get(client, f"/sessions/{session}/screenshots", data="false"))["data"]

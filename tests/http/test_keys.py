@@ -11,6 +11,7 @@ from litestar import Litestar
 from tests.conftest import running
 from tests.http.api import API, Json, batch, check_problem, get, local
 from tests.http.browsers import member
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.commands import keys as commands
 from tracker_backend.errors import Invalid, NotFound
@@ -214,7 +215,7 @@ class TestRevoking:
     async def test_another_projects_key_is_as_unknown_as_none(
         self, own_client: httpx.AsyncClient, standing_services: Services
     ) -> None:
-        other = await keys.create_project(standing_services.pool, "other")
+        other = await make_project(standing_services.pool, "other")
         theirs = await keys.create_key(standing_services.pool, other, "read")
         public = await keys.public_key(standing_services.pool, other)
         for known, unknown in (
@@ -288,7 +289,7 @@ class TestCommands:
 
     async def test_a_key_that_was_not_ended_is_an_error(self, standing_services: Services, project: int) -> None:
         pool = standing_services.pool
-        other = await keys.create_project(pool, "another")
+        other = await make_project(pool, "another")
         key = (await commands.create_key(pool, other, "admin", "", None)).key
         with pytest.raises(NotFound, match=f"no valid key of project {project} begins with {key[:10]}:"):
             await commands.revoke_key(pool, project, key)

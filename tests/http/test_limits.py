@@ -8,6 +8,7 @@ from litestar import Litestar
 
 from tests.http.api import API, batch, check_problem, local, new_session
 from tests.http.browsers import logged_in
+from tests.projects import make_project
 from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
@@ -138,7 +139,7 @@ class TestProject:
         passed, refused = await _until_refused(client, headers=two)
         assert passed == 0
         _check_refusal(refused)
-        other = await keys.create_project(services.pool, "other")
+        other = await make_project(services.pool, "other")
         key = {"x-api-key": await keys.create_key(services.pool, other, "write")}
         assert (await _until_refused(client, headers=key))[0] == LIMIT
 
@@ -153,7 +154,7 @@ class TestProjectsOwn:
     async def test_a_project_has_limits_of_its_own(self, client: httpx.AsyncClient, services: Services) -> None:
         headers: dict[str, dict[str, str]] = {}
         for own in ('{"limit_key": 2}', '{"limit_project": 3, "limit_key": 0}', '{"limit_key": 0, "limit_project": 0}'):
-            project = await keys.create_project(services.pool, own)
+            project = await make_project(services.pool, own)
             change = "update tracker.projects set settings = $2 where project_id = $1"
             await services.pool.execute(change, project, own.encode())
             headers[own] = {"x-api-key": await keys.create_key(services.pool, project, "write")}

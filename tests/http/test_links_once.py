@@ -8,9 +8,9 @@ from litestar import Litestar
 from tests.conftest import running
 from tests.http.api import check_problem
 from tests.http.browsers import PASSWORD, Browser, invitation, invite, new_email, roles, token_of
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.maintenance import logins as maintenance
-from tracker_backend.queries import keys
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
@@ -116,7 +116,7 @@ async def test_guessing_links_ends_after_some_attempts(dsn: str) -> None:
 async def test_an_existing_account_joins_by_its_password_which_stays(
     standing_app: Litestar, standing_services: Services, ann: Browser, stranger: Browser
 ) -> None:
-    other = await keys.create_project(standing_services.pool, "second")
+    other = await make_project(standing_services.pool, "second")
     token = await invitation(standing_services, other, "editor")
     sent = {"token": token, "email": ann.email, "password": "a password of a thief"}
     check_problem(await stranger.call("POST", "/links/use", sent), 401, "login-refused")
@@ -131,7 +131,7 @@ async def test_an_existing_account_joins_by_its_password_which_stays(
 async def test_who_is_logged_in_joins_without_a_password(
     standing_services: Services, ann: Browser, stranger: Browser
 ) -> None:
-    other = await keys.create_project(standing_services.pool, "second")
+    other = await make_project(standing_services.pool, "second")
     token = await invitation(standing_services, other, "editor")
     check_problem(await stranger.call("POST", "/links/use", {"token": token}), 401, "unauthorized", "log in first")
     forged = await ann.call("POST", "/links/use", {"token": token}, headers={"x-csrf-token": ""})

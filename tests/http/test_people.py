@@ -2,17 +2,19 @@
 
 import asyncio
 import itertools
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from litestar import Litestar
 
 from tests.conftest import running
-from tests.http.api import API, check_problem, local
+from tests.http.api import API, check_problem, local, now
 from tests.http.browsers import PASSWORD, Browser, invite, member, new_email, roles, token_of
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.commands import users
-from tracker_backend.errors import Invalid, NotFound, SettingsError
+from tracker_backend.errors import Invalid, NotFound, SettingsError, Unauthorized
 from tracker_backend.http import remembered
 from tracker_backend.queries import keys, links
 from tracker_backend.queries.logins import Role
@@ -73,7 +75,7 @@ async def test_a_person_is_invited_joins_and_is_removed(
 async def test_people_of_another_project_are_out_of_reach(
     standing_app: Litestar, standing_services: Services, ann: Browser
 ) -> None:
-    other = await keys.create_project(standing_services.pool, "other")
+    other = await make_project(standing_services.pool, "other")
     async with await member(standing_app, standing_services, other, "owner") as bob:
         made = await invite(bob, "viewer")
         check_problem(await ann.call("PATCH", f"/members/{bob.user_id}", {"role": "viewer"}), 404, "not-found")
@@ -151,10 +153,44 @@ async def test_who_is_no_owner_any_more_has_no_invitation_left_to_come_back_by(
     check_problem(answer, 404, "not-found", "not known")
 
 
+async def test_a_key_that_was_revoked_has_no_invitation_left_to_come_back_by(
+    standing_app: Litestar, standing_services: Services, project: int, ann: Browser, stranger: Browser
+) -> None:
+    key = await keys.create_key(standing_services.pool, project, "admin")
+    async with Browser(standing_app) as program:
+        program.client.headers["x-api-key"] = key
+        its, hers = await invite(program, "owner"), await invite(ann, "viewer")
+        used = await invite(program, "viewer")
+        await stranger.enter("/links/use", token=token_of(used["link"]), email=new_email(), password=PASSWORD)
+    assert (await ann.call("DELETE", f"/keys/{key[: keys.PREFIX_LENGTH]}")).status_code == 204
+    listed = (await ann.call("GET", "/invitations")).json()
+    assert [it["invitation_id"] for it in listed] == [hers["invitation_id"]]
+    answer = await stranger.call("POST", "/links/look", {"token": token_of(its["link"])})
+    check_problem(answer, 404, "not-found", "not known")
+    assert (await stranger.call("GET", "/members")).status_code == 200, "who has joined stays"
+    async with standing_services.pool.acquire() as connection:
+        with pytest.raises(Unauthorized, match="revoked"):  # it was checked before, and comes after
+            await links.invite(connection, "key", project, "owner", None, key=keys.digest(key))
+
+
+async def test_an_invitation_of_a_key_works_no_longer_than_the_key(
+    standing_app: Litestar, standing_services: Services, project: int
+) -> None:
+    lives: list[timedelta] = []
+    for days in (1, 30, None):
+        ends = None if days is None else now() + timedelta(days=days)
+        async with Browser(standing_app) as program:
+            key = await keys.create_key(standing_services.pool, project, "admin", expires_at=ends)
+            program.client.headers["x-api-key"] = key
+            made = await invite(program, "viewer")
+            lives.append(datetime.fromisoformat(made["expires_at"]) - now())
+    assert [round(life / timedelta(days=1)) for life in lives] == [1, 7, 7]
+
+
 async def test_the_first_owner_owns_every_project_and_there_is_no_second(dsn: str) -> None:
     async with running(create_app(Settings(pool_min=1, pool_max=8), dsn)) as app:
         services: Services = app.state["services"]
-        await keys.create_project(services.pool, "second")
+        await make_project(services.pool, "second")
         first, second = [await links.offer_ownership(services.pool) for _ in range(2)]
         assert first is not None
         assert second is not None
@@ -222,7 +258,7 @@ class TestCommands:
             await users.invite(settings, pool, project, "ann", "owner")
         with pytest.raises(Invalid, match="the last owner"):
             await users.remove(pool, project, ann.email)
-        nobody, other = ann.email, await keys.create_project(pool, "another")
+        nobody, other = ann.email, await make_project(pool, "another")
         with pytest.raises(NotFound, match=f"{nobody} is not in project {other}"):
             await users.remove(pool, other, nobody)
 

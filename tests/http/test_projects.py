@@ -9,13 +9,14 @@ from litestar import Litestar
 
 from tests.http.api import API, Json, batch, check_problem, get, local, new_session, row_counts, track
 from tests.http.browsers import member
+from tests.projects import make_project
 from tracker_backend.errors import Invalid
 from tracker_backend.http import remembered
+from tracker_backend.maintenance.projects import remove_deleted
 from tracker_backend.queries import keys
 from tracker_backend.queries.projects import ProjectChange, change_project
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
-from tracker_backend.storage.project import remove_deleted
 
 pytestmark = pytest.mark.usefixtures("without_memory")
 
@@ -328,7 +329,7 @@ class TestDelete:
 
     async def test_of_two_deleted_at_once_one_stays(self, client: httpx.AsyncClient, services: Services) -> None:
         pool = services.pool
-        default, other = await keys.default_project(pool), await keys.create_project(pool, "default")
+        default, other = await keys.default_project(pool), await make_project(pool, "default")
         sent = [await keys.create_key(pool, project_id, "admin") for project_id in (default, other)]
         answers = await asyncio.gather(
             *(
@@ -339,7 +340,7 @@ class TestDelete:
         assert sorted(answer.status_code for answer in answers) == [202, 422]
 
     async def test_local_calls_then_act_on_the_next_one(self, client: httpx.AsyncClient, services: Services) -> None:
-        default, other = await keys.default_project(services.pool), await keys.create_project(services.pool, "next")
+        default, other = await keys.default_project(services.pool), await make_project(services.pool, "next")
         admin = {"x-api-key": await keys.create_key(services.pool, default, "admin")}
         await track(client)
         assert (await client.delete(f"{API}/project", params={"confirm": "default"}, headers=admin)).status_code == 202

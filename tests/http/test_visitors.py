@@ -14,6 +14,7 @@ from tests.conformance.hourly import until
 from tests.http.api import API, Json, batch, check_problem, event, get, local, new_session, rows_of, track
 from tests.http.test_recordings import BASE, META, SNAPSHOT, click, send
 from tests.http.test_screenshots import picture, shot, upload
+from tests.projects import make_project
 from tracker_backend.http import visitors as http
 from tracker_backend.importing.run import import_files
 from tracker_backend.maintenance import erasures
@@ -116,7 +117,7 @@ async def test_only_admins_of_the_project_may_and_no_other_project_is_touched(
 ) -> None:
     user = f"{uuid4()}"
     session = await start(own_client, user)
-    other = await keys.create_project(standing_services.pool, "other")
+    other = await make_project(standing_services.pool, "other")
     async with local(standing_app) as client:
         callers: list[tuple[keys.Kind, int, int]] = [
             ("write", project, 403),
@@ -174,7 +175,7 @@ async def test_receipts_come_in_pages_newest_first(own_client: httpx.AsyncClient
 async def test_the_receipt_of_another_project_is_no_place_in_the_list(
     own_client: httpx.AsyncClient, standing_services: Services
 ) -> None:
-    other = await keys.create_project(standing_services.pool, "other")
+    other = await make_project(standing_services.pool, "other")
     own = own_client.headers["x-api-key"]
     await erase(own_client, user_id="one")
     own_client.headers["x-api-key"] = await keys.create_key(standing_services.pool, other, "admin")

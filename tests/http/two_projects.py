@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tests.http.api import API, PAGE, Json, event, local, new_session
 from tests.http.browsers import logged_in
+from tests.projects import make_project
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http.examples import SCREENSHOT
@@ -107,7 +108,7 @@ async def make_team(app: Litestar, mark: str) -> Team:
     """A project with an admin key and an owner."""
     services: Services = app.state["services"]
     pool = services.pool
-    project = await keys.create_project(pool, mark)
+    project = await make_project(pool, mark)
     await pool.execute("update tracker.projects set timezone = $2 where project_id = $1", project, ZONES[mark[:4]])
     await keys.public_key(pool, project)
     key = await keys.create_key(pool, project, "admin", mark)

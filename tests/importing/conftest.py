@@ -1,6 +1,6 @@
 """An open database of each tier, on which imports run as the command runs them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 
 from tests.conformance.visits import now
 from tracker_backend.importing.run import Imported, import_files
-from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 
@@ -25,15 +24,6 @@ def run(settings: Settings, database: Database) -> Run:
         return await import_files(settings, database, project, paths, **options)
 
     return imported
-
-
-@pytest.fixture
-async def pipeline(settings: Settings, database: Database) -> AsyncIterator[Pipeline]:
-    """Ingest as the server runs it."""
-    made = Pipeline(settings, database.store)
-    made.writer.start()
-    yield made
-    await made.writer.stop()
 
 
 def meta(time: int = BASE, href: str = "https://shop.example/cart?x=1") -> dict[str, Any]:

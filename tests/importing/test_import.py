@@ -11,10 +11,11 @@ import pytest
 
 from tests.conformance.visits import DAY, now
 from tests.importing.conftest import BASE, Run, click, meta, recording
+from tests.projects import make_project
 from tracker_backend.errors import Invalid
 from tracker_backend.importing import batches
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
-from tracker_backend.queries import events, keys, recordings, sessions
+from tracker_backend.queries import events, recordings, sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 
@@ -97,7 +98,7 @@ async def test_what_else_an_object_tells_becomes_metadata_or_is_named(
 
 
 async def test_sessions_of_any_name_and_of_another_project(tmp_path: Path, run: Run, database: Database) -> None:
-    project = await keys.create_project(database.pool, "shop")
+    project = await make_project(database.pool, "shop")
     path = write(
         tmp_path, lines([{"sessionId": "visit 7", "events": EVENTS}, {"sessionId": "visit 8", "events": EVENTS}])
     )

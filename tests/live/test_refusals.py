@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.http.api import public_key
 from tests.live.watching import Json, new_session, reachable, record, socket_url, stored_ids, stream, track, watching
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.http import streams
 from tracker_backend.live import subscription
@@ -77,7 +78,7 @@ async def test_a_session_of_another_project_is_unknown(guarded: tuple[Litestar, 
     app, url = guarded
     services: Services = app.state["services"]
     session = await begun(url, services)
-    other = await keys.create_project(services.pool, "other")
+    other = await make_project(services.pool, "other")
     key = {"x-api-key": await keys.create_key(services.pool, other, "read")}
     async with watching(url, session, additional_headers=key) as watcher:
         assert (await watcher.until_closed())[0] == 4404

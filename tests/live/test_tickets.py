@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.http.browsers import logged_in
 from tests.live.watching import Watcher, new_session, reachable, socket_url, stream, track
+from tests.projects import make_project
 from tracker_backend.app import create_app
 from tracker_backend.http import remembered, streams
 from tracker_backend.http.cookie import NAME
@@ -107,7 +108,7 @@ async def test_who_may_not_read_gets_no_ticket(site: Site) -> None:
     assert (await site.ask({**login, "origin": "https://evil.example"})).status_code == 403
     assert (await site.ask(login)).status_code == 201
     assert (await site.ask(await site.key(), new_session())).status_code == 404
-    other = await keys.create_project(site.services.pool, "other")
+    other = await make_project(site.services.pool, "other")
     assert (await site.ask(await site.key(project=other))).status_code == 404
 
 

@@ -46,6 +46,22 @@ def test_a_cookie_that_was_changed_or_made_up_holds_no_token() -> None:
     assert COOKIES.token_in(None) is None
 
 
+def test_a_browser_is_known_for_its_account_alone() -> None:
+    cookie = COOKIES.make_device("ann@shop.example", None, secure=True)
+    header = f"a=1; {cookie.key}={cookie.value}"
+    device = COOKIES.device_in(header, "ann@shop.example")
+    assert device
+    assert "ann" not in (cookie.value or "")
+    assert COOKIES.device_in(header, "bob@shop.example") is None
+    assert Cookies(b"t" * 32).device_in(header, "ann@shop.example") is None
+    assert COOKIES.device_in(f"{cookie.key}={device}", "ann@shop.example") is None
+    assert COOKIES.device_in(None, "ann@shop.example") is None
+    again = COOKIES.make_device("ann@shop.example", header, secure=True)
+    assert again.value == cookie.value
+    told = cookie.to_header(header="").lower()
+    assert {"httponly", "samesite=lax", "secure", "path=/"} <= {part.strip() for part in told.split(";")}
+
+
 def test_each_login_has_a_csrf_token_of_its_own() -> None:
     one, two = COOKIES.make(secure=False)[0], COOKIES.make(secure=False)[0]
     assert COOKIES.csrf_token(one) == COOKIES.csrf_token(one)

@@ -1,9 +1,7 @@
 """What the real lz-string makes comes out again, from a browser's body, and nothing else gets through."""
 
-import base64
 import json
 import tracemalloc
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count, islice
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.lzstring import lz
 from tests.unit.browser_packers import LZ, Packers, needs_packers
 from tracker_backend.dialects.lzstring import decompress
 from tracker_backend.dialects.text_member import read_text_member
@@ -63,27 +62,6 @@ def member(body: bytes) -> str:
     text = read_text_member(body, "snapshots")
     assert text is not None
     return text
-
-
-def lz(codes: Sequence[int | str]) -> str:
-    """Base64 of a stream of the codes, a text standing for the literal of its one unit."""
-    bits, width, entries = "", 2, 3
-    for code in codes:
-        if isinstance(code, str):
-            size = 8 if code < "\u0100" else 16
-            bits += f"{size // 16:0{width}b}"[::-1] + f"{ord(code):0{size}b}"[::-1]
-        else:
-            bits += f"{code:0{width}b}"[::-1]
-        entries += 1 if isinstance(code, int) or entries == 3 else 2
-        width = max(3, entries.bit_length())
-    bits += "0" * (-len(bits) % 8)
-    return base64.b64encode(int(bits, 2).to_bytes(len(bits) // 8, "big")).decode()
-
-
-@pytest.fixture(scope="module")
-def packers() -> Iterator[Packers]:
-    with Packers() as running:
-        yield running
 
 
 class TestOfTheLibrary:

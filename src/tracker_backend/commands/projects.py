@@ -9,6 +9,7 @@ from msgspec import Struct
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.policy import Masking, ProjectSettings
+from tracker_backend.maintenance.projects import remove_deleted
 from tracker_backend.misfits import told
 from tracker_backend.queries import keys, projects
 from tracker_backend.queries.audit import COMMAND_LINE
@@ -16,7 +17,7 @@ from tracker_backend.queries.projects import ProjectChange, ProjectRequest
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.project import delete_project, remove_deleted
+from tracker_backend.storage.project import delete_project
 
 
 class Deleted(Struct, frozen=True):
@@ -123,7 +124,7 @@ async def archive(pool: Pool, project_id: int, *, archived: bool) -> projects.Pr
 
 
 async def delete(database: Database, project_id: int, confirm: str) -> Deleted:
-    """Deletes a project and removes its rows before it returns."""
+    """Deletes a project and removes its rows and archived files before it returns."""
     async with database.pool.acquire() as connection, connection.transaction():
         await delete_project(connection, COMMAND_LINE, project_id, confirm)
     return Deleted(project_id, await remove_deleted(database.maintained))

@@ -12,7 +12,16 @@ from tracker_backend import passwords
 from tracker_backend.errors import Forbidden, Invalid, NotFound
 from tracker_backend.http import examples
 from tracker_backend.http.form import NO_STORE, check_origin, read_form
-from tracker_backend.http.login import Email, LoggedIn, Password, check_password, enter, refusal, replace_password
+from tracker_backend.http.login import (
+    Email,
+    LoggedIn,
+    Password,
+    check_password,
+    csrf_token,
+    enter,
+    refusal,
+    replace_password,
+)
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.queries import audit, links, people
 from tracker_backend.queries.links import Link, Purpose
@@ -98,7 +107,8 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
         if account is None:
             raise refusal()
     else:
-        await services_of(request).access.count_attempt(request, email)
+        # On the link and not on the account: who guesses at that does not keep its owner from a new password.
+        await services_of(request).access.count_attempt(request, f"link {sent.token}")
         password_hash = await passwords.make_hash(sent.password)
     async with pool.acquire() as connection, connection.transaction():
         await _use_up(connection, sent.token, email)
@@ -124,9 +134,7 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
         if account is None:
             raise NotFound("your account is gone: ask an owner for an invitation.")
         await _join(connection, link, account)
-    cookies = services.access.cookies
-    csrf = cookies.csrf_token(cookies.token_in(request.headers.get("cookie")) or "")
-    return Response(LoggedIn(account.user_id, account.email, csrf), headers=NO_STORE)
+    return Response(LoggedIn(account.user_id, account.email, csrf_token(request)), headers=NO_STORE)
 
 
 async def _find(request: AnyRequest, token: str) -> Link:

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
-from litestar.datastructures import Cookie
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
@@ -108,9 +107,8 @@ async def me(request: AnyRequest) -> Response[Me]:
     """Who is logged in, their projects and roles, and the token that writes send as X-CSRF-Token."""
     services = services_of(request)
     person = await services.access.person(request)
-    token = services.access.cookies.csrf_token(_token(request))
     projects = await people.list_projects(services.pool, person.user_id)
-    return Response(Me(person.user_id, person.email, token, projects), headers=NO_STORE)
+    return Response(Me(person.user_id, person.email, csrf_token(request), projects), headers=NO_STORE)
 
 
 @post(
@@ -172,19 +170,22 @@ async def enter(request: AnyRequest, connection: Connection, account: Account) -
 
     A login that the browser had before ends.
     """
+    access = services_of(request).access
+    secure = access.is_secure(request)
     await logins.delete_login(connection, digest(_token(request)))
-    token, cookie = _new_cookie(request)
+    token, cookie = access.cookies.make(secure=secure)
     expires_at = datetime.now(UTC) + timedelta(days=LIFE_DAYS)
     if not await logins.log_in(connection, digest(token), account.user_id, account.password_hash, expires_at):
         raise refusal()
     await people.note(connection, account.user_id, "login")
-    csrf = services_of(request).access.cookies.csrf_token(token)
-    return Response(LoggedIn(account.user_id, account.email, csrf), cookies=[cookie], headers=NO_STORE)
+    device = access.cookies.make_device(account.email, request.headers.get("cookie"), secure=secure)
+    answer = LoggedIn(account.user_id, account.email, access.cookies.csrf_token(token))
+    return Response(answer, cookies=[cookie, device], headers=NO_STORE)
 
 
-def _new_cookie(request: AnyRequest) -> tuple[str, Cookie]:
-    access = services_of(request).access
-    return access.cookies.make(secure=access.is_secure(request))
+def csrf_token(request: AnyRequest) -> str:
+    """What a browser that is logged in sends with writes, as X-CSRF-Token."""
+    return services_of(request).access.cookies.csrf_token(_token(request))
 
 
 def _token(request: AnyRequest) -> str:

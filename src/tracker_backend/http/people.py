@@ -94,7 +94,7 @@ async def invite(request: AnyRequest, body: RawBody) -> Response[Invited]:
             raise Invalid(f"{email} is {member.role} of this project already: change the role instead.")
     created_by = caller.person.user_id if caller.person else None
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await links.invite(connection, caller.actor, caller.project_id, sent.role, email, created_by)
+        made = await links.invite(connection, caller.actor, caller.project_id, sent.role, email, created_by, caller.key)
     link = links.address(_base(request), made.token)
     answer = Invited(made.link_id, link, email, sent.role, made.expires_at)
     return Response(answer, status_code=201, headers=NO_STORE)

@@ -6,6 +6,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -16,6 +17,7 @@ from msgspec import Struct
 from tracker_backend.gzipped import gzipped
 from tracker_backend.importing.scan import Scanner, UnreadableError
 from tracker_backend.queries import export, sessions
+from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
 
 _HEADER_BYTES = 1024 * 1024
@@ -43,6 +45,11 @@ class Part:
     def discard(self) -> None:
         """Does nothing after `publish`."""
         self._part.unlink(missing_ok=True)
+
+
+def folder_of(settings: Settings) -> Path | None:
+    """The archive's folder; None where there is none."""
+    return None if settings.archive_dir is None else settings.archive_dir.expanduser()
 
 
 async def write_session(pool: Pool, folder: Path, project_id: int, session_id: UUID) -> Part:
@@ -89,6 +96,13 @@ def remove(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], use
     if removed:
         _sync_folder(folder / str(project_id))
     return removed
+
+
+def remove_project(folder: Path, project_id: int) -> None:
+    """Removes all files of a project, and its folder, unless something of others is in it."""
+    remove(folder, project_id, lambda _: True, None)
+    with suppress(OSError):
+        (folder / str(project_id)).rmdir()
 
 
 def _clean(folder: Path, session_id: UUID) -> None:

@@ -7,8 +7,7 @@ may be done twice, and by two at once: the second finds nothing left.
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from msgspec import Struct
@@ -37,11 +36,6 @@ class Place(Struct, frozen=True):
     pool: Pool
     node: Node
     secret: bytes
-
-    @property
-    def archive_dir(self) -> Path | None:
-        """The archive's folder."""
-        return None if self.settings.archive_dir is None else self.settings.archive_dir.expanduser()
 
     def mark(self, project_id: int, subject: Subject, text: str) -> bytes:
         """The mark of a user's or a session's id."""
@@ -85,6 +79,12 @@ async def go_on(place: Place, erasure_id: UUID) -> None:
                 await _erase(place, project_id, session_id, erasure_id)
     await _clear_archive(place, project_id, erasure_id, wanted if subject == "user" else None)
     await place.pool.execute(_sql.finish, erasure_id)
+
+
+async def erased_by(place: Place, project_id: int, erasure_id: UUID) -> Callable[[UUID], bool]:
+    """Tells the ids of the sessions that an erasure has removed from all others: only their marks are kept."""
+    marks = {row[0] for row in await place.pool.fetch(_sql.marks, erasure_id)}
+    return lambda session_id: place.mark(project_id, "session", str(session_id)) in marks
 
 
 async def finish_all(store: Store) -> int:
@@ -137,14 +137,10 @@ async def _erase(place: Place, project_id: int, session_id: UUID, erasure_id: UU
 
 
 async def _clear_archive(place: Place, project_id: int, erasure_id: UUID, user_id: str | None) -> None:
-    folder = place.archive_dir
+    folder = archive.folder_of(place.settings)
     if folder is None:
         return
-    marks = {row[0] for row in await place.pool.fetch(_sql.marks, erasure_id)}
-
-    def is_erased(session_id: UUID) -> bool:
-        return place.mark(project_id, "session", str(session_id)) in marks
-
+    is_erased = await erased_by(place, project_id, erasure_id)
     try:
         removed = await asyncio.to_thread(archive.remove, folder, project_id, is_erased, user_id)
     except OSError as error:

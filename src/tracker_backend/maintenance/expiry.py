@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from tracker_backend.errors import NotFound, SettingsError
-from tracker_backend.maintenance.archive import write_session
+from tracker_backend.maintenance import archive
 from tracker_backend.storage.erase import erase_session
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
@@ -46,11 +46,11 @@ async def expire_sessions(store: Store) -> int:
 
 async def _expire(store: Store, project_id: int, session_id: UUID, version: str) -> bool:
     arguments = (store.pool, store.node, project_id, session_id, version)
-    folder = store.settings.archive_dir
+    folder = archive.folder_of(store.settings)
     if folder is None:
         return await erase_session(*arguments) is not None
     try:
-        part = await write_session(store.pool, folder.expanduser(), project_id, session_id)
+        part = await archive.write_session(store.pool, folder, project_id, session_id)
         try:
             # The file appears while the session's row is held: who erases the session comes before, and there is no
             # file, or after it, and finds the file.

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tracker_backend.ingest.policy import read_settings
+from tracker_backend.storage.rows import lift_limit
+from tracker_backend.storage.span import remove_span
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import SERIES, Store
 
@@ -36,24 +38,10 @@ async def _remove(store: Store, project_id: int, days: int) -> int:
     day = today - timedelta(days=store.settings.retention_days + 1)
     removed = 0
     while day < limit:
-        removed += await _remove_day(store, project_id, day)
+        async with store.pool.acquire() as connection, connection.transaction():
+            removed += await remove_span(connection, project_id, day, day + _DAY)
         day += _DAY
     return removed + await _remove_sessions(store, project_id, limit)
-
-
-async def _remove_day(store: Store, project_id: int, day: datetime) -> int:
-    span = (project_id, day, day + _DAY)
-    async with store.pool.acquire() as connection, connection.transaction():
-        await connection.execute(_sql.lift_limit)
-        removed = 0
-        for name in SERIES:
-            count = await connection.fetchval(getattr(_sql, f"count_{name}"), *span)
-            if count:
-                await connection.execute(getattr(_sql, f"delete_{name}"), *span)
-                removed += count
-                if name == "events":
-                    await connection.execute(_sql.mark_day, project_id, day)
-    return removed
 
 
 async def _remove_sessions(store: Store, project_id: int, limit: datetime) -> int:
@@ -66,7 +54,7 @@ async def _remove_sessions(store: Store, project_id: int, limit: datetime) -> in
     removed = 0
     while True:
         async with store.pool.acquire() as connection, connection.transaction():
-            await connection.execute(_sql.lift_limit)
+            await lift_limit(connection)
             rows = await connection.fetch(_sql.lock_sessions, project_id, limit, after, _PAGE)
             if not rows:
                 return removed

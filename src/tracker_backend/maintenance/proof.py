@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.maintenance import archive
-from tracker_backend.maintenance.erasures import Place
+from tracker_backend.maintenance.erasures import Place, erased_by
 from tracker_backend.queries.erasures import get_receipt
 from tracker_backend.storage.marks import Subject
 from tracker_backend.storage.pool import Connection
@@ -52,10 +52,7 @@ async def check(place: Place, project_id: int, erasure_id: UUID, subject: Subjec
     own = place.mark(project_id, subject, text)
     if own != await place.pool.fetchval(_sql.mark_of, project_id, erasure_id):
         raise Invalid(f"erasure {erasure_id} was not of this {subject}: give the id that was erased then.")
-    marks = {row[0] for row in await place.pool.fetch(_sql.marks, erasure_id)}
-
-    def is_erased(session_id: UUID) -> bool:
-        return place.mark(project_id, "session", str(session_id)) in marks
+    is_erased = await erased_by(place, project_id, erasure_id)
 
     def erased(ids: list[UUID]) -> set[UUID]:
         return {each for each in ids if is_erased(each)}
@@ -71,7 +68,7 @@ async def check(place: Place, project_id: int, erasure_id: UUID, subject: Subjec
             left[table] = await connection.fetchval(count, project_id, list(found)) if found else 0
         row = await connection.fetchrow(_sql.dropped_until, own)
         assert row is not None  # noqa: S101 — it has no condition
-    folder = place.archive_dir
+    folder = archive.folder_of(place.settings)
     if folder is not None:
         left["archived_files"] = len(
             await asyncio.to_thread(lambda: list(archive.find(folder, project_id, is_erased, user_id)))

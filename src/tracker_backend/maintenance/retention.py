@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tracker_backend.storage import rollups
+from tracker_backend.storage.rows import count_of
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
 
@@ -22,7 +23,7 @@ async def drop_hours(store: Store) -> int:
     """Drops hourly numbers; returns how many rows."""
     limit = _ago(store.settings.hourly_retention_days)
     dropped = await store.drop_expired_hours(limit)
-    return dropped + _rows(await store.pool.execute(_sql.drop_sessions_hours, limit))
+    return dropped + count_of(await store.pool.execute(_sql.drop_sessions_hours, limit))
 
 
 async def drop_sessions(store: Store) -> int:
@@ -36,8 +37,4 @@ async def drop_sessions(store: Store) -> int:
 
 async def drop_batches(store: Store) -> int:
     """Drops identities of batches; returns how many."""
-    return _rows(await store.pool.execute(_sql.drop_batches, _ago(store.settings.batch_days)))
-
-
-def _rows(command_tag: str) -> int:
-    return int(command_tag.rpartition(" ")[2])
+    return count_of(await store.pool.execute(_sql.drop_batches, _ago(store.settings.batch_days)))

@@ -1,4 +1,4 @@
-"""Projects and their keys. A secret key is known here only as its SHA-256."""
+"""Keys of projects. A secret key is known here only as its SHA-256."""
 
 import hashlib
 import secrets
@@ -158,17 +158,16 @@ async def list_keys(pool: Pool, project_id: int) -> list[KeyLine]:
     return [KeyLine(*row) for row in await pool.fetch(_sql.list_keys, project_id)]
 
 
-async def revoke_key(pool: Pool | Connection, actor: str, project_id: int, prefix: str) -> bool:
-    """Ends the key with this prefix, with a line of the audit; False where none is valid. Call it in a transaction."""
-    if await pool.fetchval(_sql.revoke_key, project_id, prefix) is None:
+async def revoke_key(connection: Pool | Connection, actor: str, project_id: int, prefix: str) -> bool:
+    """Ends the key with this prefix and its open invitations, with a line of the audit; False where none is valid. Call
+    it in a transaction.
+    """
+    revoked = await connection.fetchval(_sql.revoke_key, project_id, prefix)
+    if revoked is None:
         return False
-    await _note(pool, actor, "key revoked", project_id, prefix)
+    await connection.execute(_sql.withdraw_invitations, project_id, revoked)
+    await _note(connection, actor, "key revoked", project_id, prefix)
     return True
-
-
-async def create_project(pool: Pool | Connection, name: str, platform: str = "web", timezone: str = "UTC") -> int:
-    """Makes a project and returns its id."""
-    return await pool.fetchval(_sql.insert_project, name, platform, timezone)
 
 
 async def _note(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tracker_backend.errors import Unauthorized
 from tracker_backend.queries import audit
 from tracker_backend.queries.keys import digest
 from tracker_backend.queries.logins import Role
@@ -60,12 +61,19 @@ def address(base: str, token: str) -> str:
 
 
 async def invite(
-    connection: Connection, actor: str, project_id: int, role: Role, email: str | None, created_by: int | None = None
+    connection: Connection,
+    actor: str,
+    project_id: int,
+    role: Role,
+    email: str | None,
+    created_by: int | None = None,
+    key: bytes | None = None,
 ) -> NewLink:
     """A link that makes somebody a member of a project, whoever has this e-mail, or anybody without one; with a line of
-    the audit, in a transaction.
+    the audit, in a transaction. It is made by a person, by the key of this digest, whose end is its end too, or by
+    neither. Unauthorized where the key was revoked just now.
     """
-    made = await _make(connection, "invitation", project_id, role, email, created_by)
+    made = await _make(connection, "invitation", project_id, role, email, created_by, key)
     target = f"invitation {made.link_id}"
     await audit.write(connection, actor, "person invited", project_id=project_id, target=target, email=email, role=role)
     return made
@@ -74,7 +82,7 @@ async def invite(
 async def offer_password(connection: Connection, email: str) -> NewLink:
     """A link that sets a new password, in place of those made before for this account; in a transaction."""
     await withdraw_passwords(connection, email)
-    return await _make(connection, "password", None, None, email, None)
+    return await _make(connection, "password", None, None, email)
 
 
 async def offer_ownership(pool: Pool) -> NewLink | None:
@@ -125,8 +133,12 @@ async def _make(
     project_id: int | None,
     role: Role | None,
     email: str | None,
-    created_by: int | None,
+    created_by: int | None = None,
+    key: bytes | None = None,
 ) -> NewLink:
     token, expires_at = secrets.token_urlsafe(32), datetime.now(UTC) + LIFE[purpose]
-    values = (digest(token), purpose, project_id, role, email, created_by, expires_at)
-    return NewLink(await connection.fetchval(_sql.insert, *values), token, expires_at)
+    values = (digest(token), purpose, project_id, role, email, created_by, key, expires_at)
+    row = await connection.fetchrow(_sql.insert, *values)
+    if row is None:
+        raise Unauthorized("this key was revoked: use another one.")
+    return NewLink(row["link_id"], token, row["expires_at"])

@@ -98,7 +98,7 @@ async def create_project(connection: Connection, actor: str, wanted: ProjectRequ
     an unknown time zone.
     """
     await _check_timezone(connection, wanted.timezone)
-    project_id = await keys.create_project(connection, wanted.name, wanted.platform, wanted.timezone)
+    project_id: int = await connection.fetchval(_sql.insert, wanted.name, wanted.platform, wanted.timezone)
     if owner is not None:
         await connection.execute(_sql.insert_owner, project_id, owner)
     await keys.public_key(connection, project_id)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tracker_backend.storage.nodes import Node
 from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.rows import count_of, lift_limit
 from tracker_backend.storage.sql import load
 
 _EVERYWHERE = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
@@ -68,19 +69,15 @@ async def erase_in(
     if first is not None:
         await asyncio.to_thread(first)
     span = (*key, *(_EVERYWHERE if bounds is None else (bounds["first"], bounds["last"])))
-    await connection.execute(_sql.lift_limit)
+    await lift_limit(connection)
     events: int = await connection.fetchval(_sql.mark_events, *span)  # deleting whole compressed batches counts nothing
     await connection.execute(_sql.delete_events, *span)
     screenshots, recordings = [
-        _rows(await connection.execute(statement, *span))
+        count_of(await connection.execute(statement, *span))
         for statement in (_sql.delete_screenshots, _sql.delete_recordings)
     ]
-    batches = _rows(await connection.execute(_sql.delete_batches, *key))
+    batches = count_of(await connection.execute(_sql.delete_batches, *key))
     await connection.execute(_sql.delete_tickets, *key)
     if bounds is not None:
         await connection.execute(_sql.delete_session, *key, node.number)
     return Removed(int(bounds is not None), events, recordings, screenshots, batches)
-
-
-def _rows(command_tag: str) -> int:
-    return int(command_tag.rpartition(" ")[2])

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
+from tracker_backend.storage.rows import count_of
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import SERIES, Store
 
@@ -76,8 +77,7 @@ class PlainStore(Store):
         return dropped
 
     async def drop_expired_hours(self, limit: datetime) -> int:
-        tag = await self.pool.execute(_sql.drop_hours, limit)
-        return int(tag.rpartition(" ")[2])
+        return count_of(await self.pool.execute(_sql.drop_hours, limit))
 
     async def forget_hours(self, connection: Connection, project_id: int) -> None:
         await connection.execute(_sql.forget_hours, project_id)

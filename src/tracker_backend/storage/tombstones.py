@@ -11,6 +11,7 @@ import asyncpg
 from tracker_backend.errors import Unavailable
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Connection, Pool
+from tracker_backend.storage.rows import count_of
 from tracker_backend.storage.sql import load
 
 _ATTEMPTS = 30
@@ -72,4 +73,4 @@ async def lift(pool: Pool, marks: Sequence[bytes]) -> None:
 
 async def sweep(pool: Pool) -> int:
     """Removes those whose time is over; returns how many."""
-    return int((await pool.execute(_sql.sweep)).rpartition(" ")[2])
+    return count_of(await pool.execute(_sql.sweep))

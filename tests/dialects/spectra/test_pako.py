@@ -3,7 +3,6 @@
 import base64
 import json
 import zlib
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -12,12 +11,6 @@ from tests.dialects.recorded import visit
 from tests.dialects.spectra.requests import new_id, post, read
 from tests.unit.browser_packers import PAKO, Packers, needs_packers
 from tracker_backend.dialects.spectra import examples
-
-
-@pytest.fixture(scope="module")
-def packers() -> Iterator[Packers]:
-    with Packers() as running:
-        yield running
 
 
 class TestPako:

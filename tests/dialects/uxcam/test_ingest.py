@@ -1,9 +1,7 @@
 """`uxcam`'s writes: golden requests and answers, what is stored of them, and what is refused."""
 
-import base64
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -13,6 +11,7 @@ from litestar import Litestar
 
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, session_text, visit
 from tests.http.api import get, local, row_counts
+from tests.lzstring import lz
 from tests.unit.browser_packers import LZ, Packers, needs_packers
 from tracker_backend.dialects.uxcam.device import device_fields
 from tracker_backend.ingest.agent import AGENT_LENGTH
@@ -42,25 +41,10 @@ def check_error(answer: httpx.Response, status: int, *tells: str) -> None:
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
-@pytest.fixture(scope="module")
-def packers() -> Iterator[Packers]:
-    with Packers() as running:
-        yield running
-
-
 def bomb() -> str:
     """LZ-String of a JSON text of some 50 MB in a few kilobytes: each code brings a longer repeat."""
-    bits, width, entries = "", 2, 3
     # `["` as literals, then again and again the entry that is about to be made: it grows by one unit each time.
-    for code in ("[", '"', *range(6, 10_000)):
-        if isinstance(code, str):
-            bits += f"{0:0{width}b}" + f"{ord(code):08b}"[::-1]
-        else:
-            bits += f"{code:0{width}b}"[::-1]
-        entries += 1 if isinstance(code, int) or entries == 3 else 2
-        width = max(3, entries.bit_length())
-    bits += "0" * (-len(bits) % 8)
-    return base64.b64encode(int(bits, 2).to_bytes(len(bits) // 8, "big")).decode()
+    return lz(["[", '"', *range(6, 10_000)])
 
 
 class TestSnapshots:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, session_text, visit
 from tests.http.api import event, now, public_key, track
+from tests.projects import make_project
 from tracker_backend.maintenance.compaction import pack_before
 from tracker_backend.queries import keys, snapshots
 from tracker_backend.services import Services
@@ -120,7 +121,7 @@ class TestSession:
     ) -> None:
         session = session_text()
         await ingest(own_client, session, visit())
-        other = await keys.create_project(standing_services.pool, "other")
+        other = await make_project(standing_services.pool, "other")
         foreign = await keys.public_key(standing_services.pool, other)
         reading = await keys.create_key(standing_services.pool, project, "read")
         for of, name in ((str(other), session), (foreign, session), (reading, session), ("x", session)):

@@ -1,31 +1,6 @@
 -- list_projects: those with a retention of their own
 select project_id, settings from tracker.projects where settings ->> 'retention_days' is not null order by project_id;
 
--- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
-set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
-
--- count_events: of a project's day
-select count(*) from tracker.events where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- delete_events: of a project's day
-delete from tracker.events where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- count_screenshots: of a project's day
-select count(*) from tracker.screenshots where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- delete_screenshots: of a project's day
-delete from tracker.screenshots where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- count_recordings: of a project's day
-select count(*) from tracker.recordings where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- delete_recordings: of a project's day
-delete from tracker.recordings where project_id = $1 and timestamp >= $2 and timestamp < $3;
-
--- mark_day: every hour of it is computed again; of one that got an event meanwhile too, whose own mark a refresh may have used up
-insert into tracker.hours_to_refresh (rollup, project_id, bucket)
-select 'events_hourly', $1, $2::timestamptz + n * interval '1 hour' from generate_series(0, 23) as n;
-
 -- lock_sessions: those that reach back beyond the limit ($2), in the order of locks, after one ($3), so many ($4)
 select session_id, coalesce(first_at, started_at) as first from tracker.sessions
 where project_id = $1 and session_id > $3

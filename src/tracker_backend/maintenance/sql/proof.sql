@@ -1,9 +1,6 @@
 -- mark_of: whom it was about
 select mark from tracker.erasures where project_id = $1 and erasure_id = $2;
 
--- marks: of the sessions that it removed
-select mark from tracker.erased_sessions where erasure_id = $1;
-
 -- sessions_of_user: by what their rows tell
 select session_id from tracker.sessions where project_id = $1 and user_id = $2;
 

@@ -25,7 +25,10 @@ from tracker.api_keys where project_id = $1 order by created_at desc, prefix;
 -- revoke_key: by its prefix, which only one key of a project has; it ends everywhere as soon as what processes remember of it is a second old
 update tracker.api_keys set revoked_at = now()
 where project_id = $1 and prefix = $2 and revoked_at is null
-returning prefix;
+returning key_sha256;
+
+-- withdraw_invitations: that a key made, and nobody has used: who holds a key that leaked has no way back in
+delete from tracker.links where project_id = $1 and key_sha256 = $2 and used_at is null;
 
 -- lock_project: one rotation at a time
 select project_id from tracker.projects where project_id = $1 and deleted_at is null for update;
@@ -34,6 +37,3 @@ select project_id from tracker.projects where project_id = $1 and deleted_at is 
 update tracker.api_keys set expires_at = $2, revoked_at = case when $2::timestamptz is null then now() end
 where project_id = $1 and public_key is not null and revoked_at is null and expires_at is null
 returning prefix;
-
--- insert_project: a new project
-insert into tracker.projects (name, platform, timezone) values ($1, $2, $3) returning project_id;

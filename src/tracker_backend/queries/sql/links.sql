@@ -1,7 +1,11 @@
--- insert: a link that works once
-insert into tracker.links (token_sha256, purpose, project_id, role, email, created_by, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7)
-returning link_id;
+-- insert: a link that works once; that of a key ($7) works no longer than the key, and is not made when that was revoked meanwhile
+with maker as (
+    select expires_at from tracker.api_keys where project_id = $3 and key_sha256 = $7 and revoked_at is null for share
+)
+insert into tracker.links (token_sha256, purpose, project_id, role, email, created_by, key_sha256, expires_at)
+select $1, $2, $3, $4, $5, $6, $7, least($8, (select expires_at from maker))
+where $7::bytea is null or exists (select from maker)
+returning link_id, expires_at;
 
 -- offer_ownership: the first owner's link in place of the one before; none when somebody has an account
 insert into tracker.links (token_sha256, purpose, expires_at)

@@ -14,6 +14,9 @@ select project_id, name, platform, timezone, p.created_at, archived_at, role
 from tracker.members m join tracker.projects p using (project_id)
 where m.user_id = $1 and deleted_at is null order by project_id;
 
+-- insert: a new project
+insert into tracker.projects (name, platform, timezone) values ($1, $2, $3) returning project_id;
+
 -- lock: nobody else changes it meanwhile
 select name, platform, timezone, archived_at, settings from tracker.projects
 where project_id = $1 and deleted_at is null for update;

@@ -2,9 +2,6 @@
 select coalesce(first_at, started_at) as first, coalesce(last_at, started_at) as last, xmin::text as version
 from tracker.sessions where project_id = $1 and session_id = $2 for update;
 
--- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
-set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
-
 -- mark_events: the hours that lose events are computed again; how many events there are
 with hours as (
     select date_bin('1 hour', timestamp, 'epoch') as bucket, count(*) as events from tracker.events
