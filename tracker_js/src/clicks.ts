@@ -1,5 +1,4 @@
 import type { Context, EventFields, Teardown } from './types';
-import { describe } from './describe';
 import { listen } from './guard';
 
 /** Three clicks in a second on one spot: somebody expects an answer and gets none. */
@@ -7,11 +6,12 @@ const RAGE_CLICKS = 3;
 const RAGE_MS = 1_000;
 const RAGE_PX = 30;
 
-export function initClicks({ emit, secrets }: Context): Teardown {
+/** Clicks and rage clicks; what was clicked is described where it is told. */
+export function initClicks({ emit }: Pick<Context, 'emit'>): Teardown {
   let burst: { target: EventTarget | null; x: number; y: number; last: number; recent: number[]; told: boolean } | undefined;
 
   /** True for the third click of a burst, once: the ones after it are the same rage. */
-  const isRage = ({ target, clientX: x, clientY: y, timeStamp }: MouseEvent): boolean => {
+  const isRage = (target: EventTarget | null, { clientX: x, clientY: y, timeStamp }: MouseEvent): boolean => {
     const same = burst?.target === target && Math.hypot(x - burst.x, y - burst.y) <= RAGE_PX && timeStamp - burst.last <= RAGE_MS;
     if (!burst || !same) burst = { target, x, y, last: timeStamp, recent: [], told: false };
     burst.last = timeStamp;
@@ -22,8 +22,9 @@ export function initClicks({ emit, secrets }: Context): Teardown {
   };
 
   return listen(document, 'click', (event: MouseEvent) => {
+    // From outside of a shadow tree its host is the target.
+    const target = event.composedPath?.()[0] ?? event.target;
     const fields: EventFields = {
-      ...describe(event.target, secrets),
       viewport_x: Math.round(event.clientX),
       viewport_y: Math.round(event.clientY),
       screen_x: Math.round(event.screenX),
@@ -33,7 +34,7 @@ export function initClicks({ emit, secrets }: Context): Teardown {
       mouse_button: event.button,
       click_count: event.detail,
     };
-    emit('click', fields);
-    if (isRage(event)) emit('rage_click', { ...fields, click_count: RAGE_CLICKS });
+    emit('click', fields, target);
+    if (isRage(target, event)) emit('rage_click', { ...fields, click_count: RAGE_CLICKS }, target);
   });
 }

@@ -1,5 +1,4 @@
-import type { Tracker } from './types';
-import type { Capture } from './screenshots';
+import type { Options, PartName, Tracker } from './types';
 import { guard } from './guard';
 import { createTracker } from './tracker';
 
@@ -7,8 +6,13 @@ declare global {
   interface Window {
     tracker?: Tracker;
   }
-  /** Name of the lazy file, with its hash; set by the build. */
-  const SCREENSHOT_FILE: string;
+  /** The parts' files, with their hashes; set by the build. */
+  const PARTS: Record<PartName, string>;
+}
+
+/** What a page puts at `window.tracker` to call it before it is here: `q` gathers calls as `[method, ...arguments]`. */
+interface Stub {
+  q?: { push: (call: [keyof Tracker, ...unknown[]]) => unknown } & Iterable<[keyof Tracker, ...unknown[]]>;
 }
 
 /** Null in a module or when a loader evaluates the text: then the tag is looked for. */
@@ -19,25 +23,30 @@ function findTag(): HTMLScriptElement | null {
 }
 
 guard(() => {
-  // The tag stands on the page twice: the first one records. (An element with the id "tracker" shows up here, too.)
-  if (typeof window.tracker?.init === 'function') return;
   const tag = findTag();
+  // What they mean is found out where all options are resolved.
+  const { name = 'tracker', ...options } = Object.assign({}, tag?.dataset) as Options & { name?: string };
+  const page = window as unknown as Record<string, (Stub & Partial<Tracker>) | undefined>;
+  const stub = page[name];
+  // The tag stands on the page twice: the first one records. (An element with this id shows up here, too.)
+  if (!stub?.q && typeof stub?.init === 'function') return;
   // An inline script has an empty one.
   const source = new URL(tag?.src ?? '', location.href).href;
-  const data = tag?.dataset;
-  const loadCapture = async (): Promise<Capture> => {
-    const file = (await import(new URL(`tracker/${SCREENSHOT_FILE}`, source).href)) as { capture: Capture };
-    return file.capture;
-  };
   const tracker = createTracker(
-    {
-      project: data?.project,
-      // The server is where its script is, with the path that a proxy may put before it.
-      endpoint: data?.endpoint ?? new URL('.', source).href,
-      screenshots: data?.screenshots !== 'false',
-    },
-    loadCapture,
+    // The server is where its script is, with the path that a proxy may put before it.
+    { ...options, endpoint: options.endpoint ?? new URL('.', source).href },
+    (part) => import(new URL(`tracker/${PARTS[part]}`, source).href),
   );
-  window.tracker = tracker;
-  if (data?.auto !== 'false') tracker.init();
+  const call = ([method, ...given]: [keyof Tracker, ...unknown[]]): void => {
+    guard(tracker[method] as (...given: unknown[]) => void)(...given);
+  };
+  const calls = stub?.q ? [...stub.q] : [];
+  if (stub?.q) {
+    // Whoever kept the stub has the tracker now.
+    Object.defineProperties(stub, Object.getOwnPropertyDescriptors(tracker));
+    stub.q = { push: call, [Symbol.iterator]: [][Symbol.iterator] };
+  } else page[name] = tracker;
+  // What the page said itself about its start comes in the place of ours.
+  if (tag?.dataset.auto !== 'false' && !calls.some(([method]) => method === 'init')) tracker.init();
+  calls.forEach(call);
 })();

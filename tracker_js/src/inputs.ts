@@ -1,13 +1,14 @@
-import type { Context, EventFields, Teardown } from './types';
-import { describe } from './describe';
+import type { EventFields, PartContext, Teardown } from './types';
 import { all, guard, listen } from './guard';
 import { isField, MASK, mayBecomeSecret } from './mask';
+import type { ListenDeep } from './shadows';
+import { targetOf } from './target';
 
 /** A field is told after half a second of rest, or when it is left: never letter by letter. */
 const REST_MS = 500;
 const MAX_VALUE = 1_000;
 
-export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
+export function initInputs({ emit, secrets, describe, beforeLeave }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
   const waiting = new Map<Element, { timer: ReturnType<typeof setTimeout>; at: EventFields }>();
   /** Told without a value, because it was not finished. Not under a mask: the server keeps masked what once was. */
   const withheld = new WeakSet<Element>();
@@ -34,21 +35,27 @@ export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
     const told = content(field, finished);
     // The server takes a value that may become a secret only from an event that says it is final.
     const isFinal = finished && told.input_value !== undefined && mayBecomeSecret(told.input_value);
-    emit(isFinal ? 'change' : 'input', { ...describe(field, secrets), ...pending?.at, ...told });
+    emit(isFinal ? 'change' : 'input', { ...(pending?.at ?? describe(field)), ...told });
   });
 
-  const onInput = ({ target }: Event): void => {
-    const field = target as Element;
+  const onInput = (event: Event): void => {
+    const field = targetOf(event) as Element;
     if (!isField(field) && !secrets.isSecret(field)) return;
     // Asked at each keystroke, so that a field which is secret only now is remembered.
     secrets.isSecret(field);
-    clearTimeout(waiting.get(field)?.timer);
+    const pending = waiting.get(field);
+    clearTimeout(pending?.timer);
     const timer = setTimeout(() => {
       tell(field, false);
     }, REST_MS);
-    waiting.set(field, { timer, at: { page_url: location.href } });
+    // Described at its first letter: when it rests the page may be another one.
+    waiting.set(field, { timer, at: pending?.at ?? { ...describe(field), page_url: location.href } });
   };
 
+  listenDeep('change', (event) => {
+    const field = targetOf(event) as Element;
+    if (waiting.has(field) || withheld.has(field)) tell(field, true);
+  });
   return all([
     () => {
       for (const { timer } of waiting.values()) clearTimeout(timer);
@@ -58,9 +65,5 @@ export function initInputs({ emit, secrets, beforeLeave }: Context): Teardown {
       for (const field of [...waiting.keys()]) tell(field, false);
     }),
     listen(document, 'input', onInput),
-    listen(document, 'change', ({ target }) => {
-      const field = target as Element;
-      if (waiting.has(field) || withheld.has(field)) tell(field, true);
-    }),
   ]);
 }

@@ -1,6 +1,6 @@
-import type { Context, EventFields, Teardown } from './types';
-import { describe } from './describe';
+import type { EventFields, PartContext, Teardown } from './types';
 import { all, listen } from './guard';
+import { targetOf } from './target';
 import { debounce } from './timing';
 
 /** The keys that are told by name. A list, not "longer than one character": what is not on it could be a character. */
@@ -13,7 +13,7 @@ const REST_MS = 1_000;
  * Named keys one by one; printing keys as one `char` for a whole run of them, which ends with a named key, another
  * element or a second of rest. Its length is told unless the field is secret: a password's is a part of it.
  */
-export function initKeys({ emit, secrets, beforeLeave }: Context): Teardown {
+export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave'>): Teardown {
   let run: { target: EventTarget | null; count: number; at: EventFields } | undefined;
   const endRun = (): void => {
     rest.cancel();
@@ -21,22 +21,25 @@ export function initKeys({ emit, secrets, beforeLeave }: Context): Teardown {
     const { target, count, at } = run;
     run = undefined;
     const secret = (target as Node | null)?.nodeType === Node.ELEMENT_NODE && secrets.isSecret(target as Element);
-    emit('keydown', { ...describe(target, secrets), ...at, key_pressed: 'char', event_data: secret ? undefined : { count } });
+    emit('keydown', { ...at, key_pressed: 'char', event_data: secret ? undefined : { count } });
   };
   const rest = debounce(endRun, REST_MS);
 
-  const onKey = ({ key, target, repeat, ctrlKey, altKey, metaKey, shiftKey }: KeyboardEvent): void => {
+  const onKey = (event: KeyboardEvent): void => {
+    const { key, repeat, ctrlKey, altKey, metaKey, shiftKey } = event;
+    const target = targetOf(event);
     // Autofill sends a keydown without a key.
     if (!key || MODIFIERS.test(key)) return;
     if (NAMED.test(key)) {
       endRun();
       if (repeat) return;
       const held = [ctrlKey && 'ctrl', altKey && 'alt', metaKey && 'meta', shiftKey && 'shift'].filter(Boolean);
-      emit('keydown', { ...describe(target, secrets), key_pressed: key, event_data: held.length ? { held } : undefined });
+      emit('keydown', { ...describe(target), key_pressed: key, event_data: held.length ? { held } : undefined });
       return;
     }
     if (run?.target !== target) endRun();
-    run ??= { target, count: 0, at: { timestamp: new Date().toISOString(), page_url: location.href } };
+    // Described now: at its end the page may be another one.
+    run ??= { target, count: 0, at: { ...describe(target), timestamp: new Date().toISOString(), page_url: location.href } };
     run.count++;
     rest();
   };

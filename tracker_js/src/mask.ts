@@ -1,18 +1,22 @@
-import type { Secrets, Teardown } from './types';
+import type { Masking, Secrets, Teardown } from './types';
 import { guard } from './guard';
 
 /** What stands in place of a secret: always eight, so that its length is not told either. */
 export const MASK = '********';
 
 const FIELDS = 'input,textarea,select';
-const SECRET_TYPES = /^(password|email|tel|hidden)$/;
-const SECRET_AUTOCOMPLETE = /(^|\s)(cc-\S+|one-time-code|current-password|new-password|email|tel(-\S+)?)(\s|$)/;
+/** What nobody can open: these attributes leave no doubt. */
+const STRICT = /^(password|hidden)$|(^|\s)(cc-\S+|one-time-code|(current|new)-password)(\s|$)/;
 /**
- * Words in a field's name, id, placeholder or label. Matched after camelCase was parted and all was lowered. A field
- * masked for nothing costs little, so these are wide; but `pin` must not catch "shipping", nor `otp` "footprint".
+ * Words in what a field says of itself. Matched after camelCase was parted and all was lowered. A field masked for
+ * nothing costs little, so these are wide; but `pin` must not catch "shipping", nor `otp` "footprint".
  */
 const SECRET_WORDS =
   /passw|passcode|passphrase|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|card|cvc|cvv|\bcsc\b|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e-?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)/;
+const WORDED = ['type', 'autocomplete', 'inputmode', 'name', 'id', 'placeholder', 'aria-label'];
+/** Beside those words, last words in the name of a URL's parameter that mean a secret; the server has the same. */
+const SECRET_PARAMETER = /(^|[ -])(code|key|auth|session( ?id)?|sess|sid|sig|signature|nonce|ticket|login)$/;
+const PARAMETER = /(^|[?&#;])([^=&?#;\s"'<>/]{1,100})=[^&#\s"'<>\\]+/g;
 const MAIL_VALUE = /[^\s@]+@[^\s@]+\.[^\s@]/;
 const MAIL_TEXT = /[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-z]{2,}/gi;
 const DIGITS = /\d(?:[ -]?\d){12,18}/g;
@@ -39,9 +43,9 @@ export function isCard(digits: string): boolean {
   return sum % 10 === 0;
 }
 
-export function isSecretValue(value: string): boolean {
-  return MAIL_VALUE.test(value) || (value.match(DIGITS) ?? []).some(isCard);
-}
+const hasCard = (value: string): boolean => (value.match(DIGITS) ?? []).some(isCard);
+
+export const isSecretValue = (value: string): boolean => MAIL_VALUE.test(value) || hasCard(value);
 
 /** While somebody is still typing, what could become a secret is one. */
 export function mayBecomeSecret(value: string): boolean {
@@ -53,21 +57,26 @@ export function scrubText(text: string): string {
   return text.replace(MAIL_TEXT, MASK).replace(DIGITS, (digits) => (isCard(digits) ? MASK : digits));
 }
 
-/** Inside `[data-private]` nothing is told; nor of text that the visitor writes into the page itself. */
+/** Inside `[data-private]` nothing is told, nor of text that the visitor writes into the page itself; a `[data-allow]` in it opens again. */
 export function isPrivate(element: Element): boolean {
-  return element.closest('[data-private],[contenteditable]:not([contenteditable="false" i])') !== null;
+  const box = element.closest('[data-private],[data-allow],[contenteditable]:not([contenteditable="false" i])');
+  if (box) return !box.hasAttribute('data-allow') || box.hasAttribute('data-private');
+  // What a box holds is also what a shadow tree in it holds.
+  const { host } = element.getRootNode() as ShadowRoot;
+  return host !== undefined && isPrivate(host);
 }
 
 const normal = (text: string | null | undefined): string => (text ?? '').replace(/([a-z])([A-Z])/g, '$1 $2').replace(/_/g, ' ').toLowerCase();
 
+const looksStrict = (field: Field): boolean => [field.type, normal(field.getAttribute('autocomplete'))].some((text) => STRICT.test(text));
+
 function looksSecret(field: Field): boolean {
-  if (SECRET_TYPES.test(field.type)) return true;
-  if (SECRET_AUTOCOMPLETE.test(normal(field.getAttribute('autocomplete')))) return true;
-  if (/^(tel|email)$/.test(field.inputMode)) return true;
-  const words = ['name', 'id', 'placeholder', 'aria-label'].map((name) => field.getAttribute(name));
+  const words = WORDED.map((name) => field.getAttribute(name));
   // The first 100 characters: a label that wraps a whole paragraph must not decide by its small print.
   for (const label of field.labels ?? []) words.push((label.textContent ?? '').slice(0, 100));
   if (words.some((text) => SECRET_WORDS.test(normal(text)))) return true;
+  // One of the boxes that a code is typed into, a character each.
+  if ((field as HTMLInputElement).maxLength === 1) return true;
   // Dots drawn by CSS over an ordinary text field.
   const disguise = getComputedStyle(field).getPropertyValue('-webkit-text-security');
   return disguise !== '' && disguise !== 'none';
@@ -75,27 +84,39 @@ function looksSecret(field: Field): boolean {
 
 /**
  * Remembers every field that was secret once. A password field that a "show" button turns into text stays masked, and
- * so does the field of the same name or id that a framework puts in its place.
+ * so does the field of the same name or id that a framework puts in its place. `apply` adds the rules of a project.
  */
-export function watchSecrets(root: Document = document): Secrets & { stop: Teardown } {
-  const marked = new WeakSet<Element>();
+export function watchSecrets(root: Document = document): Secrets & { apply: (masking: Masking) => void; stop: Teardown } {
+  /** Whether beyond doubt, so that nothing opens it. */
+  const marked = new WeakMap<Element, boolean>();
   /** The marked ones that still stand in the page, to know what must not be told now. */
   const live = new Set<Field>();
-  const names = new Set<string>();
+  const names = new Map<string, boolean>();
+  let allInputs = false;
+  let ownWords: string[] = [];
+  let ownParameters: string[] = [];
+  let allowed: string[] = [];
   const namesOf = (field: Field): string[] => [field.name && `name ${field.name}`, field.id && `id ${field.id}`].filter(Boolean);
 
-  const mark = (field: Field): void => {
-    if (marked.has(field)) return;
-    marked.add(field);
+  const mark = (field: Field, strict: boolean): void => {
+    strict ||= marked.get(field) === true;
+    marked.set(field, strict);
     live.add(field);
     // Hidden fields are plumbing: their names say nothing about a visible field that bears the same one.
-    if (field.type !== 'hidden') for (const name of namesOf(field)) names.add(name);
+    if (field.type !== 'hidden') for (const name of namesOf(field)) names.set(name, strict || names.get(name) === true);
   };
+  const isOwn = ({ name, id, className }: Field): boolean => ownWords.some((word) => `${name} ${id} ${className}`.toLowerCase().includes(word));
+  const isOpen = (field: Field): boolean =>
+    field.closest('[data-private],[data-allow]')?.hasAttribute('data-allow') === true || [field.name, field.id].some((name) => name && allowed.includes(name.toLowerCase()));
   const check = (field: Field): boolean => {
-    if (marked.has(field)) return true;
-    if (!looksSecret(field) && !isSecretValue(field.value) && !namesOf(field).some((name) => names.has(name))) return false;
-    mark(field);
-    return true;
+    const known = namesOf(field).find((name) => names.has(name));
+    if (looksStrict(field)) mark(field, true);
+    else if (!marked.has(field)) {
+      if (known !== undefined) mark(field, names.get(known) === true);
+      else if (looksSecret(field) || isOwn(field) || isSecretValue(field.value)) mark(field, false);
+    }
+    const strict = marked.get(field);
+    return allInputs || strict === true || (strict === false && (!isOpen(field) || hasCard(field.value)));
   };
   const checkAll = (within: ParentNode): void => {
     within.querySelectorAll<Field>(FIELDS).forEach(check);
@@ -105,9 +126,9 @@ export function watchSecrets(root: Document = document): Secrets & { stop: Teard
       if (type === 'attributes') {
         if (!isField(target as Element)) continue;
         const was = normal(oldValue);
-        const wasSecret = attributeName === 'type' ? SECRET_TYPES.test(was) : SECRET_WORDS.test(was) || SECRET_AUTOCOMPLETE.test(was);
-        if (wasSecret) mark(target as Field);
-        else check(target as Field);
+        const strict = /^(type|autocomplete)$/.test(attributeName ?? '') && STRICT.test(was);
+        if (strict || SECRET_WORDS.test(was)) mark(target as Field, strict);
+        check(target as Field);
       } else {
         for (const node of addedNodes) {
           if (node.nodeType !== Node.ELEMENT_NODE) continue;
@@ -124,28 +145,51 @@ export function watchSecrets(root: Document = document): Secrets & { stop: Teard
     subtree: true,
     childList: true,
     attributeOldValue: true,
-    attributeFilter: ['type', 'autocomplete', 'name', 'id', 'placeholder', 'aria-label', 'inputmode'],
+    attributeFilter: WORDED,
   });
+
+  const scrubParameters = (text: string): string =>
+    text.replace(PARAMETER, (all: string, before: string, name: string) => {
+      const small = name.toLowerCase();
+      const words = normal(name);
+      const secret = ownParameters.includes(small) || SECRET_WORDS.test(words) || SECRET_PARAMETER.test(words);
+      return secret && !allowed.includes(small) ? `${before}${name}=${MASK}` : all;
+    });
+  /** What changed in this very task has not been reported yet. */
+  const catchUp = (): void => {
+    read(observer.takeRecords());
+  };
+  const scrub = (text: string): string => {
+    catchUp();
+    text = scrubText(scrubParameters(text));
+    for (const field of live) {
+      if (!field.isConnected) {
+        live.delete(field);
+        continue;
+      }
+      const value = field.value;
+      if (value.length < MIN_SCRUB || field.type === 'hidden' || !check(field)) continue;
+      text = text.split(value).join(MASK).split(encodeURIComponent(value)).join(MASK);
+    }
+    return text;
+  };
 
   return {
     isSecret(element) {
-      // What changed in this very task has not been reported yet.
-      read(observer.takeRecords());
+      catchUp();
       // Fields of a frame or a shadow tree are not watched, so nobody can say what they were a moment ago.
       if (isField(element)) return check(element) || isPrivate(element) || element.getRootNode() !== root;
       return isPrivate(element);
     },
-    scrub(text) {
-      for (const field of live) {
-        if (!field.isConnected) {
-          live.delete(field);
-          continue;
-        }
-        const value = field.value;
-        if (value.length < MIN_SCRUB || field.type === 'hidden') continue;
-        text = text.split(value).join(MASK).split(encodeURIComponent(value)).join(MASK);
-      }
-      return text;
+    scrub,
+    url(url) {
+      const at = url.search(/[?#]/);
+      return at < 0 ? scrubText(url) : scrubText(url.slice(0, at)) + scrub(url.slice(at));
+    },
+    apply({ inputs, fields, parameters, allow }) {
+      allInputs = inputs === 'all';
+      [ownWords, ownParameters, allowed] = [fields, parameters, allow].map((words) => words.map((word) => word.toLowerCase())) as [string[], string[], string[]];
+      checkAll(root);
     },
     stop() {
       observer.disconnect();

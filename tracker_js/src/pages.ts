@@ -1,21 +1,28 @@
 import type { Context, Teardown } from './types';
 import { all, guard, listen } from './guard';
 
-type Way = 'load' | 'push' | 'replace' | 'pop' | 'hash' | 'restore';
+type Way = 'load' | 'push' | 'replace' | 'pop' | 'hash' | 'restore' | 'return';
+
+export interface Pages {
+  /** Somebody came back to a page that had stayed open. */
+  onReturn: () => void;
+  stop: Teardown;
+}
 
 /** Page views: the first, each change of the URL by a single-page app, and a page that comes back from the back/forward cache. */
-export function initPages(context: Context, onPage: (samePath: boolean) => void): Teardown {
+export function initPages({ emit }: Pick<Context, 'emit'>, onPage: (samePath: boolean) => void, tab?: string): Pages {
   let seen = '';
   const view = (way: Way): void => {
-    if (location.href === seen && way !== 'restore') return;
+    const isBack = way === 'restore' || way === 'return';
+    if (location.href === seen && !isBack) return;
     const previous = seen;
     seen = location.href;
     const fresh = way === 'load';
-    context.emit('pageview', {
+    emit('pageview', {
       page_url: seen,
-      event_data: { title: document.title.slice(0, 255), via: way, referrer: fresh ? document.referrer : previous },
+      event_data: { title: document.title.slice(0, 255), via: way, referrer: fresh ? document.referrer : previous, tab, frame: window !== top || undefined },
     });
-    onPage(previous !== '' && previous.split('#')[0] === seen.split('#')[0]);
+    if (!fresh && way !== 'return') onPage(previous.split('#')[0] === seen.split('#')[0]);
   };
 
   /** The page's own call comes first and its answer, or its exception, is the page's: only then do we look. */
@@ -38,7 +45,7 @@ export function initPages(context: Context, onPage: (samePath: boolean) => void)
     };
   };
 
-  const teardown = all([
+  const stop = all([
     patch('pushState', 'push'),
     patch('replaceState', 'replace'),
     listen(window, 'popstate', () => {
@@ -52,5 +59,10 @@ export function initPages(context: Context, onPage: (samePath: boolean) => void)
     }),
   ]);
   view('load');
-  return teardown;
+  return {
+    onReturn() {
+      view('return');
+    },
+    stop,
+  };
 }

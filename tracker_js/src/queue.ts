@@ -1,55 +1,71 @@
-import type { Item, Outbox } from './outbox';
+import type { Delivery, Item } from './delivery';
+import { utf8 } from './requests';
 import { uuid } from './uuid';
 
 /** From the issue that asked for the tracker: 50 events or 5 s, whichever comes first. */
 const BATCH_EVENTS = 50;
 const BATCH_MS = 5_000;
-/** Half of what may be in flight when a page goes, so that a full batch never stands in the way of the rest. */
-const BATCH_BYTES = 30_000;
+/** Three of these, with what is around the events, fit into the room that a page has for its last requests. */
+const BATCH_BYTES = 19_500;
 
 export interface Queue {
   /** Takes an event as JSON: it is told as it was now, whatever the page does with its objects later. */
   push: (sessionId: string, json: string) => void;
-  /** Hands on what has been gathered. */
+  /** Closes the batch that is being filled. */
   cut: () => void;
+  /** Forgets it. */
+  clear: () => void;
 }
 
-function batch(sessionId: string, events: string[]): Item {
+interface Batch extends Item {
+  text: string;
+  bytes: number;
+}
+
+/** Empty; its name is given now, so that what is written ahead of it is a beginning of what is sent. */
+function openBatch(sessionId: string): Batch {
   const batchId = uuid();
-  const half = Math.ceil(events.length / 2);
-  const item: Item = {
+  const batch: Batch = {
     path: '/track',
-    events: events.length,
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${events.join(',')}]}`,
+    events: 0,
+    sessionId,
+    open: true,
+    text: '',
+    bytes: 0,
+    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${batch.text}]}`,
   };
-  if (events.length > 1) item.split = () => [batch(sessionId, events.slice(0, half)), batch(sessionId, events.slice(half))];
-  return item;
+  return batch;
 }
 
-export function createQueue(outbox: Pick<Outbox, 'add'>): Queue {
-  let events: string[] = [];
-  let bytes = 0;
-  let owner = '';
+export function createQueue(delivery: Pick<Delivery, 'add'>): Queue {
+  let batch: Batch | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const cut = (): void => {
+  const clear = (): void => {
+    batch = undefined;
     clearTimeout(timer);
-    timer = undefined;
-    if (events.length === 0) return;
-    const full = events;
-    events = [];
-    bytes = 0;
-    outbox.add(batch(owner, full));
+  };
+  const cut = (): void => {
+    if (!batch) return;
+    const full = batch;
+    clear();
+    full.open = false;
+    delivery.add('events', full);
   };
   return {
     cut,
+    clear,
     push(sessionId, json) {
-      if (sessionId !== owner || bytes + json.length > BATCH_BYTES) cut();
-      owner = sessionId;
-      events.push(json);
-      bytes += json.length;
-      if (events.length >= BATCH_EVENTS) cut();
-      else timer ??= setTimeout(cut, BATCH_MS);
+      const bytes = utf8(json) + 1;
+      if (batch && (batch.sessionId !== sessionId || batch.bytes + bytes > BATCH_BYTES)) cut();
+      if (!batch) {
+        batch = openBatch(sessionId);
+        timer = setTimeout(cut, BATCH_MS);
+      }
+      batch.text += (batch.events++ > 0 ? ',' : '') + json;
+      batch.bytes += bytes;
+      if (batch.events >= BATCH_EVENTS) cut();
+      else delivery.add('events', batch);
     },
   };
 }

@@ -4,9 +4,9 @@ import { debounce } from './timing';
 
 const REST_MS = 250;
 
-export function initResize({ emit }: Context): Teardown {
+export function initResize({ emit, beforeLeave }: Context): Teardown {
   const tell = debounce(() => {
     emit('resize', { event_data: { width: innerWidth, height: innerHeight, pixel_ratio: devicePixelRatio } });
   }, REST_MS);
-  return all([tell.cancel, listen(window, 'resize', tell)]);
+  return all([tell.cancel, beforeLeave(tell.flush), listen(window, 'resize', tell)]);
 }

@@ -1,12 +1,15 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
-import { selectorOf } from './selector';
-import { throttle } from './timing';
+import type { PartContext, Teardown } from './types';
+import { all } from './guard';
+import type { ListenDeep } from './shadows';
+import { targetOf } from './target';
+import { throttle, type Timed } from './timing';
 
 const SCROLL_MS = 100;
+/** Boxes that are remembered at a time; a page rarely has more than a few that somebody scrolls. */
+const MAX_BOXES = 20;
 
 /** The page's scrolling, and that of boxes inside it, each at most ten a second and always where it came to rest. */
-export function initScrolls({ emit, beforeLeave }: Context): Teardown {
+export function initScrolls({ emit, selectorOf, beforeLeave }: Pick<PartContext, 'emit' | 'selectorOf' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
   const tellPage = throttle(() => {
     const page = document.documentElement;
     const seen = (scrollY + innerHeight) / Math.max(page.scrollHeight, 1);
@@ -16,25 +19,41 @@ export function initScrolls({ emit, beforeLeave }: Context): Teardown {
       event_data: { depth_percent: Math.min(100, Math.round(seen * 100)) },
     });
   }, SCROLL_MS);
-  const tellBox = throttle((box: Element) => {
-    emit('scroll', {
-      target_tag: box.localName,
-      target_selector: selectorOf(box),
-      scroll_x: Math.round(box.scrollLeft),
-      scroll_y: Math.round(box.scrollTop),
-      event_data: { box: true },
-    });
-  }, SCROLL_MS);
+  const boxes = new Map<Element, Timed<[]>>();
+  const tellBox = (box: Element): void => {
+    let tell = boxes.get(box);
+    if (!tell) {
+      if (boxes.size >= MAX_BOXES) flushBoxes();
+      tell = throttle(() => {
+        emit('scroll', {
+          target_tag: box.localName,
+          target_selector: selectorOf(box),
+          scroll_x: Math.round(box.scrollLeft),
+          scroll_y: Math.round(box.scrollTop),
+          event_data: { box: true },
+        });
+      }, SCROLL_MS);
+      boxes.set(box, tell);
+    }
+    tell();
+  };
+  const flushBoxes = (): void => {
+    for (const tell of boxes.values()) tell.flush();
+    boxes.clear();
+  };
+  listenDeep('scroll', (event) => {
+    const target = targetOf(event);
+    if (target === document) tellPage();
+    else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) tellBox(target as Element);
+  });
   return all([
     tellPage.cancel,
-    tellBox.cancel,
+    () => {
+      for (const tell of boxes.values()) tell.cancel();
+    },
     beforeLeave(() => {
       tellPage.flush();
-      tellBox.flush();
-    }),
-    listen(document, 'scroll', ({ target }) => {
-      if (target === document) tellPage();
-      else if (target) tellBox(target as Element);
+      flushBoxes();
     }),
   ]);
 }

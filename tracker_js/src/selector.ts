@@ -1,69 +1,67 @@
 /** Attributes that people put there to be found by. */
-const TEST_ATTRIBUTES = ['data-testid', 'data-test', 'data-cy'];
+const NAMES = ['data-testid', 'data-test-id', 'data-test', 'data-cy', 'data-qa', 'id', 'name'];
 
-/** Ids made by a framework at run time (`:r1:`, `radix-12`, `ember1234`, hashes) name another element after the next deploy. */
-const GENERATED = /:|\d{4}|^(radix|headlessui|ember|mui|react|__)|[\da-f]{8}/i;
+/**
+ * Names made at run time (`:r1:`, `_r_1_`, `radix-12`, `mat-input-3`, hashes) belong to another element after the next
+ * load. One taken for such by mistake costs no more than a longer selector.
+ */
+const GENERATED =
+  /^[:«]|^_r_|^j_|\d{4}|[\da-f]{8}|[a-z]\d+[a-z]+\d|^(radix|headlessui|ember|yui|downshift|__|v-\d|(mui|mat|cdk|react|rc|ext|el-id|ng)[-_])/i;
 
-/** Its value must be matched, and is cut: a selector is a column, not a document. */
+/** A selector is a column, not a document. */
 const MAX_NAME = 100;
 
-/** `CSS.escape` is everywhere but in some embedded engines; there, what needs escaping is not used as a name. */
-const escapeName = (name: string): string | undefined => {
-  if (typeof CSS !== 'undefined' && typeof CSS.escape === 'function') return CSS.escape(name);
-  return /^[a-z_][\w-]*$/i.test(name) ? name : undefined;
-};
-
-function byName(element: Element): string | undefined {
-  for (const attribute of TEST_ATTRIBUTES) {
-    const value = element.getAttribute(attribute);
-    if (value && value.length <= MAX_NAME) return `[${attribute}="${value.replace(/["\\]/g, '\\$&').replace(/\n/g, '\\a ')}"]`;
-  }
-  const id = element.id;
-  if (typeof id === 'string' && id && id.length <= MAX_NAME && !GENERATED.test(id)) {
-    const escaped = escapeName(id);
-    if (escaped) return `#${escaped}`;
-  }
-  return undefined;
-}
-
-function byPosition(element: Element): string {
-  const tag = escapeName(element.localName) ?? '*';
-  const parent = element.parentElement;
-  if (!parent) return tag;
-  let position = 0;
-  let same = 0;
-  for (const sibling of parent.children) {
-    if (sibling.localName !== element.localName) continue;
-    same++;
-    if (sibling === element) position = same;
-  }
-  return same > 1 ? `${tag}:nth-of-type(${position})` : tag;
-}
-
-function isUnique(selector: string, root: ParentNode): boolean {
+function finds(root: ParentNode, selector: string, element: Element): boolean {
   try {
-    return root.querySelectorAll(selector).length === 1;
+    const found = root.querySelectorAll(selector);
+    return found.length === 1 && found[0] === element;
   } catch {
     return false;
   }
 }
 
+function byName(element: Element, root: ParentNode): string | undefined {
+  for (const name of NAMES) {
+    const value = element.getAttribute(name);
+    if (!value || value.length > MAX_NAME || GENERATED.test(value)) continue;
+    const escaped = value.replace(/["\\]/g, '\\$&').replace(/[\n\r\f]/g, (end) => `\\${end.charCodeAt(0).toString(16)} `);
+    const selector = name === 'id' && /^[a-z_][\w-]*$/i.test(value) ? `#${value}` : `[${name}="${escaped}"]`;
+    if (finds(root, selector, element)) return selector;
+  }
+  // These stand once in a page.
+  return /^(body|main)$/.test(element.localName) && finds(root, element.localName, element) ? element.localName : undefined;
+}
+
+/** Its place is told also where it has no sibling of its kind yet: one that is added behind it changes nothing then. */
+function byPosition(element: Element): string {
+  let position = 1;
+  for (let at = element.previousElementSibling; at; at = at.previousElementSibling) if (at.localName === element.localName) position++;
+  // Word's `o:p` is a name.
+  return `${element.localName.replace(/[^\w-]/g, '\\$&')}:nth-of-type(${position})`;
+}
+
+/** Not what a form calls so: a field of that name would lead around in a circle. */
+const parentOf = (element: Element): Element | null => Reflect.get(Node.prototype, 'parentElement', element);
+
 /**
- * The shortest selector, from the element upwards, that finds this element and no other: a name that its authors gave
- * it or one of its ancestors, and positions from there. Never a value, so that nothing typed gets into it.
+ * A selector that finds this element and no other: the nearest name that stands once in its tree, and positions from
+ * there; never what is unique only by chance. Elements of shadow trees are found from host to host:
+ * `shop-card >>> :host > p:nth-of-type(1)`, each piece within the shadow root of what was found before. Never a value,
+ * so that nothing typed gets into it.
  */
 export function selectorOf(element: Element): string | undefined {
-  const root = element.getRootNode() as ParentNode;
   // Taken out of the page by an earlier listener: nothing would find it.
   if (!element.isConnected) return undefined;
+  const root = element.getRootNode() as Document | ShadowRoot;
   let path = '';
-  for (let at: Element | null = element; at; at = at.parentElement) {
-    const step = path === '' ? '' : ` > ${path}`;
-    const name = byName(at);
-    if (name !== undefined && isUnique(name + step, root)) return name + step;
-    path = byPosition(at) + step;
-    // A bare tag can be unique by chance today; one named step or three positions say more.
-    if (path.split(' > ').length > 2 && isUnique(path, root)) return path;
+  for (let at: Element | null = element; at; at = parentOf(at)) {
+    const name = byName(at, root);
+    path = (name ?? byPosition(at)) + (path && ` > ${path}`);
+    if (name) break;
+    if (!parentOf(at) && 'host' in root) path = `:host > ${path}`;
   }
-  return isUnique(path, root) ? path : undefined;
+  if (!finds(root, path, element)) return undefined;
+  if (!('host' in root)) return path;
+  const outer = selectorOf(root.host);
+  return outer && `${outer} >>> ${path}`;
 }

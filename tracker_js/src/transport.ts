@@ -1,84 +1,73 @@
+import type { Requests } from './requests';
+
 /**
- * How one request ended. `retry`: try again later (network, 5xx, 408, 429). `split`: too large as it is. `drop`: the
- * server will never take it. `stop`: it will take nothing from us.
+ * How one request ended. `split`: too large as it is. `drop`: the server will never take it. `stop`: it will take nothing
+ * from us. A number: try again (network, 5xx, 408, 429), not before so many milliseconds.
  */
-export type Outcome = { kind: 'ok' } | { kind: 'retry'; after?: number | undefined } | { kind: 'split' } | { kind: 'drop' } | { kind: 'stop' };
+export type Outcome = 'ok' | 'split' | 'drop' | 'stop' | number;
 
 export interface Transport {
-  send: (path: string, body: string) => Promise<Outcome>;
-  /** For a page that is going: the browser finishes the request without it. Undefined where there is no room for it now. */
-  sendLast: (path: string, body: string) => Promise<Outcome> | undefined;
-  /** Bytes that `sendLast` would still take. */
-  room: () => number;
+  send: (path: string, text: string) => Promise<Outcome>;
+  /** For a page that is going. Undefined where there is no room for it now. */
+  sendLast: (path: string, text: string) => Promise<Outcome> | undefined;
 }
 
-/** Browsers let all keepalive requests and beacons of a page have 64 KiB in flight together; the rest of it is for headers and for others on the page. */
-const KEEPALIVE_BYTES = 60_000;
 /** A request that hangs must not hold up those behind it. The server's own limit is 10 s. */
 const TIMEOUT_MS = 30_000;
 /** However long a server asks us to wait, the page will hardly live longer. */
 const MAX_WAIT_MS = 10 * 60_000;
+/** Below it, packing saves nothing that a network would notice. */
+const MIN_GZIP_CHARS = 1_000;
 
-const utf8 = (text: string): number => new TextEncoder().encode(text).length;
-
-/** Seconds, or a date. Cross-origin it is readable only where CORS exposes it. */
-export function parseRetryAfter(header: string | null, now = Date.now()): number | undefined {
-  if (header === null || header.trim() === '') return undefined;
-  const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), MAX_WAIT_MS);
+/** Seconds, or a date, as milliseconds; 0 where it says nothing. Cross-origin it is readable only where CORS exposes it. */
+export function parseRetryAfter(header: string | null, now = Date.now()): number {
+  const ms = /^\s*\d+\s*$/.test(header ?? '') ? Number(header) * 1_000 : Date.parse(header ?? '') - now;
+  return ms > 0 ? Math.min(ms, MAX_WAIT_MS) : 0;
 }
 
-function judge(response: Response): Outcome {
-  const { status } = response;
-  if (status < 400) return { kind: 'ok' };
-  if (status === 413) return { kind: 'split' };
-  if (status === 401 || status === 403) return { kind: 'stop' };
-  if (status === 429 || status === 408 || status >= 500) {
-    return { kind: 'retry', after: parseRetryAfter(response.headers.get('Retry-After')) };
-  }
-  return { kind: 'drop' };
+function judge({ status, headers }: Response): Outcome {
+  if (status < 400) return 'ok';
+  if (status === 413) return 'split';
+  if (status === 401 || status === 403) return 'stop';
+  return status === 429 || status === 408 || status >= 500 ? parseRetryAfter(headers.get('Retry-After')) : 'drop';
 }
 
-/**
- * Requests that need no CORS preflight: no header of ours, so the key goes in the query and JSON as `text/plain` (what
- * a string body is, and what beacons send). No cookies either: the server wants none.
- */
-export function createTransport(endpoint: string, project: string): Transport {
-  // Kept from the start: a page may replace `fetch` later, and its replacement would see our requests as its own.
-  const request = window.fetch.bind(window);
-  const hasKeepalive = 'keepalive' in Request.prototype;
-  const query = project === '' ? '' : `?key=${encodeURIComponent(project)}`;
-  const url = (path: string): string => `${endpoint}/api/v1${path}${query}`;
-  let inFlight = 0;
+/** The server knows gzip by its first bytes: a header that says so would need a preflight. */
+async function pack(text: string): Promise<BodyInit> {
+  if (text.length < MIN_GZIP_CHARS || typeof CompressionStream === 'undefined') return text;
+  const packed = new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('gzip')));
+  return new Blob([await packed.arrayBuffer()], { type: 'text/plain' });
+}
 
-  const post = async (path: string, body: string, keepalive: boolean): Promise<Outcome> => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      abort.abort();
-    }, TIMEOUT_MS);
+/** `tell` is told once why the server stores nothing of what it takes. */
+export function createTransport({ post, postLast }: Requests, tell: (reason: string) => void): Transport {
+  let told = false;
+  const outcomeOf = async (answer: Promise<Response>): Promise<Outcome> => {
     try {
-      return judge(await request(url(path), { method: 'POST', body, keepalive, credentials: 'omit', signal: abort.signal }));
+      const response = await answer;
+      const reason = response.headers.get('X-Tracker-Dropped');
+      if (reason !== null && !told) {
+        told = true;
+        tell(reason);
+      }
+      return judge(response);
     } catch {
-      return { kind: 'retry' };
-    } finally {
-      clearTimeout(timer);
+      return 0;
     }
   };
-
   return {
-    send: (path, body) => post(path, body, false),
-    room: () => KEEPALIVE_BYTES - inFlight,
-    sendLast(path, body) {
-      const bytes = utf8(body);
-      if (bytes > KEEPALIVE_BYTES - inFlight) return undefined;
-      if (!hasKeepalive) {
-        // A beacon's answer is never seen: taken is all that can be known.
-        return navigator.sendBeacon(url(path), new Blob([body], { type: 'text/plain' })) ? Promise.resolve({ kind: 'ok' }) : undefined;
-      }
-      inFlight += bytes;
-      return post(path, body, true).finally(() => {
-        inFlight -= bytes;
-      });
+    async send(path, text) {
+      const abort = new AbortController();
+      const timer = setTimeout(() => {
+        abort.abort();
+      }, TIMEOUT_MS);
+      const outcome = await outcomeOf(post(path, await pack(text).catch(() => text), { signal: abort.signal }));
+      clearTimeout(timer);
+      return outcome;
+    },
+    sendLast(path, text) {
+      const answer = postLast(path, text);
+      return answer && outcomeOf(answer);
     },
   };
 }

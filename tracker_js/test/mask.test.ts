@@ -164,3 +164,83 @@ describe('the outline of an element', () => {
     expect(outline('#p')).toBe(`<p id="p">You typed ${MASK}</p>`);
   });
 });
+
+describe('the page opens', () => {
+  test.each([
+    ['<input type="email" data-allow>', false],
+    ['<form data-allow><input name="phone"></form>', false],
+    ['<form data-allow><input type="tel" value="+351 912 345 678"></form>', false],
+    ['<form data-private><p data-allow><input name="city"></p></form>', false],
+    ['<form data-allow><p data-private><input name="city"></p></form>', true],
+    ['<form data-allow><input type="password"></form>', true],
+    ['<form data-allow><input type="hidden"></form>', true],
+    ['<input data-allow autocomplete="cc-number">', true],
+    ['<input data-allow autocomplete="one-time-code">', true],
+    ['<input data-allow name="order" value="4242 4242 4242 4242">', true],
+    ['<input maxlength="1">', true],
+  ])('%s: secret %s', (html, secret) => {
+    page(html);
+    expect(secrets.isSecret(input())).toBe(secret);
+  });
+
+  test('an editor, and a part of a private box', () => {
+    page('<div data-private><p>a</p><section data-allow><i>b</i></section></div><div contenteditable data-allow><b>c</b></div>');
+    expect(['p', 'i', 'b'].map((selector) => secrets.isSecret(input(selector)))).toEqual([true, false, false]);
+  });
+
+  test('a password that was one, never', () => {
+    page('<input data-allow type="password" name="b1">');
+    secrets.isSecret(input());
+    input().type = 'text';
+    expect(secrets.isSecret(input())).toBe(true);
+  });
+});
+
+test('what is in a private box is so within its shadow trees too', () => {
+  page('<div data-private><p></p></div>');
+  const shadow = input('p').attachShadow({ mode: 'open' });
+  shadow.innerHTML = '<b>x</b>';
+  const inner = shadow.querySelector('b');
+  expect(inner && secrets.isSecret(inner)).toBe(true);
+});
+
+describe('the project', () => {
+  const none = { inputs: 'secrets' as const, fields: [], parameters: [], allow: [] };
+
+  test('names words of fields, in small or capital letters', () => {
+    secrets.apply({ ...none, fields: ['Nick'] });
+    page('<input name="user_NICKname"><input class="nick"><input name="city">');
+    expect([...document.querySelectorAll('input')].map((field) => secrets.isSecret(field))).toEqual([true, true, false]);
+  });
+
+  test('allows fields by name or id, but no password and no card', () => {
+    page('<input name="promoCode" placeholder="token"><input id="gift-card"><input type="password" name="gift-card"><input name="promocode" value="4242 4242 4242 4242">');
+    const fields = [...document.querySelectorAll('input')];
+    expect(fields.map((field) => secrets.isSecret(field))).toEqual([true, true, true, true]);
+    secrets.apply({ ...none, allow: ['promocode', 'gift-card'] });
+    expect(fields.map((field) => secrets.isSecret(field))).toEqual([false, false, true, true]);
+  });
+
+  test('masks all inputs', () => {
+    secrets.apply({ ...none, inputs: 'all' });
+    page('<input name="city"><input name="zip" data-allow><p>text</p>');
+    expect([...document.querySelectorAll('input,p')].map((element) => secrets.isSecret(element))).toEqual([true, true, false]);
+  });
+
+  test('names parameters', () => {
+    secrets.apply({ ...none, parameters: ['Ref'], allow: ['code'] });
+    expect(secrets.url('https://a.example/p?ref=x&code=1&q=shoes#ref=y')).toBe(`https://a.example/p?ref=${MASK}&code=1&q=shoes#ref=${MASK}`);
+  });
+});
+
+test('a URL loses the values of parameters that hold secrets, and addresses in its path', () => {
+  expect(secrets.url('https://a.example/u/ada@example.org?access_token=t&q=a&sessionId=5#id_token=j')).toBe(
+    `https://a.example/u/${MASK}?access_token=${MASK}&q=a&sessionId=${MASK}#id_token=${MASK}`,
+  );
+});
+
+test('what stands in a field does not take the host out of a URL', () => {
+  page('<input type="password">');
+  input().value = 'example';
+  expect(secrets.url('https://a.example/?q=example')).toBe(`https://a.example/?q=${MASK}`);
+});

@@ -1,6 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { selectorOf } from '../src/selector';
 
+// Shadow trees, and a thousand elements of pages as they are in the world, are looked up in a real Chromium: tests/e2e/tag/.
+
 const pick = (selector: string): Element => {
   const element = document.querySelector(selector);
   if (!element) throw new Error(`no ${selector}`);
@@ -8,40 +10,64 @@ const pick = (selector: string): Element => {
 };
 
 beforeEach(() => {
-  // jsdom has no CSS.escape; names that need none do here.
   document.body.innerHTML = '';
 });
 
-test('a test id comes before an id, and an id before a path', () => {
-  document.body.innerHTML = '<button id="buy" data-testid="add">x</button><button id="keep">y</button>';
+test('a test id comes before an id, an id before a name, and these before a path', () => {
+  document.body.innerHTML = '<button id="buy" data-testid="add">x</button><input id="keep" name="q"><input name="city">';
   expect(selectorOf(pick('[data-testid]'))).toBe('[data-testid="add"]');
   expect(selectorOf(pick('#keep'))).toBe('#keep');
+  expect(selectorOf(pick('[name="city"]'))).toBe('[name="city"]');
 });
 
-test('an id that a framework made at run time is not used', () => {
-  document.body.innerHTML = '<main id="shop"><input id=":r1:"><input id="radix-2"><input id="f81d4fae"></main>';
-  for (const input of document.querySelectorAll('input')) expect(selectorOf(input)).toMatch(/^#shop > input:nth-of-type\(\d\)$/);
+test('an id that was made at run time is not used', () => {
+  const ids = [':r1:', '_r_1_', '«r2»', 'radix-2', 'f81d4fae', 'mat-input-3', 'react-select-2-input', 'a1b2c3', 'ember1234', 'headlessui-menu-4', 'j_idt12:name'];
+  document.body.innerHTML = `<main id="shop">${ids.map((id) => `<input id="${id}">`).join('')}</main>`;
+  expect([...document.querySelectorAll('input')].map(selectorOf)).toEqual(ids.map((_, i) => `#shop > input:nth-of-type(${i + 1})`));
 });
 
-test('a name that stands on several elements is completed from its ancestors', () => {
-  document.body.innerHTML = '<ul id="list"><li><b data-testid="x">1</b></li><li><b data-testid="x">2</b></li></ul>';
-  const second = pick('li:nth-of-type(2) b');
-  expect(selectorOf(second)).toBe('#list > li:nth-of-type(2) > b');
+test('an id that its authors gave is used, whatever characters it has', () => {
+  const ids = ['checkout', 'step-2', 'h1', 'form:city', 'a.b', '1st', 'größe', 'with space', 'a"]b\\', 'line\nbreak'];
+  for (const id of ids) {
+    const div = document.createElement('div');
+    div.id = id;
+    document.body.append(div);
+    const selector = selectorOf(div);
+    expect(selector, id).toMatch(/^(#|\[id=)/);
+    expect([...document.querySelectorAll(selector ?? '')], selector).toEqual([div]);
+  }
 });
 
-test('a quote in a test id does not break out of the selector', () => {
-  const button = document.createElement('button');
-  button.setAttribute('data-testid', 'a"]b\\');
-  document.body.append(button);
-  const selector = selectorOf(button);
-  expect(document.querySelectorAll(selector ?? '')).toHaveLength(1);
-  expect(document.querySelector(selector ?? '')).toBe(button);
+test('a name that stands on several elements is none', () => {
+  document.body.innerHTML = '<ul id="list"><li><b data-testid="x">1</b></li><li><b data-testid="x" id="second">2</b></li></ul>';
+  expect(selectorOf(pick('#second'))).toBe('#second');
+  pick('#second').id = '';
+  expect(selectorOf(pick('li:nth-of-type(2) b'))).toBe('#list > li:nth-of-type(2) > b:nth-of-type(1)');
+});
+
+test('a path begins at a landmark, so that a banner above it changes nothing', () => {
+  document.body.innerHTML = '<div><main><p>1</p><p>2</p></main></div>';
+  const second = pick('p:nth-of-type(2)');
+  const before = selectorOf(second);
+  document.body.prepend(document.createElement('div'));
+  expect(selectorOf(second)).toBe(before);
+  expect(before).toBe('main > p:nth-of-type(2)');
+});
+
+test('what is added behind an element does not change its selector, nor whom it finds', () => {
+  document.body.innerHTML = '<div><p>1</p></div>';
+  const first = pick('p');
+  const before = selectorOf(first) ?? '';
+  document.body.append(pick('div').cloneNode(true));
+  pick('div').append(document.createElement('p'));
+  expect(selectorOf(first)).toBe(before);
+  expect([...document.querySelectorAll(before)]).toEqual([first]);
 });
 
 test('every element of a page gets a selector that finds it alone', () => {
   document.body.innerHTML = `
     <div><p>1</p><p>2</p><div><p>3</p><svg><g><path/><path/></g></svg></div></div>
-    <div><p>4</p><p>5</p><div><p>6</p></div></div><my-box><p>7</p></my-box><form><input name="id"></form>`;
+    <div><p>4</p><p>5</p><div><p>6</p></div></div><my-box><p>7</p></my-box><o:p>8</o:p><o:p>9</o:p><form><input name="id"><input name="name"></form>`;
   for (const element of document.querySelectorAll('*')) {
     const selector = selectorOf(element);
     expect(selector, element.outerHTML).toBeDefined();

@@ -1,10 +1,12 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { createSession } from '../src/session';
+import { openMemory } from '../src/memory';
+import { createSession as create, type Session } from '../src/session';
 import { uuid } from '../src/uuid';
 
 const MINUTE = 60_000;
 let time = 1_700_000_000_000;
 const now = (): number => time;
+const createSession = (project: string): Session => create(openMemory(project), now);
 
 beforeEach(() => {
   localStorage.clear();
@@ -12,15 +14,15 @@ beforeEach(() => {
 });
 
 test('a visit goes on from page to page and ends after 30 minutes of rest', () => {
-  const first = createSession('p', now);
+  const first = createSession('p');
   time += 29 * MINUTE;
-  expect(createSession('p', now).id).toBe(first.id);
+  expect(createSession('p').id).toBe(first.id);
   time += 31 * MINUTE;
-  expect(createSession('p', now).id).not.toBe(first.id);
+  expect(createSession('p').id).not.toBe(first.id);
 });
 
 test('what happens by itself neither prolongs a visit nor begins one', () => {
-  const session = createSession('p', now);
+  const session = createSession('p');
   const { id } = session;
   time += 20 * MINUTE;
   expect(session.touch(false)).toBe(id);
@@ -30,26 +32,81 @@ test('what happens by itself neither prolongs a visit nor begins one', () => {
 });
 
 test('two tabs stay in one visit while either is used', () => {
-  const one = createSession('p', now);
-  const other = createSession('p', now);
+  const one = createSession('p');
+  const other = createSession('p');
   time += 20 * MINUTE;
   other.touch(true);
   time += 20 * MINUTE;
   expect(one.touch(true)).toBe(other.id);
 });
 
+test('a visit ends after a day, however busy it was', () => {
+  const session = createSession('p');
+  const { id } = session;
+  for (let minutes = 0; minutes < 24 * 60 - 20; minutes += 20) {
+    time += 20 * MINUTE;
+    expect(session.touch(true)).toBe(id);
+  }
+  time += 20 * MINUTE;
+  expect(session.touch(true)).not.toBe(id);
+});
+
+test('who is told of a new visit hears of each once, with its id', () => {
+  const session = createSession('p');
+  const told: string[] = [];
+  const stop = session.onRenew((id) => told.push(id));
+  time += 31 * MINUTE;
+  session.touch(false);
+  expect(told).toEqual([]);
+  session.touch(true);
+  session.touch(true);
+  expect(told).toEqual([session.id]);
+  stop();
+  time += 31 * MINUTE;
+  session.touch(true);
+  expect(told).toHaveLength(1);
+});
+
+test('another user is another visit, and nobody is one too', () => {
+  const session = createSession('p');
+  const first = session.id;
+  session.setUser('ada');
+  session.setUser('ada');
+  expect(session.id).toBe(first);
+  session.setUser('bob');
+  const second = session.id;
+  expect([second === first, session.user]).toEqual([false, 'bob']);
+  session.setUser();
+  expect([session.id === second, session.user]).toEqual([false, undefined]);
+  expect(createSession('p')).toMatchObject({ id: session.id, user: undefined });
+});
+
+test('a tab follows another one that began a new visit, and keeps what that one knows of the user', () => {
+  const one = createSession('p');
+  const other = createSession('p');
+  time += 6_000;
+  other.setUser('ada');
+  other.touch(true);
+  one.touch(true);
+  expect(one.user).toBe('ada');
+  time += 6_000;
+  other.setUser();
+  one.touch(true);
+  expect(one.id).toBe(other.id);
+});
+
 test('each project of a site has a visit of its own', () => {
-  expect(createSession('p', now).id).not.toBe(createSession('q', now).id);
+  expect(createSession('p').id).not.toBe(createSession('q').id);
 });
 
 test('the start is told once a visit, and the user is kept for the next visit', () => {
-  const session = createSession('p', now);
+  const session = createSession('p');
   expect(session.started).toBe(false);
   session.markStarted(session.id);
-  session.user = 'ada';
-  expect(createSession('p', now)).toMatchObject({ started: true, user: 'ada' });
+  session.setUser('ada');
+  expect(createSession('p')).toMatchObject({ started: true, user: 'ada' });
   time += 31 * MINUTE;
-  expect(createSession('p', now)).toMatchObject({ started: false, user: 'ada' });
+  expect(createSession('p')).toMatchObject({ started: false, user: 'ada' });
 });
 
 test('a browser that refuses storage has a visit for each page', () => {
@@ -59,14 +116,14 @@ test('a browser that refuses storage has a visit for each page', () => {
   vi.spyOn(Storage.prototype, 'setItem').mockImplementation(() => {
     throw new Error('QuotaExceededError');
   });
-  const session = createSession('p', now);
+  const session = createSession('p');
   expect(session.touch(true)).toBe(session.id);
 });
 
 test('rubbish in the storage is as nothing', () => {
-  for (const rubbish of ['{', '"x"', '{"id":"../../x","at":1}', '{"id":5}']) {
+  for (const rubbish of ['{', '"x"', '{"id":"../../x","at":1}', '{"id":5}', '{"id":"6513270e-269e-4d37-a2a7-4de452e6b438","at":1700000000000}']) {
     localStorage.setItem('tracker.session.p', rubbish);
-    expect(createSession('p', now).id).toMatch(/^[\da-f]{8}-/);
+    expect(createSession('p').id).toMatch(/^[\da-f]{8}-/);
   }
 });
 

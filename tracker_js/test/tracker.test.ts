@@ -1,28 +1,71 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTracker } from '../src/tracker';
-import type { Tracker } from '../src/types';
+import type { Config, LoadPart, Options, PartContext, PartName, Tracker } from '../src/types';
 
 interface Post {
   path: string;
-  body: { session_id: string; user_id?: string; events?: { event_type: string; page_url: string; event_data?: unknown }[] };
+  body: {
+    session_id: string;
+    user_id?: string;
+    metadata?: Record<string, unknown>;
+    events?: { event_type: string; timestamp: string; page_url: string; target_tag?: string; target_element?: string; event_data?: unknown }[];
+  };
 }
 
+const CONFIG: Config = {
+  project_id: 1,
+  sampling_rate: 1,
+  record: false,
+  masking: { inputs: 'secrets', fields: [], parameters: [], allow: [] },
+  honour_gpc: true,
+  honour_dnt: false,
+};
+
+let requests: string[] = [];
 let posts: Post[] = [];
 let tracker: Tracker;
 let status = 201;
+let config: Partial<Config> = {};
+/** Parts that were started, with what they were given. */
+let started: Map<PartName, { context: PartContext; asked?: boolean | undefined; stopped: boolean }>;
 
+const load: LoadPart = (name) => {
+  if (name === 'policy') return import('../src/policy.lazy');
+  if (name === 'outbox') return import('../src/outbox.lazy');
+  if (name === 'sampling') return import('../src/sampling.lazy');
+  return Promise.resolve({
+    start(context: PartContext, asked?: boolean) {
+      const part = { context, asked, stopped: false };
+      started.set(name, part);
+      return () => (part.stopped = true);
+    },
+    take: vi.fn(() => Promise.reject(new Error('cannot be drawn'))),
+  });
+};
+const create = (options: Options = {}): Tracker => createTracker({ project: 'pk', endpoint: 'https://t.example/', ...options }, load);
 const events = () => posts.flatMap(({ body }) => body.events ?? []);
+const types = () => events().map(({ event_type }) => event_type);
+const stored = () => [...Object.keys(localStorage), ...Object.keys(sessionStorage)];
 
 beforeEach(() => {
   localStorage.clear();
+  sessionStorage.clear();
   document.body.innerHTML = '';
+  requests = [];
   posts = [];
   status = 201;
-  vi.stubGlobal('fetch', (url: string, init: { body: string }) => {
-    posts.push({ path: new URL(url).pathname, body: JSON.parse(init.body) as Post['body'] });
-    return Promise.resolve(new Response(null, { status }));
+  config = {};
+  started = new Map();
+  vi.stubGlobal('fetch', async (url: string, init?: { body?: string | Blob }) => {
+    const { pathname } = new URL(url);
+    requests.push(pathname);
+    if (pathname.endsWith('/config')) return new Response(JSON.stringify({ ...CONFIG, ...config }));
+    const { body = '' } = init ?? {};
+    const text = typeof body === 'string' ? body : await new Response(body.stream().pipeThrough(new DecompressionStream('gzip'))).text();
+    posts.push({ path: pathname, body: JSON.parse(text) as Post['body'] });
+    return new Response(null, { status });
   });
-  tracker = createTracker({ project: 'pk', endpoint: 'https://t.example/' }, () => Promise.reject(new Error('no drawing here')));
+  tracker = create();
 });
 afterEach(() => tracker.stop());
 
@@ -97,4 +140,360 @@ test('after its end the tracker says nothing more', async () => {
   window.dispatchEvent(new Event('pagehide'));
   await tracker.flush();
   expect(posts.length).toBe(before);
+});
+
+describe('consent', () => {
+  beforeEach(() => {
+    tracker = create({ consent: 'required' });
+  });
+
+  test('before it nothing is asked, stored or sent; then all is told in its order and at its time', async () => {
+    document.body.innerHTML = '<button>Go</button>';
+    tracker.init();
+    document.querySelector('button')?.click();
+    tracker.track('early', { n: 1 });
+    tracker.identify('ada');
+    window.dispatchEvent(new Event('pagehide'));
+    await tracker.flush();
+    expect([requests, stored(), tracker.sessionId]).toEqual([[], [], '']);
+    const before = new Date().toISOString();
+    tracker.optIn();
+    tracker.track('late');
+    await tracker.flush();
+    expect(types()).toEqual(['pageview', 'click', 'custom', 'custom']);
+    expect(events()[1]).toMatchObject({ target_tag: 'button', target_element: '<button>Go</button>' });
+    for (const { timestamp } of events().slice(0, 3)) expect(timestamp <= before).toBe(true);
+    expect(posts.map(({ body }) => body.user_id)).toContain('ada');
+  });
+
+  test('it is remembered for the next page', async () => {
+    tracker.init();
+    tracker.optIn();
+    await tracker.stop();
+    tracker = create({ consent: 'required' });
+    tracker.init();
+    await tracker.flush();
+    expect(types()).toEqual(['pageview', 'pageview']);
+  });
+
+  test('a refusal drops what was held, stops, and is all that is remembered', async () => {
+    tracker.init();
+    tracker.track('early');
+    await tracker.optOut();
+    tracker.track('late');
+    document.body.click();
+    await tracker.flush();
+    expect([requests, stored()]).toEqual([[], ['tracker.consent.pk']]);
+  });
+
+  test('who agrees after a refusal is recorded from then on', async () => {
+    tracker.init();
+    await tracker.optOut();
+    tracker.track('unheard');
+    tracker.optIn();
+    tracker.track('heard');
+    await tracker.flush();
+    expect(types()).toEqual(['pageview', 'custom']);
+  });
+});
+
+describe('a refusal', () => {
+  test('removes what was stored and holds on the next page, whether consent is asked for or not', async () => {
+    tracker.init();
+    await tracker.flush();
+    expect(stored()).toContain('tracker.session.pk');
+    await tracker.optOut();
+    expect(stored()).toEqual(['tracker.consent.pk']);
+    const before = requests.length;
+    tracker = create();
+    tracker.init();
+    tracker.track('unheard');
+    await tracker.flush();
+    expect(requests).toHaveLength(before);
+    expect(stored()).toEqual(['tracker.consent.pk']);
+  });
+
+  test('in another tab is heard in this one', async () => {
+    tracker.init();
+    await tracker.flush();
+    localStorage.setItem('tracker.consent.pk', 'false');
+    window.dispatchEvent(new StorageEvent('storage', { key: 'tracker.consent.pk', newValue: 'false' }));
+    const before = posts.length;
+    document.body.click();
+    tracker.track('unheard');
+    await tracker.flush();
+    expect(posts).toHaveLength(before);
+    expect(started.get('behaviour')?.stopped).toBe(true);
+  });
+
+  test('leaves what others on the page have stored', async () => {
+    localStorage.setItem('tracker.session.other', '1');
+    localStorage.setItem('cart', '2');
+    await tracker.optOut();
+    expect(stored().sort()).toEqual(['cart', 'tracker.consent.pk', 'tracker.session.other']);
+  });
+});
+
+describe('the visitor’s browser', () => {
+  const says = (signal: { globalPrivacyControl?: boolean; doNotTrack?: string }): void => {
+    for (const [name, value] of Object.entries(signal)) Object.defineProperty(navigator, name, { value, configurable: true });
+  };
+  afterEach(() => {
+    for (const name of ['globalPrivacyControl', 'doNotTrack']) Reflect.deleteProperty(navigator, name);
+  });
+
+  test.each([
+    ['GPC', { globalPrivacyControl: true }, {}, {}, false],
+    ['GPC that the project does not heed', { globalPrivacyControl: true }, { honour_gpc: false }, {}, true],
+    ['DNT', { doNotTrack: '1' }, {}, {}, true],
+    ['DNT that the project heeds', { doNotTrack: '1' }, { honour_dnt: true }, {}, false],
+    ['DNT that the page heeds', { doNotTrack: '1' }, {}, { respectDnt: true }, false],
+    ['DNT that the page does not heed', { doNotTrack: '1' }, { honour_dnt: true }, { respectDnt: false }, true],
+  ])('%s', async (_, signal, known, options, isHeard) => {
+    says(signal);
+    config = known;
+    tracker = create(options);
+    tracker.init();
+    tracker.track('asked');
+    await tracker.flush();
+    expect(posts.length > 0).toBe(isHeard);
+    expect(started.has('behaviour')).toBe(isHeard);
+    expect(stored().includes('tracker.session.pk')).toBe(isHeard);
+  });
+});
+
+describe('the project', () => {
+  test('may record no session', async () => {
+    config = { sampling_rate: 0 };
+    tracker.init();
+    tracker.track('unheard');
+    await tracker.flush();
+    expect([posts, started.size]).toEqual([[], 0]);
+  });
+
+  test.each([
+    // Of project 1, by the server's rule (see sampling.test.ts).
+    [true, '21636369-8b52-4b4a-97b7-50923ceb3ffd'],
+    [false, '795b929e-9a9a-40fd-aa7b-5bf55eb561a4'],
+  ])('may record a share: %s for %s', async (isHeard, id) => {
+    const { isRecorded } = await import('../src/sampling.lazy');
+    config = { sampling_rate: 0.5 };
+    localStorage.setItem('tracker.session.pk', JSON.stringify({ id, at: Date.now(), born: Date.now() }));
+    tracker.init();
+    await tracker.flush();
+    expect(isRecorded(1, id, 0.5)).toBe(isHeard);
+    expect(posts.length > 0).toBe(isHeard);
+  });
+
+  test('says what is a secret, also on the next page before it is asked again', async () => {
+    config = { masking: { inputs: 'secrets', fields: ['nickname'], parameters: ['ref'], allow: ['code'] } };
+    document.body.innerHTML = '<input name="nickname" value="shorty">';
+    history.replaceState(null, '', '/?ref=friend&code=1&token=t');
+    for (let page = 0; page < 2; page++) {
+      tracker = create();
+      tracker.init();
+      tracker.track('said', 'it was shorty');
+      await tracker.stop();
+      config = {};
+    }
+    expect(events().map(({ page_url }) => new URL(page_url).search)).toEqual(Array(4).fill('?ref=********&code=1&token=********'));
+    expect(JSON.stringify(posts)).not.toContain('shorty');
+  });
+
+  test.each([
+    [{ record: true }, {}, true],
+    [{ record: true }, { record: false }, false],
+    [{}, { record: true }, true],
+    [{}, {}, false],
+  ])('%o and the page %o: recorded %s', async (known, options, isRecorded) => {
+    config = known;
+    tracker = create(options);
+    tracker.init();
+    await tracker.flush();
+    expect(started.has('recorder')).toBe(isRecorded);
+  });
+});
+
+test('the session has its id at once', () => {
+  tracker.init();
+  expect(tracker.sessionId).toMatch(/^[\da-f-]{36}$/);
+});
+
+test('what a part has gathered goes when the page asks for it', async () => {
+  config = { record: true };
+  tracker.init();
+  await tracker.flush();
+  const cut = vi.fn();
+  started.get('recorder')?.context.beforeFlush(cut);
+  await tracker.flush();
+  expect(cut).toHaveBeenCalledOnce();
+});
+
+test('a recording begins and ends when the page says so', async () => {
+  tracker.startRecording();
+  tracker.init();
+  await tracker.flush();
+  expect(started.get('recorder')).toMatchObject({ asked: true, stopped: false });
+  tracker.stopRecording();
+  expect(started.get('recorder')?.stopped).toBe(true);
+});
+
+test('calls before the start are replayed in their order', async () => {
+  tracker.track('one');
+  tracker.identify('ada', { plan: 'pro', mail: 'ada@example.org' });
+  tracker.track('two');
+  tracker.init();
+  tracker.track('three');
+  await tracker.flush();
+  expect(events().map(({ event_data }) => (event_data as { name?: string }).name)).toEqual([undefined, 'one', 'two', 'three']);
+  expect(posts.filter(({ path }) => path.endsWith('/sessions')).at(-1)?.body).toMatchObject({ user_id: 'ada', metadata: { plan: 'pro', mail: '********' } });
+});
+
+test('an event is told as it was when it was told', async () => {
+  const cart = { items: 1 };
+  tracker.init();
+  tracker.track('cart', cart);
+  cart.items = 2;
+  await tracker.flush();
+  expect(events().at(-1)?.event_data).toEqual({ name: 'cart', data: { items: 1 } });
+});
+
+test('after a logout nothing goes on under the old session or user', async () => {
+  tracker.init();
+  tracker.identify('ada');
+  await tracker.flush();
+  const before = tracker.sessionId;
+  tracker.reset();
+  tracker.track('after');
+  await tracker.flush();
+  const later = posts.filter(({ body }) => body.session_id === tracker.sessionId);
+  expect(tracker.sessionId).not.toBe(before);
+  expect(later.flatMap(({ body }) => (body.events ?? []).map(({ event_type }) => event_type))).toEqual(['pageview', 'custom']);
+  expect(later.map(({ body }) => body.user_id)).toEqual([undefined, undefined]);
+});
+
+test('times of a tab only go forward, also over pages and when the clock is set back', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 });
+  tracker.init();
+  for (let n = 0; n < 5; n++) tracker.track('same millisecond');
+  vi.setSystemTime(1_799_999_000_000);
+  tracker.track('clock set back');
+  await tracker.flush();
+  window.dispatchEvent(new Event('pagehide'));
+  await tracker.stop();
+  vi.setSystemTime(1_800_000_000_001);
+  tracker = create();
+  tracker.init();
+  await tracker.flush();
+  const times = events().map(({ timestamp }) => timestamp);
+  expect(times).toEqual([...new Set(times)].sort());
+  const tabs = events().filter(({ event_type }) => event_type === 'pageview').map(({ event_data }) => (event_data as { tab: string }).tab);
+  expect(new Set(tabs).size).toBe(1);
+  vi.useRealTimers();
+});
+
+test('a duplicated tab, whose storage was copied from an open page, is a tab of its own', async () => {
+  tracker.init();
+  const copy = createTracker({ project: 'pk', endpoint: 'https://t.example/' }, load);
+  copy.init();
+  await Promise.all([tracker.flush(), copy.flush()]);
+  const tabs = events().map(({ event_data }) => (event_data as { tab: string }).tab);
+  expect(new Set(tabs).size).toBe(2);
+  await copy.stop();
+});
+
+test('a page that is made ready ahead of its visit says nothing until it is shown', async () => {
+  Object.defineProperty(document, 'prerendering', { value: true, configurable: true });
+  tracker.init();
+  tracker.track('ahead');
+  await tracker.flush();
+  expect([requests, stored()]).toEqual([[], []]);
+  Reflect.deleteProperty(document, 'prerendering');
+  document.dispatchEvent(new Event('prerenderingchange'));
+  await tracker.flush();
+  expect(types()).toEqual(['pageview', 'custom']);
+});
+
+test('a library that changes how arrays become JSON does not change what is told', async () => {
+  tracker.init();
+  Object.defineProperty(Array.prototype, 'toJSON', { value(this: unknown[]) { return `[${this.join(', ')}]`; }, configurable: true });
+  tracker.track('list', [1, 2]);
+  Reflect.deleteProperty(Array.prototype, 'toJSON');
+  await tracker.flush();
+  expect(events().at(-1)?.event_data).toEqual({ name: 'list', data: [1, 2] });
+});
+
+test('without what masks secrets nothing is told', async () => {
+  tracker = createTracker({ endpoint: 'https://t.example' }, () => Promise.reject(new Error('blocked')));
+  tracker.init();
+  tracker.track('unheard');
+  await tracker.flush();
+  expect(requests).toEqual([]);
+});
+
+test('unknown options are told in the console, with their names', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  tracker = create({ screenshot: false, debug: false } as Options);
+  tracker.init();
+  await tracker.flush();
+  expect(warn.mock.calls).toEqual([['tracker: unknown options: screenshot']]);
+});
+
+test.each(['{}', 'null', '{"masking":{"inputs":1}}', '<html>'])('a configuration that is none, %s, changes nothing', async (text) => {
+  const post = window.fetch.bind(window);
+  vi.stubGlobal('fetch', (url: string, init?: RequestInit) => (url.includes('/config') ? Promise.resolve(new Response(text)) : post(url, init)));
+  tracker = create();
+  tracker.init();
+  tracker.track('heard');
+  await tracker.flush();
+  expect(types()).toEqual(['pageview', 'custom']);
+});
+
+describe('a server that is slow to say how to record', () => {
+  let answer: (known: Partial<Config>) => void;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    const post = window.fetch.bind(window);
+    vi.stubGlobal('fetch', (url: string, init?: RequestInit) =>
+      url.includes('/config') ? new Promise((resolve) => (answer = (known) => { resolve(new Response(JSON.stringify({ ...CONFIG, ...known }))); })) : post(url, init),
+    );
+    tracker = create();
+    tracker.init();
+    tracker.track('early');
+  });
+  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+  afterEach(async () => {
+    const stopped = tracker.stop();
+    await pass(5_000);
+    await stopped;
+    vi.useRealTimers();
+  });
+
+  test('is sent nothing before, and nothing at all of a session that it does not record', async () => {
+    await vi.dynamicImportSettled();
+    await pass(2_000);
+    expect([posts, started.size]).toEqual([[], 0]);
+    answer({ sampling_rate: 0 });
+    await pass(60_000);
+    window.dispatchEvent(new Event('pagehide'));
+    await pass(60_000);
+    expect([posts, started.size]).toEqual([[], 0]);
+  });
+
+  test('is not waited for when the page goes', async () => {
+    await vi.dynamicImportSettled();
+    await pass(300);
+    window.dispatchEvent(new Event('pagehide'));
+    await pass(0);
+    expect(types()).toEqual(['pageview', 'custom']);
+  });
+
+  test('is not waited for longer than three seconds', async () => {
+    await vi.dynamicImportSettled();
+    await pass(3_500);
+    expect(posts.map(({ path }) => path)).toContain('/api/v1/sessions');
+    expect(started.has('behaviour')).toBe(true);
+    await pass(5_000);
+    expect(types()).toEqual(['pageview', 'custom']);
+  });
 });

@@ -1,0 +1,41 @@
+// What of rrweb's recorder is changed as it is bundled. Each piece must be found: another version of it has to be looked at.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const listening = fileURLToPath(new URL('src/record-listening.ts', import.meta.url));
+
+function replace(text, piece, other) {
+  if (!text.includes(piece)) throw new Error(`rrweb has no ${JSON.stringify(piece)} any more: see rrweb.mjs`);
+  return text.replaceAll(piece, other);
+}
+
+/** Its recorder of canvases, a seventh of it; without it a canvas is told as an element like others. */
+function withoutCanvas(text) {
+  const begin = text.indexOf('var chars = "ABCDEFGHIJKLM');
+  const end = text.indexOf('class StylesheetManager {');
+  if (begin < 0 || end < begin || !text.slice(begin, end).includes('class CanvasManager {')) throw new Error('rrweb has its canvases elsewhere: see rrweb.mjs');
+  return `${text.slice(0, begin)}class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }\n${text.slice(end)}`;
+}
+
+/** Listeners that it never removes, one more of them at each snapshot: ours, which end. */
+function withEnds(text) {
+  let made = text;
+  for (const target of ['iframeEl', 'link']) made = replace(made, `${target}.addEventListener("load", `, `listenTo(${target}, "load", `);
+  made = replace(made, 'window.addEventListener("message", ', 'listenTo(window, "message", ');
+  made = replace(made, '(_a2 = iframeEl.contentWindow) == null ? void 0 : _a2.addEventListener(\n        "message",', 'listenTo(\n        iframeEl.contentWindow,\n        "message",');
+  return `import { listenTo } from ${JSON.stringify(listening)};\n${made}`;
+}
+
+/** The console is the page's. */
+const SILENT = 'const console = { debug() {}, warn() {} };\n';
+
+/** A plugin of esbuild. */
+export const rrweb = ({ canvas }) => ({
+  name: 'rrweb',
+  setup(build) {
+    build.onLoad({ filter: /@rrweb[\\/]record[\\/]dist[\\/]record\.js$/ }, async ({ path }) => {
+      const text = SILENT + withEnds(await readFile(path, 'utf8'));
+      return { contents: canvas ? text : withoutCanvas(text), loader: 'js' };
+    });
+  },
+});

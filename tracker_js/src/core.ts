@@ -1,0 +1,319 @@
+import type { Memory } from './memory';
+import type { createPolicy, Policy } from './policy.lazy';
+import type { EventFields, LoadPart, Options, PartContext, PartName, ScreenshotPart, Teardown } from './types';
+import { initClicks } from './clicks';
+import { createDelivery, type Delivery } from './delivery';
+import { initErrors } from './errors';
+import { all, guard, listen } from './guard';
+import { parse, toJson } from './json';
+import { initPages } from './pages';
+import { createParts } from './parts';
+import { createQueue, type Queue } from './queue';
+import { createSession, type Session } from './session';
+import { openTab } from './tab';
+
+/** These happen by themselves and do not keep a visit alive. */
+const PASSIVE = /^(error|resize|visibility|web_vital|request_failed|console|dead_click|form_abandon|page_time)$/;
+/** Events and calls that wait in memory until it is known whether they may be told. */
+export const MAX_HELD = 200;
+
+export interface Wanted extends Options {
+  project: string;
+  endpoint: string;
+}
+
+export type Say = (...said: unknown[]) => void;
+
+export interface Core {
+  track: (name: string, data: unknown) => void;
+  /** Without a user: forgets who it was. */
+  identify: (userId?: string, traits?: Record<string, unknown>) => void;
+  record: (on: boolean) => void;
+  screenshot: () => Promise<void>;
+  /** Nothing stands in the way any more but what the project says. */
+  consent: () => void;
+  flush: () => Promise<void>;
+  stop: () => Promise<void>;
+  /** Stops without a word more, and forgets what waits. */
+  refuse: () => Promise<void>;
+  readonly sessionId: string;
+  readonly dropped: number;
+}
+
+/** Removes what waits to be sent, also what an earlier page has left. */
+export const forget = ({ endpoint, project }: Wanted, debug: Say, load: LoadPart): Promise<void> =>
+  createDelivery({ endpoint, project, fetch, debug, onStop: () => undefined }, load).clear();
+
+/**
+ * Observes at once, and tells when it may: `mayStore` says that consent is there or not needed. What happens before is
+ * held, then written, in its order, by the policy, without which no secret would be left out.
+ */
+export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, debug: Say, load: LoadPart): Core {
+  const { endpoint, project } = wanted;
+  const teardowns: Teardown[] = [];
+  const stopObserving = all(teardowns);
+  let isStopped = false;
+  const finishers = new Set<() => void>();
+  const cuts = new Set<() => void>();
+  const navigations = new Set<(samePath: boolean) => void>();
+  const tab = openTab(() => mayStore);
+  const fetch = window.fetch.bind(window);
+  const json = { parse, toJson };
+
+  let mode: 'hold' | 'tell' | 'drop' = 'hold';
+  let held: (() => void)[] = [];
+  let isAsked = false;
+  let isView = false;
+  let isCertain = false;
+  /** What was said of the visitor before it was certain that it may be sent. */
+  let early: Record<string, unknown> | undefined;
+  let policy: Policy | undefined;
+  let session: Session | undefined;
+  let delivery: Delivery | undefined;
+  let queue: Queue | undefined;
+  let context: PartContext | undefined;
+  let decided: () => void;
+  const isDecided = new Promise<void>((resolve) => (decided = resolve));
+
+  const stopAll = (): void => {
+    isStopped = true;
+    stopObserving();
+    policy?.stop();
+  };
+  const inOrder = (act: () => void): void => {
+    if (mode !== 'hold') act();
+    else if (held.length < MAX_HELD) held.push(act);
+  };
+  const emit = guard((type: string, fields: EventFields = {}, target?: EventTarget | null) => {
+    if (mode !== 'hold') {
+      isView = type === 'pageview';
+      session?.touch(!PASSIVE.test(type));
+      isView = false;
+    }
+    const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
+    inOrder(() => {
+      if (mode === 'tell' && policy && session) queue?.push(session.touch(false), policy.write(type, all, target));
+    });
+  });
+
+  const begin = (traits?: Record<string, unknown>): void => {
+    if (mode !== 'tell' || !policy || !session) return;
+    if (!isCertain) {
+      early = { ...early, ...traits };
+      return;
+    }
+    const { id, user } = session;
+    const body = policy.begin(id, user, traits);
+    delivery?.add('events', {
+      path: '/sessions',
+      events: 0,
+      sessionId: id,
+      body: () => body,
+      onStored: () => {
+        if (mode === 'tell') session?.markStarted(id);
+      },
+    });
+  };
+  const openSession = (): Session => {
+    const opened = createSession(memory);
+    opened.onRenew(() => {
+      queue?.cut();
+      decide();
+      begin();
+      // A visit begins with a page view, also one that begins with a click on a page left open over lunch.
+      if (!isView) pages.onReturn();
+    });
+    return opened;
+  };
+  const recorder = (): PartName => (policy?.options.recordCanvas ? 'canvas' : 'recorder');
+  /** By what the project wants and the session at hand. */
+  const decide = (): void => {
+    if (!policy) return;
+    if (policy.objects()) {
+      debug('not recorded: the visitor asks for that');
+      mode = 'drop';
+      stopAll();
+    } else {
+      session ??= openSession();
+      mode = policy.tells(session.id) ? 'tell' : 'drop';
+      if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
+      else {
+        context ??= createContext(policy, session);
+        if (!delivery) {
+          delivery = createDelivery({ endpoint, project, fetch, debug, onStop: stopAll }, load);
+          queue = createQueue(delivery);
+        }
+      }
+    }
+    const isFirst = policy.isCertain && !isCertain;
+    ({ isCertain } = policy);
+    if (isFirst && (early || !session?.started)) begin(early);
+    for (const act of held.splice(0)) guard(act)();
+    if (isCertain) settle(policy, isFirst);
+  };
+  /** From now on it is sent, too; or what was assumed was wrong. */
+  const settle = ({ options, config }: Policy, isFirst: boolean): void => {
+    if (mode === 'tell' && context) {
+      if (!isStopped) {
+        parts.start('behaviour', context);
+        if (options.screenshots) parts.start('screenshot', context);
+        if (options.record ?? config.record) parts.start(recorder(), context);
+      }
+    } else if (isFirst) void forgetAll();
+    decided();
+  };
+  const forgetAll = (): Promise<void> => {
+    queue?.clear();
+    return delivery?.clear() ?? Promise.resolve();
+  };
+
+  const createContext = (known: Policy, session: Session): PartContext => ({
+    emit,
+    load,
+    debug,
+    fetch,
+    session,
+    json,
+    secrets: known.secrets,
+    options: known.options,
+    describe: known.describe,
+    selectorOf: known.selectorOf,
+    get config() {
+      return known.config;
+    },
+    beforeFlush(cut) {
+      cuts.add(cut);
+      return () => cuts.delete(cut);
+    },
+    beforeLeave(finish) {
+      finishers.add(finish);
+      return () => finishers.delete(finish);
+    },
+    onNavigate(callback) {
+      navigations.add(callback);
+      return () => navigations.delete(callback);
+    },
+    send(lane, item) {
+      if (mode === 'tell') delivery?.add(lane, item);
+    },
+    isOwn: (url) => url.startsWith(`${endpoint}/api/v1/`) || url.startsWith(`${endpoint}/tracker`),
+  });
+  const parts = createParts(load, debug);
+
+  const consent = (): void => {
+    if (isAsked) return;
+    isAsked = mayStore = true;
+    // Whose browser asks for nothing has a session at once; of others the project has to say whether that counts.
+    const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
+    if (!globalPrivacyControl && doNotTrack !== '1') session = openSession();
+    load('policy').then(
+      guard((part: unknown) => {
+        if (mode !== 'hold') return;
+        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ wanted, memory, load, debug, fetch, json, onKnown: decide });
+      }),
+      (error: unknown) => {
+        // Without it no secret would be left out.
+        debug('no policy:', error);
+        mode = 'drop';
+        held = [];
+        decided();
+      },
+    );
+  };
+  const flush = async (): Promise<void> => {
+    if (!isAsked) return;
+    await isDecided;
+    cut();
+    await delivery?.settled();
+  };
+  const cut = (): void => {
+    for (const cut of cuts) guard(cut)();
+    queue?.cut();
+  };
+  const finish = (): void => {
+    for (const finish of finishers) guard(finish)();
+    cut();
+  };
+  const leave = guard(() => {
+    delivery?.leave(finish);
+    session?.save();
+  });
+  const core: Core = {
+    consent,
+    flush,
+    track(name, data) {
+      // As it is now, whatever becomes of it.
+      emit('custom', { event_data: parse(toJson({ name, data })) });
+    },
+    identify(userId, traits) {
+      inOrder(() => {
+        const before = session?.id;
+        session?.setUser(userId);
+        // Another user is another visit, which begins by itself.
+        if (session?.touch(true) === before || traits) begin(traits);
+      });
+    },
+    record(on) {
+      inOrder(() => {
+        if (!on) parts.stop(recorder());
+        else if (mode === 'tell' && context) parts.start(recorder(), context, true);
+      });
+    },
+    async screenshot() {
+      if (!isAsked) return;
+      await isDecided;
+      try {
+        if (mode === 'tell' && context) await ((await load('screenshot')) as ScreenshotPart).take(context);
+      } catch (error) {
+        debug('no screenshot:', error);
+      }
+    },
+    async stop() {
+      finish();
+      stopObserving();
+      isStopped = true;
+      await flush();
+      stopAll();
+    },
+    refuse() {
+      mode = 'drop';
+      held = [];
+      stopAll();
+      return delivery ? forgetAll() : forget(wanted, debug, load);
+    },
+    get sessionId() {
+      return session?.id ?? '';
+    },
+    get dropped() {
+      return delivery?.dropped ?? 0;
+    },
+  };
+
+  teardowns.push(tab.stop, parts.stopAll);
+  for (const init of [initClicks, initErrors]) {
+    guard(() => {
+      teardowns.push(init({ emit }));
+    })();
+  }
+  const pages = initPages(
+    { emit },
+    (samePath) => {
+      for (const navigate of navigations) guard(navigate)(samePath);
+    },
+    tab.id,
+  );
+  teardowns.push(
+    pages.stop,
+    // After the observers', so that the last batch holds what they said about leaving.
+    listen(document, 'visibilitychange', () => {
+      if (document.visibilityState === 'hidden') leave();
+    }),
+    listen(window, 'pagehide', leave),
+    listen(window, 'storage', ({ key, newValue }: StorageEvent) => {
+      // Refused in another tab.
+      if (key === memory.keyOf('consent') && newValue === 'false') void core.refuse();
+    }),
+  );
+  if (mayStore) consent();
+  return core;
+}

@@ -1,0 +1,130 @@
+import { createContext, domToCanvas } from 'modern-screenshot';
+import type { Field } from './mask';
+import { toDataUrl } from './data-url';
+import { BLANK, type Drawing, type Engine, isElement, isFieldNode, PIXEL, RESOURCE_TIMEOUT_MS, shown } from './engine';
+import { mayRead, picture } from './picture';
+
+/** The longest that copying the page keeps the page itself waiting. */
+const SLICE_MS = 12;
+
+/** Of a computed style: what no still picture shows, and other names of what it shows. Copying them takes half of the time. */
+const UNSEEN = /^(animation|transition|scroll|overscroll|view-transition|timeline|offset|page|orphans|widows|break|cursor|pointer-events|user-select|touch-action|will-change|caret|perspective-origin|app-region|speak)|(^|-)(inline|block)(-|$)/;
+
+/** Gives the copy of a field what the visitor sees in it (the library leaves out all but an input's text), or the mask. */
+function fill(copy: Field, original: Field, isSecret: boolean): void {
+  const text = shown(original, isSecret);
+  if (original.localName === 'textarea') copy.textContent = text;
+  else if (original.localName === 'select') {
+    copy.querySelectorAll('option').forEach((option, index) => {
+      option.toggleAttribute('selected', !isSecret && index === (original as HTMLSelectElement).selectedIndex);
+    });
+  } else copy.toggleAttribute('checked', !isSecret && (original as HTMLInputElement).checked);
+  if (copy.hasAttribute('value')) copy.setAttribute('value', text);
+  // A placeholder's colour is lost too: it would look typed.
+  if (text === '' && 'placeholder' in original) copy.style.webkitTextFillColor = getComputedStyle(original, '::placeholder').color;
+}
+
+/** The place and size of the element, and nothing of it. */
+function blankOut(copy: Element, original: Element): void {
+  const { style } = copy as HTMLElement;
+  const { offsetWidth, offsetHeight } = original as HTMLElement;
+  copy.replaceChildren();
+  for (const name of copy.getAttributeNames()) if (name !== 'style') copy.removeAttribute(name);
+  if (copy.localName === 'img') copy.setAttribute('src', PIXEL);
+  // A shape within a drawing.
+  if (offsetWidth === undefined && original.localName !== 'svg') style.display = 'none';
+  const { width, height } = original.getBoundingClientRect();
+  if (getComputedStyle(original).display === 'inline') style.display = 'inline-block';
+  style.boxSizing = 'border-box';
+  style.width = `${offsetWidth || width}px`;
+  style.height = `${offsetHeight || height}px`;
+  for (const name of ['border-image', 'mask', '-webkit-mask', 'list-style', 'content', 'box-shadow', 'filter']) style.setProperty(name, 'none', 'important');
+  style.setProperty('background', BLANK, 'important');
+}
+
+/** An image by its address: from the page itself where it can be, else with a request; one that cannot be had is empty. */
+const loader = ({ fetch }: Drawing) => async (url: string): Promise<string> => {
+  const images = [...document.images].filter((image) => image.currentSrc === url && image.complete && image.naturalWidth > 0);
+  const [largest] = images.sort((one, other) => other.width - one.width);
+  try {
+    if (largest && mayRead(largest, new URL(url))) return await picture(largest);
+  } catch {
+    // It came from another site after all, which may allow a request.
+  }
+  try {
+    const answer = await fetch(url, { cache: 'force-cache', signal: AbortSignal.timeout?.(RESOURCE_TIMEOUT_MS) });
+    return answer.ok ? await toDataUrl(await answer.blob()) : PIXEL;
+  } catch {
+    return PIXEL;
+  }
+};
+
+/** An empty document, in which the library looks up the styles that elements have by themselves. Its own is still loading at the first pause. */
+function emptyFrame(): Promise<HTMLIFrameElement> {
+  const frame = document.createElement('iframe');
+  frame.style.cssText = 'position:fixed;visibility:hidden;width:0;height:0;border:0';
+  // Recordings leave it out.
+  frame.setAttribute('data-block', '');
+  return new Promise((resolve) => {
+    frame.onload = () => {
+      resolve(frame);
+    };
+    frame.srcdoc = '<!DOCTYPE html><title></title><body>';
+    document.body.append(frame);
+  });
+}
+
+/** By modern-screenshot: a copy of the page with its computed styles in an SVG, which the browser itself draws. */
+export const drawModern: Engine = async (drawing) => {
+  const { secrets, blank, width, height, scale, background } = drawing;
+  /** The originals whose copies are not finished: the library shows each to `filter` first, and its copy to `onCloneEachNode` when all in it was copied. */
+  const open: Node[] = [];
+  const frames = new WeakSet<Node>();
+  const isBlank = (node: Node | undefined): boolean => node !== undefined && isElement(node) && node.matches(blank);
+  let sliceBegan = performance.now();
+
+  const context = await createContext(document.documentElement, {
+    width,
+    height,
+    scale,
+    timeout: RESOURCE_TIMEOUT_MS,
+    backgroundColor: background,
+    fetchFn: loader(drawing),
+    includeStyleProperties: [...getComputedStyle(document.documentElement)].filter((name) => !UNSEEN.test(name)),
+    filter(node) {
+      const parent = open[open.length - 1];
+      if (isBlank(parent) || (parent && isFieldNode(parent) && secrets.isSecret(parent))) return false;
+      // Of a text no copy is shown, nor of a comment.
+      if (node.nodeType !== Node.TEXT_NODE) open.push(node);
+      return true;
+    },
+    onCloneEachNode(copy) {
+      // A frame's copy is shown twice, first without its own styles.
+      if (copy.nodeName === 'HTML' && open.length > 0 && !frames.has(copy)) {
+        frames.add(copy);
+        return undefined;
+      }
+      // The page's root was not shown as an original.
+      const original = open.pop();
+      if (original && isElement(copy)) {
+        if (isBlank(original)) blankOut(copy, original as Element);
+        else if (isFieldNode(original) && isFieldNode(copy)) fill(copy, original, secrets.isSecret(original));
+      }
+      if (performance.now() - sliceBegan < SLICE_MS) return undefined;
+      return new Promise((resolve) => {
+        setTimeout(() => {
+          sliceBegan = performance.now();
+          resolve();
+        });
+      });
+    },
+  });
+  const frame = await emptyFrame();
+  try {
+    context.sandbox = frame;
+    sliceBegan = performance.now();
+    return await domToCanvas(context);
+  } finally {
+    frame.remove();
+  }
+};

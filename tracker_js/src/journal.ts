@@ -1,0 +1,154 @@
+import type { Item, Lane } from './delivery';
+import { resume, type Takers } from './leftovers';
+import { hold } from './locks';
+import { type Key, openStore, type Store, type Stored } from './store';
+import { uuid } from './uuid';
+
+/** What is captured is on disk within a second: half of it to wait for more, half for a busy machine. */
+const SAVE_MS = 500;
+/** What an item counts for while it grows. */
+const OPEN_SIZE = 20_000;
+/** Stands for the time of the attempt. */
+export const SENT_AT = '<sent_at>';
+
+/** An item that waits. */
+export interface Entry {
+  readonly item: Item;
+  key: Key;
+  /** The body, once it is complete. */
+  text?: string | undefined;
+  /** How many events of it are on disk; undefined of what is not there at all. */
+  saved?: number | undefined;
+  /** Requests under way with it. */
+  flights: number;
+  /** It went with a last request. */
+  left?: boolean;
+  onGone?: () => void;
+}
+
+/** What waits, on disk. */
+export interface Journal {
+  /** The name for an item that comes now; without its body it is one that grows. */
+  key: (lane: Lane, text?: string) => Key;
+  /** It does not grow any more. */
+  complete: (entry: Entry, text: string) => void;
+  /** The page has something to write from now on; takes up what others left behind. */
+  begin: () => void;
+  /** Writes within half a second what is not there yet, or has grown. */
+  saveSoon: () => void;
+  /** The same now: it is safe from the page's end when this returns. */
+  save: () => void;
+  forget: (entry: Entry) => void;
+  /** The page may be going: what it wrote may be taken up by others. No item may grow from then on. */
+  leave: () => void;
+  clear: () => Promise<void>;
+}
+
+/** Where the browser keeps nothing, nothing is written and all else goes on. */
+export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers): Journal {
+  let opened: Promise<Store> | undefined;
+  let store: Store | undefined;
+  let gone: Key[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** While something waits. It has an owner of its own, whose name is held, for an item may grow. */
+  let stay: AbortController | undefined;
+  let owner = '';
+  const owners = new Set<string>();
+  let lastAt = 0;
+
+  /** A full disk, or one that was cleared: what waits is written once more when there is a store again. */
+  const fail = (): void => {
+    store = opened = undefined;
+    for (const entry of waiting()) entry.saved = undefined;
+  };
+  const endStay = (): void => {
+    stay?.abort();
+    stay = undefined;
+  };
+  const save = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (!store) return;
+    const puts: [Stored, Key][] = [];
+    let isIdle = takers.taking === 0;
+    for (const entry of waiting()) {
+      const { path, sessionId, events, open } = entry.item;
+      // What is complete may be sent by others, too, while this page rests.
+      if (open || !document.hidden) isIdle = false;
+      if (entry.saved === events) continue;
+      entry.saved = events;
+      puts.push([{ path, sessionId, events, text: entry.text ?? entry.item.body(SENT_AT) }, entry.key]);
+    }
+    if (puts.length + gone.length > 0) {
+      try {
+        store.write(puts, gone, fail);
+      } catch {
+        fail();
+      }
+      gone = [];
+    }
+    // A browser neither rests a page that holds a name, nor keeps it for going back.
+    if (isIdle) endStay();
+  };
+  const saveSoon = (): void => {
+    // Timers of a page in the background may take a minute.
+    if (document.hidden) save();
+    else timer ??= setTimeout(save, SAVE_MS);
+  };
+  return {
+    save,
+    saveSoon,
+    key(lane, text) {
+      lastAt = Math.max(Date.now(), lastAt + 1);
+      return [to, lane, lastAt, owner, text?.length ?? OPEN_SIZE];
+    },
+    complete(entry, text) {
+      const [, lane, at, by] = entry.key;
+      if (entry.saved !== undefined) gone.push(entry.key);
+      entry.key = [to, lane, at, by, text.length];
+      entry.saved = undefined;
+      entry.text = text;
+    },
+    begin() {
+      if (stay) return;
+      const { signal } = (stay = new AbortController());
+      owners.add((owner = uuid()));
+      const name = owner;
+      store = undefined;
+      // Not idle before it is known what is there.
+      takers.taking++;
+      (opened ??= openStore(to))
+        .then(async (open) => {
+          await hold(name, signal).catch(() => undefined);
+          store = open;
+          save();
+          if (!signal.aborted) await resume(open, limits, owners, signal, takers);
+        })
+        .catch(() => {
+          opened = undefined;
+        })
+        .finally(() => {
+          takers.taking--;
+          saveSoon();
+        });
+    },
+    forget(entry) {
+      if (entry.saved === undefined) return;
+      gone.push(entry.key);
+      saveSoon();
+    },
+    leave() {
+      save();
+      endStay();
+    },
+    async clear() {
+      endStay();
+      gone = [];
+      try {
+        await (await (opened ??= openStore(to))).clear();
+      } catch {
+        opened = undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { Item, Lane } from './delivery';
+import { heldNames, hold } from './locks';
+import type { Key, Store } from './store';
+
+/** The server's late window: it stores nothing older at its own time. */
+const LATE_MS = 7 * 86_400_000;
+/** In browsers without locks: by then a page that lives has completed its batch. */
+const UNLOCKED_MS = 60_000;
+
+/** What becomes of what other pages left behind. */
+export interface Takers {
+  /** Resolves when it waits no longer. */
+  send: (key: Key, item: Item) => Promise<void>;
+  giveUp: (key: Key, item: Item) => void;
+  /** How many things are under way: looking for leftovers, and taking up those of a page. */
+  taking: number;
+}
+
+interface Lot {
+  readonly store: Store;
+  readonly lane: Lane;
+  readonly signal: AbortSignal;
+  /** Characters to give up, so that the disk stays bounded. */
+  excess: number;
+  /** One page after the other, one item at a time: it never lies in memory as a whole. */
+  last: Promise<void>;
+}
+
+async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
+  for (const key of await lot.store.keys(lot.lane)) {
+    const [, , at, by, size] = key;
+    if (by !== owner || (!navigator.locks && at > Date.now() - UNLOCKED_MS)) continue;
+    const stored = await lot.store.read(key);
+    if (lot.signal.aborted) return;
+    if (!stored) continue;
+    const item: Item = { ...stored, body: () => stored.text };
+    if (lot.excess > 0 || at < Date.now() - LATE_MS) {
+      lot.excess -= size;
+      takers.giveUp(key, item);
+    } else await takers.send(key, item);
+  }
+}
+
+/**
+ * Goes on with what other pages left behind (not what `own` names), page after page, until the signal. A page that lives is waited for: its
+ * last batch may grow, and the server takes a batch as it comes first.
+ */
+export async function resume(store: Store, limits: Record<Lane, number>, own: ReadonlySet<string>, signal: AbortSignal, takers: Takers): Promise<void> {
+  const owners = new Set<string>();
+  const lots: Lot[] = [];
+  for (const lane of Object.keys(limits) as Lane[]) {
+    const lot: Lot = { store, lane, signal, excess: -limits[lane], last: Promise.resolve() };
+    lots.push(lot);
+    for (const key of await store.keys(lane)) {
+      lot.excess += key[4];
+      if (!own.has(key[3])) owners.add(key[3]);
+    }
+  }
+  const takeAll = (owner: string): void => {
+    takers.taking++;
+    for (const lot of lots) lot.last = lot.last.then(() => take(lot, owner, takers)).catch(() => undefined);
+    void Promise.all(lots.map(({ last }) => last)).then(() => takers.taking--);
+  };
+  const held = await heldNames();
+  for (const owner of owners) {
+    // A page that lives is waited for, but that is nothing to do.
+    const isGone = !held.has(owner);
+    if (isGone) takers.taking++;
+    hold(owner, signal)
+      .then(
+        () => {
+          takeAll(owner);
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        if (isGone) takers.taking--;
+      });
+  }
+}

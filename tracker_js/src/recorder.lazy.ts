@@ -1,0 +1,125 @@
+import type { Capture } from './record-capture';
+import type { Part } from './types';
+import { all, guard, listen } from './guard';
+import { openMemory } from './memory';
+import { createBatches } from './record-batches';
+import { capture } from './record-capture';
+import { createReel, type Reel } from './record-reel';
+import { isSampled } from './record-sample';
+import { uuid } from './uuid';
+
+/** What the pages and tabs of a visit have to know of its recording. */
+interface Note {
+  /** The session. */
+  id: string;
+  /** When it was first seen, epoch milliseconds. */
+  since: number;
+  /** An error has happened: with `recordErrorsOnly`, the rest of the visit is recorded. */
+  failed?: boolean | undefined;
+  /** The tab that records: two at a time would be one muddled replay. */
+  tab: string;
+}
+const NOTE = 'recording';
+
+/** True in a frame of a page that records it. */
+function isWithin(): boolean {
+  try {
+    return window.parent !== window && 'tracker' in window.parent;
+  } catch {
+    // Of another site, which cannot see into this one.
+    return false;
+  }
+}
+
+export const start: Part['start'] = (context, asked = false) => {
+  const { options, session, debug } = context;
+  if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
+  const memory = openMemory(options.project);
+  const tab = uuid();
+  let running: Capture | undefined;
+  let reel: Reel | undefined;
+  let note: Note;
+  let ageTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const keep = (change: Partial<Note>): void => {
+    note = { ...note, ...change };
+    memory.write(NOTE, note);
+  };
+  const claim = (): void => {
+    if (note.tab !== tab) keep({ tab });
+  };
+  const openReel = (id: string): Reel => {
+    const stored = memory.read(NOTE) as Partial<Note> | undefined;
+    note = { id, since: Date.now(), ...(stored?.id === id && stored), tab };
+    keep({});
+    const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
+    const made = createReel(
+      createBatches(id, (item) => {
+        context.send('recordings', item);
+      }),
+      options.recordErrorsOnly && !asked && note.failed !== true,
+      youngFor > 0,
+    );
+    clearTimeout(ageTimer);
+    if (youngFor > 0) ageTimer = setTimeout(guard(made.aged), youngFor);
+    return made;
+  };
+  const end = (): void => {
+    running?.stop();
+    running = undefined;
+    reel?.cut();
+    reel = undefined;
+    clearTimeout(ageTimer);
+  };
+  const begin = guard((id: string) => {
+    if (!asked && !isSampled(id, options.recordSample)) {
+      debug('this session is not of the share that is recorded');
+      end();
+      return;
+    }
+    reel?.cut();
+    reel = openReel(id);
+    if (running) running.renew(reel);
+    else running = capture(context, reel, claim);
+  });
+  /** A page that is opened in the background is recorded when it is looked at. */
+  const beginIfSeen = (): void => {
+    if (!running && document.visibilityState === 'visible') begin(session.id);
+  };
+  const failed = (): void => {
+    if (reel?.waitsForError !== true) return;
+    keep({ failed: true });
+    reel.failed();
+  };
+
+  const teardowns = [
+    end,
+    context.beforeFlush(() => reel?.cut()),
+    session.onRenew((id) => {
+      if (running) begin(id);
+      else beginIfSeen();
+    }),
+    listen(document, 'visibilitychange', beginIfSeen),
+    listen(window, 'pageshow', ({ persisted }: PageTransitionEvent) => {
+      if (persisted) running?.rest();
+    }),
+    listen(window, 'storage', ({ key }: StorageEvent) => {
+      if (!running || !key?.startsWith(`tracker.${NOTE}.`)) return;
+      const stored = memory.read(NOTE) as Partial<Note> | undefined;
+      if (stored?.tab === tab) return;
+      note.tab = '';
+      running.rest();
+    }),
+  ];
+  if (options.recordErrorsOnly) {
+    teardowns.push(
+      listen(window, 'error', ({ target }) => {
+        // Not of an image that did not load.
+        if (target === window) failed();
+      }),
+      listen(window, 'unhandledrejection', failed),
+    );
+  }
+  beginIfSeen();
+  return all(teardowns);
+};

@@ -1,0 +1,63 @@
+import type { Lane } from './delivery';
+
+/** `to` is the server and its project: nothing is ever sent elsewhere. `at` is when it began, in epoch milliseconds and later than those before; `size` in characters. */
+export type Key = [to: string, lane: Lane, at: number, owner: string, size: number];
+
+/** What waits on disk. */
+export interface Stored {
+  path: string;
+  sessionId: string;
+  text: string;
+  events: number;
+}
+
+export interface Store {
+  /** Puts and removes at once, or not at all; `onFail` then. What it takes is safe from the end of the page when this returns. */
+  write: (puts: [Stored, Key][], gone: Iterable<Key>, onFail: () => void) => void;
+  /** Of all that waits for this server and project, the oldest first. */
+  keys: (lane: Lane) => Promise<Key[]>;
+  read: (key: Key) => Promise<Stored | undefined>;
+  clear: () => Promise<void>;
+}
+
+const NAME = 'items';
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => {
+      resolve(request.result);
+    };
+    request.onerror = () => {
+      reject(request.error ?? new Error());
+    };
+  });
+}
+
+/** Rejects where the browser keeps nothing: private windows, blocked storage, a database that a newer script has made. */
+export async function openStore(to: string): Promise<Store> {
+  const opening = indexedDB.open('tracker.outbox', 1);
+  opening.onupgradeneeded = () => {
+    opening.result.createObjectStore(NAME);
+  };
+  const database = await done(opening);
+  // Else a newer script, or a page that clears its storage, would wait for us. What is written from now on fails.
+  database.onversionchange = () => {
+    database.close();
+  };
+  const begin = (mode: IDBTransactionMode): IDBObjectStore => database.transaction(NAME, mode, { durability: 'relaxed' }).objectStore(NAME);
+  /** An array is greater than any text or number. */
+  const below = (...prefix: string[]): IDBKeyRange => IDBKeyRange.bound(prefix, [...prefix, []]);
+  return {
+    write(puts, gone, onFail) {
+      const store = begin('readwrite');
+      for (const put of puts) store.put(...put);
+      for (const key of gone) store.delete(key);
+      store.transaction.onabort = onFail;
+      // Without it the browser waits for a page that may not be there any more.
+      store.transaction.commit?.();
+    },
+    keys: (lane) => done(begin('readonly').getAllKeys(below(to, lane)) as IDBRequest<unknown[]>) as Promise<Key[]>,
+    read: (key) => done(begin('readonly').get(key) as IDBRequest<Stored | undefined>),
+    clear: () => done(begin('readwrite').delete(below(to))),
+  };
+}

@@ -1,0 +1,434 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { initConsole } from '../src/console';
+import { initDblclicks } from '../src/dblclicks';
+import { describe as describeTarget } from '../src/describe';
+import { initFocus } from '../src/focus';
+import { initForms } from '../src/forms';
+import { initInputs } from '../src/inputs';
+import { initKeys } from '../src/keys';
+import { MASK, watchSecrets } from '../src/mask';
+import { initMoves } from '../src/moves';
+import { initNetwork } from '../src/network';
+import { initPageTime } from '../src/pagetime';
+import { initResources } from '../src/resources';
+import { initScrolls } from '../src/scrolls';
+import { type ListenDeep, watchShadows } from '../src/shadows';
+import type { EventFields, PartContext, Settings, Teardown } from '../src/types';
+
+// What needs a browser that draws, or a visitor's own hand (dead clicks, web vitals), is in tests/e2e/tag/.
+
+let told: (EventFields & { event_type: string })[] = [];
+let finishers: (() => void)[] = [];
+let navigate: (samePath: boolean) => void = () => undefined;
+let teardowns: Teardown[] = [];
+let options: Partial<Settings> = {};
+let context: PartContext;
+
+let shadows: ReturnType<typeof watchShadows>;
+
+const observe = (init: (context: PartContext, listenDeep: ListenDeep) => Teardown): void => {
+  teardowns.push(init(context, shadows.listenDeep));
+};
+const field = (selector = 'input'): HTMLInputElement => {
+  const element = document.querySelector<HTMLInputElement>(selector);
+  if (!element) throw new Error(`no ${selector}`);
+  return element;
+};
+const data = (type: string): unknown[] => told.filter(({ event_type }) => event_type === type).map(({ event_data }) => event_data);
+const type = (text: string, element = field()): void => {
+  for (const letter of text) {
+    element.dispatchEvent(new KeyboardEvent('keydown', { key: letter, bubbles: true }));
+    element.value += letter;
+    element.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+};
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
+  document.body.innerHTML = '';
+  told = [];
+  finishers = [];
+  options = {};
+  const secrets = watchSecrets();
+  context = {
+    emit: (event_type, fields) => told.push({ event_type, ...fields }),
+    secrets,
+    beforeLeave(finish) {
+      finishers.push(finish);
+      return () => undefined;
+    },
+    describe: (target) => describeTarget(target, secrets),
+    selectorOf: (element) => element.localName,
+    onNavigate(callback) {
+      navigate = callback;
+      return () => undefined;
+    },
+    isOwn: (url) => url.startsWith('https://t.example/'),
+    get options() {
+      return options;
+    },
+  } as Partial<PartContext> as PartContext;
+  shadows = watchShadows();
+  teardowns = [secrets.stop, shadows.teardown];
+});
+afterEach(() => {
+  for (const teardown of teardowns) teardown();
+  vi.useRealTimers();
+});
+
+describe('inputs', () => {
+  test('a field is told once, after half a second of rest', () => {
+    document.body.innerHTML = '<input name="city">';
+    observe(initInputs);
+    type('Porto');
+    vi.advanceTimersByTime(499);
+    expect(told).toHaveLength(0);
+    vi.advanceTimersByTime(1);
+    field().dispatchEvent(new Event('change', { bubbles: true }));
+    expect(told.map(({ event_type, input_value, input_masked }) => [event_type, input_value, input_masked])).toEqual([['input', 'Porto', false]]);
+  });
+
+  test('a card in a field of no name stays hidden while it is typed and for good', () => {
+    document.body.innerHTML = '<input name="q">';
+    observe(initInputs);
+    for (const part of ['4242 42', '42 4242', ' 4242']) {
+      type(part);
+      vi.advanceTimersByTime(500);
+    }
+    field().value = 'later';
+    type('!');
+    vi.advanceTimersByTime(500);
+    expect(told.map(({ input_value }) => input_value)).toEqual([undefined, undefined, MASK, MASK]);
+  });
+
+  test('a long number that turned out to be no card is told when the field is left', () => {
+    document.body.innerHTML = '<input name="order">';
+    observe(initInputs);
+    type('1234567');
+    vi.advanceTimersByTime(500);
+    field().dispatchEvent(new Event('change', { bubbles: true }));
+    expect(told.map(({ event_type, input_value }) => [event_type, input_value])).toEqual([
+      ['input', undefined],
+      ['change', '1234567'],
+    ]);
+  });
+
+  test('what is being typed is told before the page goes', () => {
+    document.body.innerHTML = '<input name="city">';
+    observe(initInputs);
+    type('Por');
+    for (const finish of finishers) finish();
+    expect(told.map(({ input_value }) => input_value)).toEqual(['Por']);
+  });
+});
+
+test('what is typed in a shadow tree is told as secret, and by its own element', () => {
+  const root = document.body.appendChild(document.createElement('x-box')).attachShadow({ mode: 'open' });
+  root.innerHTML = '<input name="city">';
+  observe(initInputs);
+  const inner = root.querySelector('input');
+  inner?.dispatchEvent(new Event('focusin', { bubbles: true, composed: true }));
+  if (inner) inner.value = 'Porto';
+  inner?.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
+  // It does not leave the shadow tree.
+  inner?.dispatchEvent(new Event('change', { bubbles: true }));
+  expect(told.map(({ target_tag, input_value, input_masked }) => [target_tag, input_value, input_masked])).toEqual([['input', MASK, true]]);
+});
+
+describe('keys', () => {
+  test('printing keys are one char a run, named keys are told by name', () => {
+    document.body.innerHTML = '<input name="city">';
+    observe(initKeys);
+    type('Porto');
+    field().dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+    for (const key of ['Shift', 'Process', 'Dead', 'é', 'hunter2']) field().dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+    vi.advanceTimersByTime(1_000);
+    expect(told.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([
+      ['char', { count: 5 }],
+      ['Enter', undefined],
+      ['char', { count: 4 }],
+    ]);
+  });
+
+  test('the length of a secret is not told', () => {
+    document.body.innerHTML = '<input type="password">';
+    observe(initKeys);
+    type('hunter2');
+    vi.advanceTimersByTime(1_000);
+    expect(told.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([['char', undefined]]);
+  });
+});
+
+test('mouse moves are told at most ten a second', () => {
+  const times: number[] = [];
+  context.emit = () => times.push(Date.now());
+  observe(initMoves);
+  for (let ms = 0; ms < 1_000; ms += 10) {
+    document.dispatchEvent(new MouseEvent('mousemove', { clientX: ms }));
+    vi.advanceTimersByTime(10);
+  }
+  expect(times.length).toBeGreaterThanOrEqual(10);
+  for (const [i, time] of times.slice(1).entries()) expect(time - (times[i] ?? 0)).toBeGreaterThanOrEqual(100);
+});
+
+test('boxes that scroll at the same time are both told where they came to rest', () => {
+  document.body.innerHTML = '<ul></ul><ol></ol>';
+  observe(initScrolls);
+  for (const top of [10, 20, 30]) {
+    for (const tag of ['ul', 'ol']) {
+      const box = field(tag);
+      box.scrollTop = top;
+      box.dispatchEvent(new Event('scroll'));
+    }
+  }
+  vi.advanceTimersByTime(1_000);
+  for (const tag of ['ul', 'ol']) expect(told.filter(({ target_tag }) => target_tag === tag).map(({ scroll_y }) => scroll_y)).toEqual([10, 30]);
+});
+
+test('a double click is told with its place', () => {
+  document.body.innerHTML = '<button>a</button>';
+  observe(initDblclicks);
+  field('button').dispatchEvent(new MouseEvent('dblclick', { clientX: 3, clientY: 4, bubbles: true }));
+  expect(told).toMatchObject([{ event_type: 'dblclick', target_tag: 'button', viewport_x: 3, viewport_y: 4, click_count: 2 }]);
+});
+
+test('a field is entered and left, a button is not', () => {
+  document.body.innerHTML = '<input name="city"><button>a</button>';
+  observe(initFocus);
+  field().focus();
+  vi.advanceTimersByTime(1_200);
+  field('button').focus();
+  expect(told.map(({ event_type, event_data }) => [event_type, event_data])).toEqual([
+    ['focus', undefined],
+    ['blur', { duration_ms: 1_200 }],
+  ]);
+});
+
+describe('page time', () => {
+  let state = 'visible';
+  const become = (now: string): void => {
+    state = now;
+    // The core calls these before the last batch of a page that is hidden.
+    if (now === 'hidden') for (const finish of finishers) finish();
+    document.dispatchEvent(new Event('visibilitychange'));
+  };
+  beforeEach(() => {
+    state = 'visible';
+    vi.spyOn(document, 'visibilityState', 'get').mockImplementation(() => state as DocumentVisibilityState);
+  });
+
+  test('only the time that a page was seen counts, and the pieces make the sum', () => {
+    observe(initPageTime);
+    vi.advanceTimersByTime(3_000);
+    become('hidden');
+    vi.advanceTimersByTime(60_000);
+    become('visible');
+    vi.advanceTimersByTime(2_000);
+    become('hidden');
+    expect(data('page_time')).toMatchObject([{ visible_ms: 3_000 }, { visible_ms: 2_000 }]);
+  });
+
+  test('each page of a single-page app has its own', () => {
+    history.replaceState(null, '', '/one');
+    observe(initPageTime);
+    vi.advanceTimersByTime(1_000);
+    history.replaceState(null, '', '/one#part');
+    navigate(true);
+    vi.advanceTimersByTime(1_000);
+    history.replaceState(null, '', '/two');
+    navigate(false);
+    vi.advanceTimersByTime(500);
+    become('hidden');
+    expect(told.map(({ page_url, event_data }) => [new URL(page_url ?? '').pathname, (event_data as { visible_ms: number }).visible_ms])).toEqual([
+      ['/one', 2_000],
+      ['/two', 500],
+    ]);
+  });
+});
+
+describe('forms', () => {
+  const page = '<form id="f"><input name="city"><input type="password" name="pass"><input name="zip"><button>Go</button><button type="button">Ajax</button></form>';
+  let onRequest: (method: string, keepalive: boolean) => void = () => undefined;
+  beforeEach(() => {
+    document.body.innerHTML = page;
+    observe((given, listenDeep) => {
+      const forms = initForms(given, listenDeep);
+      onRequest = forms.onRequest;
+      return forms.teardown;
+    });
+  });
+
+  test('one that was typed into and left is told with the names of its fields, not those of secrets', () => {
+    type('Porto', field('[name=city]'));
+    vi.advanceTimersByTime(4_000);
+    type('hunter2', field('[name=pass]'));
+    window.dispatchEvent(new Event('pagehide'));
+    expect(told).toMatchObject([{ event_type: 'form_abandon', target_selector: '#f', event_data: { fields: ['city'], field_count: 2, duration_ms: 4_000 } }]);
+    expect(JSON.stringify(told)).not.toMatch(/Porto|hunter2|"pass"/);
+    expect(data('form_abandon')[0]).not.toHaveProperty('last_field', expect.anything());
+  });
+
+  test('one that was sent was not abandoned', () => {
+    type('Porto', field('[name=city]'));
+    field('form').dispatchEvent(new Event('submit', { bubbles: true }));
+    window.dispatchEvent(new Event('pagehide'));
+    expect(told.map(({ event_type }) => event_type)).toEqual(['submit']);
+    expect(data('submit')).toMatchObject([{ method: 'get', fields: ['city'], last_field: 'city', field_count: 1 }]);
+  });
+
+  test('nor was one whose button sent it by a request, but one that only looked things up was', () => {
+    type('Porto', field('[name=city]'));
+    onRequest('POST', false);
+    field('[type=button]').click();
+    onRequest('GET', false);
+    navigate(true);
+    navigate(false);
+    expect(told.map(({ event_type }) => event_type)).toEqual(['form_abandon']);
+    type('Porto', field('[name=city]'));
+    field('[type=button]').click();
+    onRequest('POST', false);
+    navigate(false);
+    expect(told).toHaveLength(1);
+  });
+
+  test('nor one that was emptied, or never typed into', () => {
+    type('Porto', field('[name=city]'));
+    (field('form') as unknown as HTMLFormElement).reset();
+    window.dispatchEvent(new Event('pagehide'));
+    expect(told).toHaveLength(0);
+  });
+});
+
+describe('requests', () => {
+  let answer: () => Promise<Response>;
+  let requests: [string, boolean][] = [];
+  const own = (): Promise<Response> => answer();
+  beforeEach(() => {
+    requests = [];
+    answer = () => Promise.resolve(new Response(null, { status: 200 }));
+    vi.stubGlobal('fetch', own);
+    observe((given) => initNetwork(given, (method, keepalive) => requests.push([method, keepalive])));
+  });
+
+  test('an answer of 400 and more is told without query, and reaches the page', async () => {
+    answer = () => Promise.resolve(new Response('body', { status: 503 }));
+    const response = await fetch('https://api.example/cart?token=abc#x', { method: 'post' });
+    expect(await response.text()).toBe('body');
+    expect(data('request_failed')).toEqual([{ api: 'fetch', method: 'POST', url: 'https://api.example/cart', failure: 'status', status: 503, duration_ms: 0 }]);
+  });
+
+  test('no answer at all is told, and the page gets its own error', async () => {
+    const error = new TypeError('Failed to fetch');
+    answer = () => Promise.reject(error);
+    await expect(fetch('/x')).rejects.toBe(error);
+    expect(data('request_failed')).toMatchObject([{ method: 'GET', failure: 'network' }]);
+  });
+
+  test('what the page ended itself, what went well and what is ours is not told', async () => {
+    await fetch('/fine');
+    answer = () => Promise.reject(new DOMException('x', 'AbortError'));
+    await expect(fetch('/x')).rejects.toThrow();
+    answer = () => Promise.resolve(new Response(null, { status: 500 }));
+    await fetch('https://t.example/api/v1/track');
+    expect(told).toHaveLength(0);
+    expect(requests).toEqual([
+      ['GET', false],
+      ['GET', false],
+    ]);
+  });
+
+  test('a page that fetches in a loop is told five times', async () => {
+    answer = () => Promise.resolve(new Response(null, { status: 404 }));
+    for (let i = 0; i < 20; i++) await fetch(`/x?n=${i}`);
+    expect(told).toHaveLength(5);
+  });
+
+  test('what another wrapper returns stays what it is', () => {
+    const odd = Object.assign(Object.create({ then: () => 'theirs' }) as Promise<Response>, { abort: () => 'aborted' });
+    answer = () => odd;
+    expect(fetch('/x')).toBe(odd);
+  });
+
+  test('all is given back, unless somebody wrapped it after us', () => {
+    const open = (): unknown => Reflect.get(XMLHttpRequest.prototype, 'open');
+    const wrapped = { fetch: Reflect.get(window, 'fetch'), open: open() };
+    teardowns.pop()?.();
+    expect(Reflect.get(window, 'fetch')).toBe(own);
+    expect(open()).not.toBe(wrapped.open);
+    observe((given) => initNetwork(given, () => undefined));
+    const theirs: typeof fetch = (...args) => wrapped.fetch(...args);
+    window.fetch = theirs;
+    teardowns.pop()?.();
+    expect(Reflect.get(window, 'fetch')).toBe(theirs);
+  });
+});
+
+describe('console', () => {
+  const native = { error: console.error, warn: console.warn };
+  const said: unknown[][] = [];
+  beforeEach(() => {
+    said.length = 0;
+    console.error = (...words: unknown[]) => said.push(words);
+    console.warn = (...words: unknown[]) => said.push(words);
+  });
+  afterEach(() => {
+    Object.assign(console, native);
+  });
+
+  test('errors are told as a console writes them, without what objects hold', () => {
+    options = { console: 'error' };
+    observe(initConsole);
+    console.error('%cno %s of %d', 'color: red', 'cart', 2, { token: 'abc' }, [1, 'abc'], new Error('gone'), document.body);
+    console.warn('not told');
+    expect(data('console')).toMatchObject([{ level: 'error', message: 'no cart of 2 [object Object] [object Array] Error: gone <body>', stack: expect.stringContaining('gone') as unknown }]);
+    expect(said).toHaveLength(2);
+  });
+
+  test('all levels on demand, but not our own words', () => {
+    options = { console: 'all' };
+    observe(initConsole);
+    console.warn('slow');
+    console.warn('tracker:', 'sent 3 events');
+    expect(data('console')).toMatchObject([{ level: 'warn', message: 'slow' }]);
+  });
+
+  test('none at all when it is off, and it is given back in the end', () => {
+    const before = console.error;
+    options = { console: false };
+    observe(initConsole);
+    expect(console.error).toBe(before);
+    options = { console: 'error' };
+    observe(initConsole);
+    expect(console.error).not.toBe(before);
+    teardowns.pop()?.();
+    expect(console.error).toBe(before);
+  });
+
+  test('a console that is watched while we tell does not turn in circles', () => {
+    options = { console: 'error' };
+    context.emit = (event_type, fields) => {
+      told.push({ event_type, ...fields });
+      console.error('again');
+    };
+    observe(initConsole);
+    console.error('once');
+    expect(data('console')).toMatchObject([{ message: 'once' }]);
+  });
+});
+
+test('a resource that did not load is told without its query', () => {
+  document.body.innerHTML = '<img src="https://cdn.example/x.png?token=1">';
+  observe(initResources);
+  field('img').dispatchEvent(new Event('error'));
+  expect(told).toMatchObject([{ event_type: 'error', target_tag: 'img', event_data: { kind: 'resource', url: 'https://cdn.example/x.png' } }]);
+});
+
+test('a resource that failed before we came is told too', () => {
+  vi.spyOn(performance, 'getEntriesByType').mockReturnValue([
+    { name: 'https://cdn.example/a.css?v=1', initiatorType: 'link', responseStatus: 404 },
+    { name: 'https://cdn.example/b.css', initiatorType: 'link', responseStatus: 200 },
+    { name: 'https://cdn.example/api', initiatorType: 'fetch', responseStatus: 500 },
+  ] as never);
+  observe(initResources);
+  expect(data('error')).toEqual([{ kind: 'resource', message: 'did not load: https://cdn.example/a.css', url: 'https://cdn.example/a.css' }]);
+});

@@ -1,0 +1,360 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Delivery } from '../src/delivery';
+import { createOutbox } from '../src/outbox.lazy';
+import { createQueue, type Queue } from '../src/queue';
+import type { Requests } from '../src/requests';
+import type { Key, Store, Stored } from '../src/store';
+
+const SESSION = 'a0000000-0000-4000-8000-000000000000';
+const DAY = 86_400_000;
+const never = (): void => undefined;
+
+/** The disk of a browser, for all of its pages. */
+let disk: Map<string, Stored>;
+let writes: number;
+let isFull: boolean;
+vi.mock('../src/store', () => ({
+  openStore(to: string): Promise<Store> {
+    const keys = (): Key[] => [...disk.keys()].map((text) => JSON.parse(text) as Key).filter(([server]) => server === to);
+    return Promise.resolve({
+      write(puts, gone, onFail) {
+        writes++;
+        if (isFull && puts.length > 0) {
+          onFail();
+          return;
+        }
+        for (const [stored, key] of puts) disk.set(JSON.stringify(key), stored);
+        for (const key of gone) disk.delete(JSON.stringify(key));
+      },
+      keys: (lane) => Promise.resolve(keys().filter((key) => key[1] === lane).sort((a, b) => a[2] - b[2])),
+      read: (key) => Promise.resolve(disk.get(JSON.stringify(key))),
+      clear() {
+        for (const key of keys()) disk.delete(JSON.stringify(key));
+        return Promise.resolve();
+      },
+    });
+  },
+}));
+
+/** Names that pages hold, and who waits for them. */
+function locks() {
+  const tails = new Map<string, Promise<unknown>>();
+  const held = new Set<string>();
+  return {
+    query: () => Promise.resolve({ held: [...held].map((name) => ({ name })) }),
+    request(name: string, { signal }: { signal: AbortSignal }, granted: () => Promise<unknown>): Promise<unknown> {
+      const before = tails.get(name) ?? Promise.resolve();
+      const mine = before.then(() => {
+        if (signal.aborted) throw new Error('aborted');
+        held.add(name);
+        return granted().finally(() => held.delete(name));
+      });
+      tails.set(name, mine.catch(never));
+      return mine;
+    },
+  };
+}
+
+interface Sent {
+  batch_id: string;
+  events: number[];
+}
+/** A page with a tracker. Its server answers `once`, and then `status`; 0 is no answer. */
+function openPage(status = 201, project = 'pk') {
+  const sent: Sent[] = [];
+  const take = (_: string, body: BodyInit): Promise<Response> => {
+    sent.push(JSON.parse(body as string) as Sent);
+    const status = page.once.shift() ?? page.status;
+    return status === 0 ? Promise.reject(new TypeError()) : Promise.resolve(new Response(null, { status }));
+  };
+  const requests: Requests = { post: take, postLast: take };
+  const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, debug: never, onStop: never }, requests, () => 1);
+  const queue: Queue = createQueue(outbox);
+  let n = 0;
+  const page = {
+    status,
+    once: [] as number[],
+    sent,
+    outbox,
+    queue,
+    capture(count: number): void {
+      for (let i = 0; i < count; i++) queue.push(SESSION, String(n++));
+    },
+    leave(): void {
+      outbox.leave(queue.cut);
+    },
+  };
+  return page;
+}
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+const onDisk = (): number[][] => [...disk.values()].map(({ text }) => (JSON.parse(text) as Sent).events);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+beforeEach(() => {
+  disk = new Map();
+  writes = 0;
+  isFull = false;
+  vi.stubGlobal('CompressionStream', undefined);
+  Object.defineProperty(navigator, 'locks', { value: locks(), configurable: true });
+  vi.useFakeTimers({ now: Date.parse('2026-01-01') });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  Reflect.deleteProperty(navigator, 'locks');
+});
+
+test('an open batch is on disk within half a second, and grows there under its name', async () => {
+  const page = openPage();
+  page.capture(2);
+  await pass(500);
+  expect(onDisk()).toEqual([upTo(2)]);
+  const [name] = disk.keys();
+  page.capture(1);
+  await pass(500);
+  expect(onDisk()).toEqual([upTo(3)]);
+  expect([...disk.keys()]).toEqual([name]);
+  expect(page.sent).toEqual([]);
+});
+
+test('a complete batch counts for what it is, and replaces its beginning in the same write', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  await pass(500);
+  page.queue.cut();
+  await pass(500);
+  const [[name, stored] = []] = disk;
+  expect([disk.size, writes]).toEqual([1, 2]);
+  expect((JSON.parse(name ?? '') as Key)[4]).toBe(stored?.text.length);
+});
+
+test('nothing is written while nothing changes', async () => {
+  const page = openPage(503);
+  page.capture(2);
+  await pass(10_000);
+  const before = writes;
+  await pass(60_000);
+  expect(writes).toBe(before);
+});
+
+test('what the server has is no longer on disk', async () => {
+  const page = openPage();
+  page.capture(2);
+  await pass(6_000);
+  expect(page.sent.map(({ events }) => events)).toEqual([upTo(2)]);
+  expect(onDisk()).toEqual([]);
+});
+
+test('a page that goes writes all before its last requests', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  await pass(100);
+  page.leave();
+  expect(onDisk()).toEqual([upTo(2)]);
+  expect(page.sent).toHaveLength(1);
+});
+
+test('the next page sends what the last one left behind, in order, under the same names', async () => {
+  const page = openPage(0);
+  page.capture(120);
+  page.leave();
+  await pass(100);
+  const next = openPage();
+  next.capture(1);
+  await pass(100);
+  expect(next.sent.map(({ events }) => events)).toEqual([upTo(120).slice(0, 50), upTo(120).slice(50, 100), upTo(120).slice(100)]);
+  expect(next.sent.map(({ batch_id }) => batch_id)).toEqual([...new Set(page.sent.map(({ batch_id }) => batch_id))]);
+  await pass(500);
+  expect(onDisk()).toEqual([[0]]);
+});
+
+test('what a page left behind waits for a server that is away', async () => {
+  const page = openPage(0);
+  page.capture(120);
+  page.leave();
+  await pass(100);
+  const next = openPage(0);
+  next.capture(1);
+  await pass(5_000);
+  next.status = 201;
+  await pass(60_000);
+  expect(new Set(next.sent.flatMap(({ events }) => events)).size).toBe(120);
+  expect([disk.size, next.outbox.dropped]).toEqual([0, 0]);
+});
+
+test('a batch that another page still fills is left alone until that page goes', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  await pass(500);
+  const other = openPage();
+  other.capture(1);
+  await pass(1_000);
+  expect(other.sent).toEqual([]);
+  page.capture(1);
+  page.leave();
+  await pass(100);
+  expect(other.sent.map(({ events }) => events)).toEqual([upTo(3)]);
+});
+
+test('a page that comes back from the background writes under another name, which others may wait for', async () => {
+  const page = openPage(0);
+  page.capture(1);
+  page.leave();
+  await pass(100);
+  page.capture(1);
+  await pass(500);
+  const other = openPage();
+  other.capture(1);
+  await pass(1_000);
+  expect(other.sent.map(({ events }) => events)).toEqual([[0]]);
+});
+
+test('a page for which nothing waits holds no name: what comes then begins under another', async () => {
+  const request = vi.spyOn(navigator.locks, 'request');
+  const page = openPage();
+  page.capture(1);
+  await pass(1_000);
+  page.capture(1);
+  await pass(5_000);
+  expect(request).toHaveBeenCalledTimes(1);
+  page.capture(1);
+  await pass(1_000);
+  expect(request).toHaveBeenCalledTimes(2);
+});
+
+test('without locks, what is younger than a minute may belong to a page that lives', async () => {
+  Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true });
+  const page = openPage(0);
+  page.capture(1);
+  page.leave();
+  await pass(59_000);
+  const second = openPage();
+  second.capture(2);
+  await pass(500);
+  expect(second.sent).toEqual([]);
+  await pass(500);
+  const third = openPage();
+  third.capture(3);
+  await pass(500);
+  expect(third.sent.map(({ events }) => events)).toEqual([[0]]);
+});
+
+test('what the server would not store at its own time any more is given up', async () => {
+  const page = openPage(0);
+  page.capture(3);
+  page.leave();
+  await pass(100);
+  vi.clearAllTimers();
+  vi.setSystemTime(Date.now() + 7 * DAY + 1_000);
+  const next = openPage();
+  next.capture(1);
+  await pass(1_000);
+  expect([next.sent.length, next.outbox.dropped]).toEqual([0, 3]);
+  expect(onDisk()).toEqual([[0]]);
+});
+
+test('the disk stays bounded: of what dead pages left behind the oldest is given up', async () => {
+  for (const n of [0, 1, 2]) {
+    const key: Key = ['https://t.example pk', 'images', Date.now() + n, `page ${n}`, 1.5e6];
+    disk.set(JSON.stringify(key), { path: '/track/screenshot', sessionId: SESSION, text: `{"events":[${n}]}`, events: 1 });
+  }
+  const next = openPage();
+  next.capture(1);
+  await pass(1_000);
+  expect(next.sent.map(({ events }) => events)).toEqual([[1], [2]]);
+  expect(next.outbox.dropped).toBe(1);
+});
+
+test('what waits for another key is never sent with this one', async () => {
+  const page = openPage(0, 'old');
+  page.capture(1);
+  page.leave();
+  await pass(100);
+  const next = openPage(201, 'new');
+  next.capture(2);
+  await pass(1_000);
+  next.leave();
+  await pass(1_000);
+  expect(next.sent.map(({ events }) => events)).toEqual([upTo(2)]);
+  expect(onDisk()).toEqual([[0]]);
+});
+
+test('where nothing can be written, all goes on from memory', async () => {
+  isFull = true;
+  const page = openPage();
+  page.capture(60);
+  await pass(6_000);
+  expect(page.sent.flatMap(({ events }) => events)).toEqual(upTo(60));
+});
+
+test('what could not be written is written when the page comes back from the background', async () => {
+  isFull = true;
+  const page = openPage(0);
+  page.capture(1);
+  await pass(1_000);
+  page.leave();
+  isFull = false;
+  page.capture(1);
+  await pass(1_000);
+  expect(onDisk()).toEqual([[0], [1]]);
+});
+
+test('a batch that is too large is replaced by its halves in one write', async () => {
+  const page = openPage(0);
+  page.capture(4);
+  page.queue.cut();
+  await pass(600);
+  expect(onDisk()).toEqual([upTo(4)]);
+  page.once = [413];
+  const before = writes;
+  await pass(900);
+  expect(onDisk()).toEqual([[0, 1], [2, 3]]);
+  expect(writes).toBe(before + 1);
+});
+
+test('a refused key leaves on disk what was there, for the day when it is in force again', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  page.queue.cut();
+  await pass(600);
+  page.status = 403;
+  await pass(2_000);
+  expect(onDisk()).toEqual([upTo(2)]);
+  expect(page.outbox.dropped).toBe(0);
+});
+
+test('nothing is left on disk, and nothing is sent any more, when all is forgotten', async () => {
+  const dead = openPage(0);
+  dead.capture(2);
+  dead.leave();
+  await pass(100);
+  const page = openPage(0);
+  page.capture(2);
+  await pass(600);
+  const attempts = page.sent.length;
+  await page.outbox.clear();
+  page.status = 201;
+  await pass(100_000);
+  expect([disk.size, page.sent.length]).toEqual([0, attempts]);
+});
+
+test('in a page in the background, whose timers may take a minute, all is written at once', async () => {
+  const page = openPage();
+  page.capture(1);
+  await pass(500);
+  vi.spyOn(document, 'hidden', 'get').mockReturnValue(true);
+  page.capture(1);
+  expect(onDisk()).toEqual([upTo(2)]);
+});
+
+test('a page that has all stored at once still takes up what was left behind, before it rests', async () => {
+  const gone = openPage(0);
+  gone.capture(2);
+  await pass(1_000);
+  gone.leave();
+  const next = openPage();
+  next.capture(1);
+  next.queue.cut();
+  for (let n = 0; n < 20; n++) await next.outbox.settled();
+  await pass(1_000);
+  expect(next.sent.map(({ events }) => events)).toEqual([[0], [0, 1]]);
+  expect(onDisk()).toEqual([]);
+});

@@ -1,0 +1,213 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { MASK, watchSecrets } from '../src/mask';
+import { createMasker, isEmpty, type Masker, type MaskOptions } from '../src/record-mask';
+import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/record-types';
+
+/** A book of the page's nodes, and a snapshot as rrweb makes it. */
+class Book {
+  readonly nodes: Node[] = [];
+  getId = (node: Node): number => {
+    if (!this.nodes.includes(node)) this.nodes.push(node);
+    return this.nodes.indexOf(node) + 1;
+  };
+  getNode = (id: number): Node | null => this.nodes[id - 1] ?? null;
+
+  serialize(node: Node): SerializedNode {
+    const id = this.getId(node);
+    if (node.nodeType === Node.TEXT_NODE) return { type: TEXT, id, textContent: node.nodeValue ?? '' };
+    const element = node as Element;
+    const attributes: Attributes = Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value]));
+    return { type: ELEMENT, id, tagName: element.localName, attributes, childNodes: [...element.childNodes].map((child) => this.serialize(child)) };
+  }
+}
+
+let book: Book;
+let masker: Masker;
+const find = (id: string): HTMLElement => document.querySelector<HTMLElement>(`#${id}`) ?? document.body;
+const open = (html: string, options: Partial<MaskOptions> = {}): void => {
+  document.body.innerHTML = html;
+  book = new Book();
+  masker = createMasker({
+    secrets: watchSecrets(),
+    masking: { inputs: 'secrets', fields: [], parameters: [], allow: [] },
+    mirror: book,
+    maskText: '.rr-mask,.hush',
+    block: '.blocked',
+    onImage: () => undefined,
+    ...options,
+  });
+};
+const event = (type: number, data: RecordedEvent['data']): RecordedEvent => {
+  const made = { type, data, timestamp: 1 };
+  masker.event(made);
+  return made;
+};
+const snapshot = (): string => JSON.stringify(event(FULL_SNAPSHOT, { node: book.serialize(document.body) }).data);
+const mutation = (data: RecordedEvent['data']): RecordedEvent => event(INCREMENTAL, { source: MUTATION, texts: [], attributes: [], removes: [], adds: [], ...data });
+const attributesOf = (html: string): Attributes => {
+  open(html);
+  const node = book.serialize(document.body.children[0] ?? document.body);
+  event(FULL_SNAPSHOT, { node });
+  return node.attributes ?? {};
+};
+
+beforeEach(() => {
+  open('');
+});
+
+describe('typed values', () => {
+  it('are one mask, whatever their length', () => {
+    open('<input id="a"><textarea id="b"></textarea><input id="c" type="password">');
+    for (const id of ['a', 'b', 'c']) expect([masker.input('x', find(id)), masker.input('long enough', find(id))]).toEqual([MASK, MASK]);
+    expect(masker.input('', find('a'))).toBe('');
+  });
+
+  it('are told where the page allows it, unless they are secrets or may become one', () => {
+    open('<input id="town" data-allow><input id="key" type="password" data-allow>');
+    expect(masker.input('Lisbon', find('town'))).toBe('Lisbon');
+    expect(masker.input('ada@', find('town'))).toBe(MASK);
+    expect(masker.input('hunter2', find('key'))).toBe(MASK);
+  });
+
+  it('are told of fields that the project allows, and never where it wants none', () => {
+    const masking = { inputs: 'secrets' as const, fields: [], parameters: [], allow: ['Town'] };
+    open('<input id="town">', { masking });
+    expect(masker.input('Lisbon', find('town'))).toBe('Lisbon');
+    open('<input id="town" data-allow>', { masking: { ...masking, inputs: 'all' } });
+    expect(masker.input('Lisbon', find('town'))).toBe(MASK);
+  });
+
+  it('of buttons are their labels', () => {
+    open('<input id="a" type="reset">');
+    expect(masker.input('Start again', find('a'))).toBe('Start again');
+  });
+
+  it('in attributes are masked in snapshots, and told once in changes', () => {
+    expect(attributesOf('<input value="typed">').value).toBe(MASK);
+    expect(attributesOf('<input type="submit" value="Send">').value).toBe('Send');
+    expect(attributesOf('<x-field value="typed"></x-field>').value).toBe(MASK);
+    open('<input id="a">');
+    const id = book.getId(find('a'));
+    expect(isEmpty(mutation({ attributes: [{ id, attributes: { value: 'ty' } }] }))).toBe(true);
+  });
+
+  it('are masked where the page mirrors them, not letter by letter', () => {
+    open('<input id="a"><p id="b"></p>');
+    const field = find('a') as HTMLInputElement;
+    masker.typed(field);
+    const id = book.getId(find('b'));
+    const tell = (value: string): RecordedEvent => {
+      field.value = value;
+      return mutation({ attributes: [{ id, attributes: { 'data-value': value, title: `now: ${value}` } }] });
+    };
+    tell('s');
+    expect(isEmpty(tell('se'))).toBe(false); // the title has two letters still
+    expect(JSON.stringify(tell('secretly').data)).not.toContain('secretly');
+  });
+
+  it('leave nothing of the choice in a private box', () => {
+    open('<div data-private><input id="a" type="checkbox"></div><input id="b" type="checkbox">');
+    const tell = (id: string): RecordedEvent => event(INCREMENTAL, { source: INPUT, id: book.getId(find(id)), text: 'on', isChecked: true });
+    expect(tell('a').data).toMatchObject({ text: MASK, isChecked: false });
+    expect(tell('b').data).toMatchObject({ text: 'on', isChecked: true });
+  });
+
+  it('are not told by how far a field is scrolled', () => {
+    open('<input id="a"><div id="b"></div>');
+    const tell = (id: string): RecordedEvent => event(INCREMENTAL, { source: SCROLL, id: book.getId(find(id)) });
+    expect([isEmpty(tell('a')), isEmpty(tell('b'))]).toEqual([true, false]);
+  });
+});
+
+describe('private parts', () => {
+  it.each(['data-private', 'contenteditable="true"', 'class="hush"'])('with %s keep their shape alone', (mark) => {
+    open(`<div ${mark} title="Pv0"><p style="color: red; background: url(Pv0.png)">Pv0</p><img src="Pv0.png" alt="Pv0" width="9"><a href="/Pv0">Pv0</a><svg><path d="Pv0"></path></svg></div>`);
+    const told = snapshot();
+    expect(told).not.toContain('Pv0');
+    expect(told).toContain('color: red');
+    expect(told).toContain('"width":"9"');
+  });
+
+  it('are so in what is added and changed later', () => {
+    open('<div data-private id="a"><p>x</p></div>');
+    book.serialize(document.body);
+    const paragraph = find('a').children[0] ?? document.body;
+    const added = document.createElement('b');
+    added.textContent = 'Pv0';
+    paragraph.append(added);
+    const told = mutation({
+      adds: [{ parentId: book.getId(paragraph), node: book.serialize(added) }],
+      texts: [{ id: book.getId(paragraph.firstChild as Node), value: 'Pv0' }],
+      attributes: [{ id: book.getId(paragraph), attributes: { title: 'Pv0' } }],
+    });
+    expect(JSON.stringify(told)).not.toContain('Pv0');
+    expect(told.data.adds).toHaveLength(1);
+  });
+
+  it('do not count the letters of an editor', () => {
+    open('<div contenteditable="true" id="a">x</div>');
+    const id = book.getId(find('a').firstChild as Node);
+    expect(isEmpty(mutation({ texts: [{ id, value: 'xy' }] }))).toBe(false);
+    expect(isEmpty(mutation({ texts: [{ id, value: 'xyz' }] }))).toBe(true);
+    const { ranges } = event(INCREMENTAL, { source: SELECTION, ranges: [{ start: id, end: id }] }).data;
+    expect(ranges).toEqual([]);
+  });
+
+  it('open again where the page says so', () => {
+    open('<div data-private>Pv0<p data-allow>Shown</p></div>');
+    const told = snapshot();
+    expect(told).toContain('Shown');
+    expect(told).not.toContain('Pv0');
+  });
+
+  it('reach into shadow trees', () => {
+    open('<div data-private id="a"></div>');
+    const root = find('a').attachShadow({ mode: 'open' });
+    root.innerHTML = '<p id="b">Pv0</p>';
+    const text = root.querySelector('p')?.firstChild as Node;
+    expect(JSON.stringify(mutation({ texts: [{ id: book.getId(text), value: 'Pv0' }] }))).not.toContain('Pv0');
+  });
+});
+
+describe('blocked parts', () => {
+  it('tell nothing that happens in them', () => {
+    open('<div class="blocked" id="a"><input id="b">Bl0</div>');
+    const node = book.serialize(find('b'));
+    const id = book.getId(find('a').lastChild as Node);
+    expect(isEmpty(mutation({ adds: [{ parentId: book.getId(find('a')), node }], texts: [{ id, value: 'Bl0' }] }))).toBe(true);
+    expect(isEmpty(event(INCREMENTAL, { source: INPUT, id: book.getId(find('b')), text: MASK }))).toBe(true);
+  });
+});
+
+describe('the page', () => {
+  it('keeps its text, without addresses and what stands in secret fields', () => {
+    open('<p>Write to ada@shop.example</p><p id="b">Your code is tulip-7</p><input id="a" type="password">');
+    (find('a') as HTMLInputElement).value = 'tulip-7';
+    const told = snapshot();
+    expect(told).toContain('Write to ');
+    expect(told).not.toContain('ada@');
+    expect(told).not.toContain('tulip-7');
+  });
+
+  it('tells of links no queries, of images all but secret parameters', () => {
+    expect(attributesOf('<a href="https://a.example/b?token=x#y">z</a>').href).toBe('https://a.example/b');
+    expect(attributesOf('<a href="javascript:pay(1)">z</a>').href).toBe('#');
+    expect(attributesOf('<img src="https://a.example/b.png?v=2&token=xyz">').src).toBe(`https://a.example/b.png?v=2&token=${MASK}`);
+    expect(attributesOf('<img src="data:image/png;base64,AA==">').src).toBe('data:image/png;base64,AA==');
+  });
+
+  it('tells no programs', () => {
+    expect(attributesOf('<p onclick="pay()" nonce="n" id="a">z</p>')).toEqual({ id: 'a' });
+  });
+
+  it('tells its address without secret parameters', () => {
+    expect(event(META, { href: 'https://a.example/b?page=2&token=xyz' }).data.href).toBe(`https://a.example/b?page=2&token=${MASK}`);
+  });
+
+  it('hands on the images that may be told', () => {
+    const images: SerializedNode[] = [];
+    open('<img id="a"><p data-private><img id="b"></p>', { onImage: (image) => images.push(image) });
+    snapshot();
+    expect(images.map(({ attributes }) => attributes?.id)).toEqual(['a']);
+  });
+});

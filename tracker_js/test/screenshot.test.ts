@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { watchChanges } from '../src/screenshot-changes';
+import { toShot } from '../src/screenshot-encode';
+
+/** Encodes to so many bytes a pixel at quality 1, and in proportion below. */
+function fakeCanvas(bytesAPixel: number): HTMLCanvasElement {
+  const canvas = { width: 1_000, height: 2_000 } as HTMLCanvasElement;
+  canvas.getContext = (() => ({ drawImage: () => undefined })) as unknown as HTMLCanvasElement['getContext'];
+  canvas.toBlob = function (this: HTMLCanvasElement, done, type, quality = 1) {
+    done(new Blob([new Uint8Array(this.width * this.height * bytesAPixel * (quality))], { type: type ?? '' }));
+  };
+  return canvas;
+}
+const bytesOf = (data: string): number => atob(data.split(',')[1] ?? '').length;
+
+describe('a shot', () => {
+  const smaller = (bytesAPixel: number): void => {
+    vi.spyOn(document, 'createElement').mockImplementation(() => fakeCanvas(bytesAPixel));
+  };
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('has its full quality where it fits', async () => {
+    const shot = await toShot(fakeCanvas(0.2));
+    expect(bytesOf(shot?.image_data ?? '')).toBe(320_000);
+    expect([shot?.width, shot?.height]).toEqual([1_000, 2_000]);
+  });
+
+  it('loses quality first', async () => {
+    const shot = await toShot(fakeCanvas(0.5));
+    expect(bytesOf(shot?.image_data ?? '')).toBe(400_000);
+    expect(shot?.width).toBe(1_000);
+  });
+
+  it('then its size, and is never larger than 500 KB', async () => {
+    smaller(2);
+    const shot = await toShot(fakeCanvas(2));
+    expect(bytesOf(shot?.image_data ?? '')).toBeLessThanOrEqual(500_000);
+    expect(shot?.width).toBe(707);
+  });
+
+  it('is none where no JPEG can be made', async () => {
+    const canvas = fakeCanvas(1);
+    canvas.toBlob = (done) => {
+      done(null);
+    };
+    expect(await toShot(canvas)).toBeUndefined();
+  });
+});
+
+describe('changes', () => {
+  let changes: ReturnType<typeof watchChanges>;
+  beforeEach(() => {
+    document.body.innerHTML = '<p id="a">x</p><input id="b">';
+    changes = watchChanges();
+  });
+  afterEach(() => {
+    changes.stop();
+  });
+  const find = (id: string): HTMLElement => document.querySelector<HTMLElement>(`#${id}`) ?? document.body;
+
+  it('are assumed until the page is watched', () => {
+    expect(changes.seen).toBe(true);
+    changes.arm();
+    expect(changes.seen).toBe(false);
+  });
+
+  it.each([
+    ['a text', () => (find('a').textContent = 'y')],
+    ['an attribute', () => { find('a').classList.add('red'); }],
+    ['an element', () => { document.body.append(document.createElement('p')); }],
+    ['a value', () => find('b').dispatchEvent(new Event('input', { bubbles: true }))],
+    ['a shadow tree', () => find('a').attachShadow({ mode: 'open' })],
+    ['a canvas', () => { document.body.append(document.createElement('canvas')); }],
+  ])('are seen of %s', (_, act) => {
+    changes.arm();
+    act();
+    expect(changes.seen).toBe(true);
+  });
+
+  it('are not those that drawing makes', () => {
+    changes.arm();
+    const frame = document.createElement('div');
+    frame.style.visibility = 'hidden';
+    document.body.append(frame);
+    frame.append('x');
+    frame.remove();
+    expect(changes.seen).toBe(false);
+  });
+});
