@@ -1,8 +1,6 @@
 """A real Chromium visits the demo shop of a running server; what it did is then asked from the API."""
 
 import io
-import json
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.e2e import driver
 from tests.e2e.chromium import needs_chromium
 
 HERE = Path(__file__).parent
@@ -64,15 +63,7 @@ def drive(server_url: str) -> Visit:
     since = datetime.now(UTC)
     with client(server_url) as api:
         before = hourly(api, since)
-    run = subprocess.run(
-        ["node", str(HERE / "drive_demo.mjs"), server_url],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return Visit(json.loads(run.stdout), before, since)
+    return Visit(driver.drive(HERE / "drive_demo.mjs", server_url), before, since)
 
 
 @pytest.fixture

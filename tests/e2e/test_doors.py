@@ -1,13 +1,11 @@
 """A real Chromium comes in by the link that the first start prints, by an invitation, and by its password."""
 
-import json
 import os
-import subprocess
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.e2e.chromium import needs_chromium
+from tests.e2e.driver import drive
 from tests.processes import Running
 
 HERE = Path(__file__).parent
@@ -20,11 +18,7 @@ def test_people_come_in_by_links_and_by_their_password() -> None:
     with Running(TRACKER_WORKERS="2") as server:
         link: str = server.values["owner_link"]
         assert link.startswith(f"{server.url}/join#")
-        done = subprocess.run(
-            ["node", str(HERE / "drive_doors.mjs"), link, pictures], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        report: Any = json.loads(done.stdout)
+        report = drive(HERE / "drive_doors.mjs", link, pictures)
         errors = server.end()
     token = urlsplit(link).fragment
     shown: dict[str, str] = report["shown"]

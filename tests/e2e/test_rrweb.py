@@ -16,6 +16,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.conftest import Servers
+from tests.e2e import driver
 from tests.e2e.chromium import needs_chromium
 from tests.processes import Running
 
@@ -84,14 +85,7 @@ def drive(server_url: str, write_key: str, read_key: str, pictures: Path) -> dic
             "dialects": WRITERS,
             "readers": READERS,
         }
-        run = subprocess.run(
-            ["node", str(HERE / "rrweb" / "drive.mjs"), json.dumps(settings)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        report: dict[str, Visit] = json.loads(run.stdout)
+        report: dict[str, Visit] = driver.drive(HERE / "rrweb" / "drive.mjs", json.dumps(settings))
         for writer, visit in report.items():
             if "session" in visit:
                 visit["native"] = api.get(f"/api/v1/sessions/{visit['session']}").json()
