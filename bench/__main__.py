@@ -1,4 +1,5 @@
-"""`make bench`: raw COPY, then the server under 1, 50 and 100 events a request, on one database in turn. Recordings.
+"""`make bench`: raw COPY, then the server under 1, 50 and 100 events a request, on one database in turn. Recordings,
+keys and masking, the tag in a browser.
 
 The machine is shared and noisy: believe the ratios. Each round measures COPY and the server one after the other, and
 the medians of the rounds are printed.
@@ -14,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench import cost, keys, recordings, requests
+from bench import cost, keys, recordings, requests, tag
 from bench.baseline import copy_rows, rows_of
 from bench.requests import CONNECTIONS, SIZES
 from tracker_backend.settings import Settings
@@ -23,7 +24,7 @@ from tracker_backend.storage.embedded import EmbeddedPostgres, find_installation
 
 MIB = 1024 * 1024
 TIERS = ("plain", "timescale")
-SUBJECTS = ("events", "recordings", "privacy")
+SUBJECTS = ("events", "recordings", "privacy", "tag")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -100,6 +101,9 @@ def bench(tier: str, options: argparse.Namespace) -> None:
             if options.only in (None, "privacy"):
                 asyncio.run(cost.measure(postgres.dsn, options.rounds, options.events, options.sessions))
                 asyncio.run(keys.measure(postgres.dsn, options.rounds))
+            # A browser sees nothing of the tier.
+            if options.only == "tag" or (options.only is None and tier == TIERS[0]):
+                tag.measure(postgres.dsn, options.rounds)
 
 
 async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, workers: int) -> None:
