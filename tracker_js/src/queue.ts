@@ -1,6 +1,6 @@
-import type { Delivery, Item } from './delivery';
+import type { Delivery } from './delivery';
+import { type Batch, openBatch } from './batch';
 import { utf8 } from './requests';
-import { uuid } from './uuid';
 
 /** From the issue that asked for the tracker: 50 events or 5 s, whichever comes first. */
 const BATCH_EVENTS = 50;
@@ -17,28 +17,9 @@ export interface Queue {
   clear: () => void;
 }
 
-interface Batch extends Item {
-  text: string;
-  bytes: number;
-}
-
-/** Empty; its name is given now, so that what is written ahead of it is a beginning of what is sent. */
-function openBatch(sessionId: string): Batch {
-  const batchId = uuid();
-  const batch: Batch = {
-    path: '/track',
-    events: 0,
-    sessionId,
-    open: true,
-    text: '',
-    bytes: 0,
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${batch.text}]}`,
-  };
-  return batch;
-}
-
 export function createQueue(delivery: Pick<Delivery, 'add'>): Queue {
   let batch: Batch | undefined;
+  let bytes = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const clear = (): void => {
@@ -56,14 +37,15 @@ export function createQueue(delivery: Pick<Delivery, 'add'>): Queue {
     cut,
     clear,
     push(sessionId, json) {
-      const bytes = utf8(json) + 1;
-      if (batch && (batch.sessionId !== sessionId || batch.bytes + bytes > BATCH_BYTES)) cut();
+      const more = utf8(json) + 1;
+      if (batch && (batch.sessionId !== sessionId || bytes + more > BATCH_BYTES)) cut();
       if (!batch) {
-        batch = openBatch(sessionId);
+        batch = openBatch('/track', sessionId);
+        bytes = 0;
         timer = setTimeout(cut, BATCH_MS);
       }
-      batch.text += (batch.events++ > 0 ? ',' : '') + json;
-      batch.bytes += bytes;
+      batch.fill(json);
+      bytes += more;
       if (batch.events >= BATCH_EVENTS) cut();
       else delivery.add('events', batch);
     },

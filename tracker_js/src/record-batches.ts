@@ -1,5 +1,5 @@
 import type { Item } from './delivery';
-import { uuid } from './uuid';
+import { type Batch, openBatch } from './batch';
 
 /** How late a viewer may see what is going on, and how many requests a busy page makes. */
 const BATCH_MS = 5_000;
@@ -16,30 +16,13 @@ export interface Batches {
   cut: () => void;
 }
 
-interface Batch extends Item {
-  text: string;
-}
-
 const isTooLarge = (json: string): boolean =>
   json.length * MAX_BYTES_A_CHARACTER > MAX_BYTES && new TextEncoder().encode(json).length > MAX_BYTES;
-
-/** Its name is given now, so that what is written ahead of it is a beginning of what is sent. */
-function openBatch(sessionId: string): Batch {
-  const batchId = uuid();
-  const batch: Batch = {
-    path: '/track/recording',
-    events: 0,
-    sessionId,
-    open: true,
-    text: '',
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${batch.text}]}`,
-  };
-  return batch;
-}
 
 /** Gathers the events of one session; the first one of a batch decides when it goes. `send` gets a batch as it grows. */
 export function createBatches(sessionId: string, send: (batch: Item) => void): Batches {
   let batch: Batch | undefined;
+  let characters = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const cut = (): void => {
@@ -55,13 +38,15 @@ export function createBatches(sessionId: string, send: (batch: Item) => void): B
     push(json) {
       if (isTooLarge(json)) return false;
       // The Meta event of a snapshot goes with it.
-      if (batch && batch.text.length > BATCH_CHARACTERS / 2 && batch.text.length + json.length > BATCH_CHARACTERS) cut();
+      if (batch && characters > BATCH_CHARACTERS / 2 && characters + json.length > BATCH_CHARACTERS) cut();
       if (!batch) {
-        batch = openBatch(sessionId);
+        batch = openBatch('/track/recording', sessionId);
+        characters = 0;
         timer = setTimeout(cut, BATCH_MS);
       }
-      batch.text += (batch.events++ > 0 ? ',' : '') + json;
-      if (batch.text.length >= BATCH_CHARACTERS) cut();
+      batch.fill(json);
+      characters += json.length + 1;
+      if (characters >= BATCH_CHARACTERS) cut();
       else send(batch);
       return true;
     },

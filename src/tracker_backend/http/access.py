@@ -321,9 +321,10 @@ def _check_write(headers: Headers, settings: ProjectSettings, *, is_public: bool
         origin = headers.get("origin")
         if not is_allowed(origin, settings.allowed_origins):
             told = "a call without `Origin`" if origin is None else f"the origin {origin}"
+            first = "" if origin is None else "add it to the project's `allowed_origins`, or "
             raise Forbidden(
-                f"{told} may not send to this project, only {', '.join(settings.allowed_origins)}: add it to the"
-                " project's `allowed_origins`, or send with a secret write key."
+                f"{told} may not send to this project, only {', '.join(settings.allowed_origins)}: {first}send with a"
+                " secret write key."
             )
 
 
