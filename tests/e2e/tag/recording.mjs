@@ -41,7 +41,7 @@ const QUIET = { screenshots: 'false' };
 const isFull = ({ type }) => type === FULL_SNAPSHOT;
 
 /** Until what the page has sent is so: it sends at once, not with its next batch. */
-async function told(page, is) {
+async function untilTold(page, is) {
   while (!is()) await page.evaluate(() => tracker.flush().then(() => new Promise((resolve) => setTimeout(resolve, 20))));
 }
 
@@ -54,7 +54,7 @@ async function open(attributes, { begins = true, prepare } = {}) {
   await page.goto(site.url('page.html', { ...QUIET, ...attributes }));
   await page.waitForFunction(() => window.tracker?.sessionId);
   const session = await page.evaluate(() => tracker.sessionId);
-  if (begins) await told(page, () => site.events(session).some(isFull));
+  if (begins) await untilTold(page, () => site.events(session).some(isFull));
   return { page, session, errors };
 }
 const end = async ({ page }) => {
@@ -110,8 +110,8 @@ async function equal() {
   await page.waitForFunction(() => document.querySelector('#scroller').scrollTop === 200);
   await page.evaluate(() => (document.querySelector('#shadow').shadowRoot.querySelector('#in-shadow').textContent = 'Changed in the shadow'));
   await page.click('#open');
-  await told(page, () => site.events(session).some(({ data }) => data.adds?.length === 0 && JSON.stringify(data.attributes ?? '').includes('data:image')));
-  await told(page, () => site.events(session).some(({ data }) => data.source === 3 && data.y === 200));
+  await untilTold(page, () => site.events(session).some(({ data }) => data.adds?.length === 0 && JSON.stringify(data.attributes ?? '').includes('data:image')));
+  await untilTold(page, () => site.events(session).some(({ data }) => data.source === 3 && data.y === 200));
   const left = await page.evaluate(() => stateOf(document));
   await end(visit);
   const sent = site.events(session);
@@ -175,7 +175,7 @@ async function modes() {
   await calm.page.click('#add');
   const before = site.events(calm.session).length;
   await calm.page.click('#throw');
-  await told(calm.page, () => site.events(calm.session).some(isFull));
+  await untilTold(calm.page, () => site.events(calm.session).some(isFull));
   await end(calm);
   const { states } = await replay(calm.session, undefined);
   await forget();
@@ -187,7 +187,7 @@ async function modes() {
 
   const asked = await open({ 'record-sample': '0', 'record-errors-only': 'true' }, { begins: false });
   await asked.page.evaluate(() => tracker.startRecording());
-  await told(asked.page, () => site.events(asked.session).some(isFull));
+  await untilTold(asked.page, () => site.events(asked.session).some(isFull));
   await end(asked);
   await forget();
   return {
@@ -207,7 +207,7 @@ async function sessions() {
   await first.page.evaluate(() => tracker.reset());
   await first.page.click('#remove');
   const renewed = await first.page.evaluate(() => tracker.sessionId);
-  await told(first.page, () => site.events(renewed).some(isFull));
+  await untilTold(first.page, () => site.events(renewed).some(isFull));
   await end(first);
   await forget();
 
@@ -215,7 +215,7 @@ async function sessions() {
   const { session } = one;
   const snapshots = () => site.events(session).filter(isFull).length;
   const two = await open({ record: 'true' });
-  await told(two.page, () => snapshots() === 2);
+  await untilTold(two.page, () => snapshots() === 2);
   await two.page.click('#add');
   // The first tab goes on by itself, unseen.
   await one.page.evaluate(() => document.querySelector('#list').insertAdjacentHTML('beforeend', '<li>Unseen kite</li>'));
@@ -223,7 +223,7 @@ async function sessions() {
   const unseen = await one.page.evaluate(() => tracker.flush()).then(() => JSON.stringify(site.events(session)).includes('Unseen kite'));
   await one.page.bringToFront();
   await one.page.click('#add');
-  await told(one.page, () => snapshots() === 3);
+  await untilTold(one.page, () => snapshots() === 3);
   await end(one);
   await end(two);
   const last = await replay(session, undefined);
@@ -276,10 +276,10 @@ async function more() {
       context.fillRect(0, 0, 40, 30);
     }
   });
-  await told(page, () => site.events(session).some(({ data }) => data.source === 9));
+  await untilTold(page, () => site.events(session).some(({ data }) => data.source === 9));
   const stranger = site.url('page.html', { ...QUIET, ...options }).replace('localhost', 'other.localhost');
   await page.evaluate((src) => document.body.append(Object.assign(document.createElement('iframe'), { id: 'stranger', src })), stranger);
-  await told(page, () => site.events(session).filter(({ data }) => data.isAttachIframe).some(({ data }) => JSON.stringify(data).includes('Kites for sale')));
+  await untilTold(page, () => site.events(session).filter(({ data }) => data.isAttachIframe).some(({ data }) => JSON.stringify(data).includes('Kites for sale')));
   await page.frameLocator('#stranger').locator('#name').pressSequentially('Rq7-stranger');
   await page.frameLocator('#stranger').locator('#add').click();
   await page.evaluate(() => tracker.flush());
@@ -326,8 +326,8 @@ async function leftovers() {
   const before = await listening();
   const session = await page.evaluate(() => tracker.sessionId);
   await page.evaluate(() => tracker.startRecording());
-  await told(page, () => site.events(session).some(isFull));
-  await told(page, () => JSON.stringify(site.events(session)).includes('data:image'));
+  await untilTold(page, () => site.events(session).some(isFull));
+  await untilTold(page, () => JSON.stringify(site.events(session)).includes('data:image'));
   await page.click('#add');
   const during = await listening();
   const changedDuring = await page.evaluate(() => changed());

@@ -351,15 +351,24 @@ const cases = {
     pages['/second'] = [SHELL('second', tag())];
     const page = await open(context, '/');
     await flush(page);
-    await page.evaluate(() => (window.kept = true));
-    await page.goto(`${base}/second`);
-    await page.waitForFunction(isReady);
-    // A page that was kept does not load again.
-    await page.goBack({ waitUntil: 'commit' });
-    const wasKept = await page.evaluate(() => window.kept === true);
+    let wasKept = false;
+    /** A browser keeps pages as it can; what it says of those that it did not keep. */
+    const reasons = [];
+    while (!wasKept && reasons.length < 5) {
+      await page.evaluate(() => (window.kept = true));
+      await page.goto(`${base}/second`);
+      await page.waitForFunction(isReady);
+      // A page that was kept does not load again.
+      await page.goBack({ waitUntil: 'commit' });
+      wasKept = await page.evaluate(() => window.kept === true);
+      if (wasKept) break;
+      await page.waitForFunction(isReady);
+      await flush(page);
+      reasons.push(await page.evaluate(() => performance.getEntriesByType('navigation')[0].notRestoredReasons?.reasons?.map(({ reason }) => reason)));
+    }
     await page.evaluate(() => tracker.track('back'));
     await flush(page);
-    return { session: await session(page), wasKept };
+    return { session: await session(page), wasKept, reasons };
   },
 
   /** A page that Chromium made ready ahead of its visit. */
