@@ -224,6 +224,9 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     if (!isAsked) return;
     await isDecided;
     cut();
+    // What a recorder sees first is part of what waits.
+    await parts.loaded();
+    cut();
     await delivery?.settled();
   };
   const cut = (): void => {

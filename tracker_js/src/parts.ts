@@ -4,12 +4,15 @@ import { guard } from './guard';
 export interface Parts {
   /** Loads and starts a part, once. */
   start: (name: PartName, context: PartContext, asked?: boolean) => void;
+  /** Resolves when those that were started have loaded, or failed to. */
+  loaded: () => Promise<unknown>;
   stop: (name: PartName) => void;
   stopAll: Teardown;
 }
 
 export function createParts(load: LoadPart, debug: (...said: unknown[]) => void): Parts {
   const wanted = new Set<PartName>();
+  let loading: Promise<unknown> = Promise.resolve();
   const teardowns = new Map<PartName, Teardown>();
   const stop = (name: PartName): void => {
     const teardown = teardowns.get(name);
@@ -21,16 +24,20 @@ export function createParts(load: LoadPart, debug: (...said: unknown[]) => void)
     start(name, context, asked) {
       if (wanted.has(name)) return;
       wanted.add(name);
-      load(name).then(
-        guard((part: unknown) => {
-          if (wanted.has(name) && !teardowns.has(name)) teardowns.set(name, (part as Part).start(context, asked));
-        }),
-        (error: unknown) => {
-          // A policy of the page forbids it, or it is gone: the rest must do.
-          debug(`no ${name}:`, error);
-        },
-      );
+      loading = Promise.all([
+        loading,
+        load(name).then(
+          guard((part: unknown) => {
+            if (wanted.has(name) && !teardowns.has(name)) teardowns.set(name, (part as Part).start(context, asked));
+          }),
+          (error: unknown) => {
+            // A policy of the page forbids it, or it is gone: the rest must do.
+            debug(`no ${name}:`, error);
+          },
+        ),
+      ]);
     },
+    loaded: () => loading,
     stop,
     stopAll() {
       wanted.forEach(stop);

@@ -326,6 +326,27 @@ test('what a part has gathered goes when the page asks for it', async () => {
   const cut = vi.fn();
   started.get('recorder')?.context.beforeFlush(cut);
   await tracker.flush();
+  expect(cut).toHaveBeenCalled();
+});
+
+test('a flush waits for a recorder that is on its way, and sends what it saw first', async () => {
+  let arrive = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => (arrive = resolve));
+  const cut = vi.fn();
+  const recorder = {
+    start({ beforeFlush }: PartContext) {
+      return beforeFlush(cut);
+    },
+  };
+  tracker = createTracker({ project: 'pk', endpoint: 'https://t.example' }, (name) => (name === 'recorder' ? arrived.then(() => recorder) : load(name)));
+  tracker.init();
+  tracker.startRecording();
+  const flushed = tracker.flush();
+  await vi.waitFor(() => {
+    expect(types()).toEqual(['pageview']); // what is known goes at once
+  });
+  arrive();
+  await flushed;
   expect(cut).toHaveBeenCalledOnce();
 });
 
