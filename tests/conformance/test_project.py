@@ -195,16 +195,22 @@ async def test_its_archived_files_go_too(database: Database, pipeline: Pipeline,
 
 
 async def test_a_project_is_remembered_until_its_archived_files_are_gone(database: Database, tmp_path: Path) -> None:
-    gone = await make_project(database.pool, "gone")
+    gone, other = [await make_project(database.pool, name) for name in ("gone", "other")]
     store = database.maintained
     store.settings = msgspec.structs.replace(store.settings, archive_dir=tmp_path)
-    await delete(database, gone, "gone")
-    await database.pool.execute("update tracker.projects set deleted_at = '2020-01-01' where project_id = $1", gone)
+    for number, name in ((gone, "gone"), (other, "other")):
+        await delete(database, number, name)
+    await database.pool.execute("update tracker.projects set deleted_at = '2020-01-01' where deleted_at is not null")
     blocked = tmp_path / f"{gone}" / f"{uuid4()}.json.gz"
     blocked.mkdir(parents=True)
-    with pytest.raises(SettingsError, match="TRACKER_ARCHIVE_DIR"):
+    others = tmp_path / f"{other}" / f"{uuid4()}.json.gz"
+    others.parent.mkdir()
+    others.write_bytes(b"")
+    with pytest.raises(SettingsError, match=f"TRACKER_ARCHIVE_DIR holds files of project {gone}"):
         await remove_deleted(store)
     assert (await rows_of(database, gone))["projects"] == 1
+    assert (await rows_of(database, other))["projects"] == 0, "another one does not wait for it"
+    assert not others.exists()
     blocked.rmdir()
     await remove_deleted(store)
     assert (await rows_of(database, gone))["projects"] == 0

@@ -14,7 +14,7 @@ from tests.http.api import API, check_problem, local, now, row_counts
 from tests.http.browsers import PASSWORD, Browser, invitation, member, new_email
 from tracker_backend.app import create_app
 from tracker_backend.http import remembered
-from tracker_backend.http.cookie import DEVICE_NAME, NAME
+from tracker_backend.http.cookie import NAME
 from tracker_backend.queries import links, logins
 from tracker_backend.services import Services
 from tracker_backend.settings import Settings
@@ -212,10 +212,11 @@ async def test_who_guesses_does_not_lock_an_owner_out_of_a_browser_that_they_hav
     settings = Settings(pool_min=1, pool_max=8, limit_login=1)  # so that a slow machine gets none back meanwhile
     async with running(create_app(settings, dsn)) as app:
         services: Services = app.state["services"]
+        named = services.access.cookies.device_name
 
         async def log_in(browser: Browser, email: str, password: str, device: str | None = None) -> int:
             if device is not None:
-                browser.client.cookies.set(DEVICE_NAME, device)
+                browser.client.cookies.set(named(email), device)
             return (await browser.call("POST", "/login", {"email": email, "password": password})).status_code
 
         async def attempt(email: str, password: str, device: str | None = None) -> int:
@@ -228,7 +229,7 @@ async def test_who_guesses_does_not_lock_an_owner_out_of_a_browser_that_they_hav
         for _ in range(2):
             async with await member(app, services, 1, "owner") as person:
                 assert (await person.call("POST", "/logout")).status_code == 204
-                devices.append(person.client.cookies[DEVICE_NAME])
+                devices.append(person.client.cookies[named(person.email)])
                 emails.append(person.email)
         ann, bob = emails
         anns, bobs = devices
@@ -246,14 +247,19 @@ async def test_who_guesses_does_not_lock_an_owner_out_of_a_browser_that_they_hav
 
 
 async def test_a_known_browser_keeps_its_name_so_that_each_login_brings_no_new_attempts(
-    standing_app: Litestar, ann: Browser
+    standing_app: Litestar, standing_services: Services, ann: Browser
 ) -> None:
-    before = ann.client.cookies[DEVICE_NAME]
-    await ann.enter("/login", email=ann.email, password=PASSWORD)
-    assert ann.client.cookies[DEVICE_NAME] == before
+    email = ann.email
+    name = standing_services.access.cookies.device_name(email)
+    before = ann.client.cookies[name]
+    async with await member(standing_app, standing_services, 1, "viewer") as bob:
+        # Somebody else with the same browser.
+        await ann.enter("/login", email=bob.email, password=PASSWORD)
+    await ann.enter("/login", email=email, password=PASSWORD)
+    assert ann.client.cookies[name] == before
     async with Browser(standing_app) as other:
-        await other.enter("/login", email=ann.email, password=PASSWORD)
-        assert other.client.cookies[DEVICE_NAME] != before
+        await other.enter("/login", email=email, password=PASSWORD)
+        assert other.client.cookies[name] != before
 
 
 async def test_a_person_changes_the_password_and_all_other_browsers_are_out(

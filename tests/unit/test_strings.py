@@ -17,6 +17,8 @@ PIECES = st.sampled_from(
         MAIL,
         "4111 1111 1111 1111",
         "4111\u20091111\u20091111\u20091111",
+        "4111\u00a01111\u00a01111\u00a01111",
+        r"john\u0040example.com",
         "?token=abc",
         "password: x",
         "\\",

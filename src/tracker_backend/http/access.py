@@ -164,14 +164,15 @@ class Access:
         if caller.key is not None or caller.login is not None:
             await self._still(caller.project_id, caller.key, caller.login)
 
-    async def count_attempt(self, connection: Connection, account: str) -> None:
-        """Counts an attempt to log in, of this address and on this account; LimitExceeded after too many. A browser
-        that has logged in to the account before is counted apart: others who guess at it do not lock its owner out.
+    async def count_attempt(self, connection: Connection, target: str) -> None:
+        """Counts an attempt to come in, of this address and on an account's e-mail, or on a link; LimitExceeded after
+        too many. A browser that has logged in to the account before is counted apart: others who guess at it do not
+        lock its owner out.
         """
         limit = self._settings.limit_login
-        device = self.cookies.device_in(connection.headers.get("cookie"), account)
+        device = self.cookies.device_in(connection.headers.get("cookie"), target)
         address = ("address", counted(self.address(connection)), device is not None)
-        await self._limits.take(Asked("attempt", address, limit), Asked("attempt", ("account", account, device), limit))
+        await self._limits.take(Asked("attempt", address, limit), Asked("attempt", ("account", target, device), limit))
 
     def check_guesses(self, connection: Connection) -> None:
         """LimitExceeded for an address that has come with too many secrets that nobody has."""

@@ -46,8 +46,8 @@ def client_ip(connection: Connection, trusted: list[Network]) -> str:
 
 def peer(connection: Connection) -> str:
     """The other end of the connection; empty over a Unix socket."""
-    client = connection.scope["client"]
-    return client[0] if client else ""
+    client = connection.client
+    return client.host if client else ""
 
 
 def counted(address: str) -> str:

@@ -11,7 +11,7 @@ from litestar.datastructures import Cookie
 
 NAME = "tracker_login"
 LIFE_DAYS = 14
-DEVICE_NAME = "tracker_device"
+DEVICE_NAMES = "tracker_device_"
 DEVICE_DAYS = 365
 
 
@@ -40,19 +40,30 @@ class Cookies:
         each login would have attempts of its own.
         """
         device = self.device_in(header, email) or secrets.token_urlsafe(16)
-        return _cookie(DEVICE_NAME, self._device_signer(email).sign(device).decode(), DEVICE_DAYS, secure=secure)
+        value = self._device_signer(email).sign(device).decode()
+        return _cookie(self.device_name(email), value, DEVICE_DAYS, secure=secure)
 
     def device_in(self, header: str | None, email: str) -> str | None:
         """What tells a browser that has logged in to this account before from all others; None for a stranger."""
-        return _signed(header, DEVICE_NAME, self._device_signer(email))
+        return _signed(header, self.device_name(email), self._device_signer(email))
+
+    def device_name(self, email: str) -> str:
+        """What the cookie of this account is called: several people may log in with one browser."""
+        return DEVICE_NAMES + self._hmac(b"device " + _bytes(email))[:8]
 
     def csrf_token(self, token: str) -> str:
         """What a page of ours sends as `X-CSRF-Token` with every write: no other site can read it."""
-        return hmac.new(self._secret, b"csrf " + token.encode(), "sha256").hexdigest()
+        return self._hmac(b"csrf " + token.encode())
 
     def _device_signer(self, email: str) -> Signer:
-        salt = b"tracker device " + email.encode(errors="surrogatepass")
-        return Signer(self._secret, salt=salt, digest_method=hashlib.sha256)
+        return Signer(self._secret, salt=b"tracker device " + _bytes(email), digest_method=hashlib.sha256)
+
+    def _hmac(self, text: bytes) -> str:
+        return hmac.new(self._secret, text, "sha256").hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 def _cookie(name: str, value: str, days: int, *, secure: bool) -> Cookie:

@@ -23,6 +23,7 @@ _BEFORE_TEXT, _AFTER_STYLE = re.compile(rb'"textContent"\s*:\s*\Z'), re.compile(
 _NAME_LENGTH = 40
 _INPUT = 5
 _MOST_SECRETS = 10
+_MOST_LOOKED_AT = 100
 
 
 class _Change(Struct, gc=False):
@@ -68,11 +69,10 @@ class Clues(Struct, frozen=True):
 def clues_in(rules: Rules, joined: bytes) -> Clues:
     """The clues in the JSON text of a batch of rrweb events, joined by commas."""
     strings = strings_in(joined)
-    secrets = list(islice(secret_strings(rules, strings), _MOST_SECRETS + 1))
-    if len(secrets) > _MOST_SECRETS:  # to look for each of them would take longer than to look at all there is
-        secrets = [b""]
-    else:
-        secrets = [string for string in secrets if not _is_left_alone(joined, string)]
+    may_hold = list(islice(secret_strings(rules, strings), _MOST_LOOKED_AT))
+    secrets = [string for string in may_hold if not _is_left_alone(joined, string)]
+    if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS:
+        secrets = [b""]  # to look for each of them would take longer than to look at all there is
     return Clues(secrets, not strings.isdisjoint(FORM), b"\\u00" in joined)
 
 

@@ -18,7 +18,7 @@ from tracker_backend.ingest.html import without_value
 from tracker_backend.ingest.rrweb import remask_frame
 from tracker_backend.ingest.rules import Rules, rules_of
 from tracker_backend.ingest.secrets import MASK, is_secret_value, may_become_secret
-from tracker_backend.ingest.target import Target, target_of, tells_value
+from tracker_backend.ingest.target import Target, target_of
 from tracker_backend.ingest.wire import Event
 
 _COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
@@ -143,7 +143,7 @@ def _mask_inputs(rules: Rules, batch: Batch, inputs: list[tuple[int, Target | No
             # Of an event that names no field only itself is marked, not all others that name none.
             secret |= field.keys - UNNAMED
         elif not field.is_allowed:
-            values = _values(event, told)
+            values = _values(event, target, told)
             if field.looks_secret or any(is_secret_value(value) for value in values):
                 is_secret = True
                 secret |= field.keys
@@ -160,12 +160,12 @@ def _mask_inputs(rules: Rules, batch: Batch, inputs: list[tuple[int, Target | No
     return secret
 
 
-def _values(event: Event, told: dict[str, Any] | None) -> list[str]:
+def _values(event: Event, target: Target | None, told: dict[str, Any] | None) -> list[str]:
     """What an event tells of a typed value."""
     values = [] if told is None else typed.values(told)
     if event.input_value:
         values.append(event.input_value)
-    if event.target_element is not None and tells_value(event.target_element):
+    if event.target_element is not None and target is not None and target.tells_value:
         values.append(event.target_element)
     return values
 

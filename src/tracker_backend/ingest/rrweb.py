@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from tracker_backend.ingest import secrets, typed
 from tracker_backend.ingest.batch import EVERY_FIELD, Recording
-from tracker_backend.ingest.clues import FORM, LEFT_ALONE, Clues, clues_in
+from tracker_backend.ingest.clues import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, Clues, clues_in
 from tracker_backend.ingest.html import is_secret_input
 from tracker_backend.ingest.rules import Rules
 from tracker_backend.ingest.secrets import MASK, is_secret_value, may_become_secret
@@ -61,8 +61,7 @@ def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -
     touched: set[int] = set()
     for index, event in events.items():
         nodes[index] = []
-        has_secrets = clues.has_secrets(texts[index])
-        if _look_through(rules, event, nodes[index], secret, late, has_secrets=has_secrets):
+        if _look_through(rules, clues, texts[index], event, nodes[index], secret, late):
             touched.add(index)
     changed: dict[int, bytes] = {}
     for index, event in events.items():
@@ -151,23 +150,23 @@ def _attributes(holder: dict[str, Any]) -> dict[str, str]:
 
 def _look_through(
     rules: Rules,
+    clues: Clues,
+    text: bytes,
     event: dict[str, Any],
     nodes: list[dict[str, Any]],
     secret: set[int],
     late: set[int],
-    *,
-    has_secrets: bool,
 ) -> bool:
-    """Masks texts, whatever they stand in, if it `has_secrets` in them; finds form elements and the ids of inputs that
-    look secret. Whether anything was changed.
+    """Masks texts, whatever they stand in; finds form elements and the ids of inputs that look secret. Whether anything
+    was changed.
     """
     kind, data = event.get("type"), _data(event)
     if kind not in _PAGE or not isinstance(data, dict):
         return _walk_told(rules, event)
     told = cast("dict[str, Any]", data)
     if kind == _INCREMENTAL and told.get("source") == _INPUT:
-        text = told.get("text")
-        if isinstance(text, str) and isinstance(told.get("id"), int) and is_secret_value(text):
+        value = told.get("text")
+        if isinstance(value, str) and isinstance(told.get("id"), int) and is_secret_value(value):
             secret.add(told["id"])
             late.add(told["id"])
         return False
@@ -175,11 +174,11 @@ def _look_through(
         attributes = _attributes(change)
         if not isinstance(change.get("id"), int):
             continue
-        looks = attributes.keys() & {"type", "autocomplete", "inputmode"} and is_secret_input(rules, attributes)
+        looks = attributes.keys() & (FIELD_ATTRIBUTES - {"value"}) and is_secret_input(rules, attributes)
         if looks or is_secret_value(attributes.get("value", "")):
             secret.add(change["id"])
             late.add(change["id"])
-    if has_secrets:
+    if clues.has_secrets(text):
         return _walk_page(rules, told, nodes, secret)
     _find_forms(rules, told, nodes, secret)
     return False

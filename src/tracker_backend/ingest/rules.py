@@ -45,8 +45,6 @@ class Rules:
         self._allowed = frozenset(name.lower() for name in masking.allow)
         own = (_latin(form) for word in (*self._words, *self._parameters) for form in (word, word.upper()))
         self._hints = (*_IN_TEXTS, *_IN_NAMES, *own)
-        self.targets: dict[tuple[str | None, ...], Any] = {}
-        """Kept by `target_of`."""
         self.short_text = lru_cache(maxsize=8192)(self._text)
         self._short_name = lru_cache(maxsize=8192)(self._member)
         self._few_names = lru_cache(maxsize=8192)(self._named)

@@ -35,9 +35,11 @@ def secret_strings(rules: Rules, strings: frozenset[str]) -> Iterator[bytes]:
 def _hinted(rules: Rules, strings: frozenset[str]) -> set[str]:
     """Strings with one of the words that secrets come with, or with the digits of a card."""
     joined = '"'.join(("", *strings, ""))
-    small = joined.lower()
+    # As masking reads them: what is escaped once more in a string is looked for, too. Places stay the same.
+    small = joined.lower().replace(_BACKSLASH, "\\").replace(_QUOTE, '"')
     finders = [partial(small.find, hint) for hint in rules.hints_in(small)]
-    return {string for find in (*finders, partial(_find_card, small)) for string in _strings_with(find, joined)}
+    # Not in small letters: of a no-break space's two bytes one would be another.
+    return {string for find in (*finders, partial(_find_card, joined)) for string in _strings_with(find, joined)}
 
 
 def _strings_with(find: Callable[[int], int], joined: str) -> Iterator[str]:
@@ -49,8 +51,8 @@ def _strings_with(find: Callable[[int], int], joined: str) -> Iterator[str]:
         place = find(end)
 
 
-def _find_card(small: str, start: int) -> int:
-    found = CARD.search(small, start)
+def _find_card(joined: str, start: int) -> int:
+    found = CARD.search(joined, start)
     return -1 if found is None else found.start()
 
 

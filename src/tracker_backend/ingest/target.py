@@ -1,12 +1,13 @@
 """What an event's `target_…` fields say of an element, without the secrets in them."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from tracker_backend.ingest.rules import CACHED, Rules
 from tracker_backend.ingest.wire import Event
 
 _FORM = ("<input", "<textarea", "<select")
-_MOST = 8192
 
 
 class Target(Struct, frozen=True):
@@ -26,14 +27,8 @@ class Target(Struct, frozen=True):
 def target_of(rules: Rules, event: Event) -> Target:
     """The target of an event. Elements are few and clicked often: mostly it is known already."""
     names = (event.target_element, event.target_selector, event.target_tag, event.target_id, event.target_class)
-    target = rules.targets.get(names)
-    if target is None:
-        target = _target(rules, *names)
-        if sum(len(name) for name in names if name) <= CACHED:
-            if len(rules.targets) >= _MOST:
-                rules.targets.clear()
-            rules.targets[names] = target
-    return target
+    is_long = sum(len(name) for name in names if name) > CACHED
+    return _target(rules, *names) if is_long else _known_target(rules, *names)
 
 
 def tells_value(element: str) -> bool:
@@ -51,3 +46,6 @@ def _target(
     tells = element is not None and tells_value(element)
     is_clean = not tells and masked == element and told == names
     return Target(masked, told[0], told[1], told[2], told[3], tells, is_clean)
+
+
+_known_target = lru_cache(maxsize=8192)(_target)

@@ -20,28 +20,35 @@ _sql = load(__file__, "projects")
 
 
 async def remove_deleted(store: Store) -> int:
-    """Removes rows and archived files of deleted projects; returns how many sessions had rows."""
+    """Removes rows and archived files of deleted projects; returns how many sessions had rows. SettingsError, after all
+    others, for files that cannot be removed.
+    """
     removed = 0
     for row in await store.pool.fetch(_sql.list_deleted):
         removed += await _remove_rows(store, row["project_id"])
-    await _clear_archive(store)
-    await store.pool.execute(_sql.drop_projects, timedelta(days=store.settings.batch_days))
+    kept = await _clear_archive(store)
+    await store.pool.execute(_sql.drop_projects, timedelta(days=store.settings.batch_days), list(kept))
+    for project_id, error in kept.items():
+        raise SettingsError(
+            f"TRACKER_ARCHIVE_DIR holds files of project {project_id}, which was deleted, and they cannot be removed"
+            f" ({error}): they are kept until they can."
+        ) from error
     return removed
 
 
-async def _clear_archive(store: Store) -> None:
-    """Also of projects without rows: sessions that had expired went there, and one may just do so."""
+async def _clear_archive(store: Store) -> dict[int, OSError]:
+    """Also of projects without rows: sessions that had expired went there, and one may just do so. Returns the projects
+    whose files cannot be removed, with the reason.
+    """
+    kept: dict[int, OSError] = {}
     folder = archive.folder_of(store.settings)
-    if folder is None:
-        return
-    for row in await store.pool.fetch(_sql.list_ended):
-        try:
-            await asyncio.to_thread(archive.remove_project, folder, row["project_id"])
-        except OSError as error:
-            raise SettingsError(
-                f"TRACKER_ARCHIVE_DIR is {folder}, from which nothing can be removed ({error}): files of deleted"
-                " projects are kept until it can."
-            ) from error
+    if folder is not None:
+        for row in await store.pool.fetch(_sql.list_ended):
+            try:
+                await asyncio.to_thread(archive.remove_project, folder, row["project_id"])
+            except OSError as error:
+                kept[row["project_id"]] = error
+    return kept
 
 
 async def _remove_rows(store: Store, project_id: int) -> int:

@@ -73,8 +73,8 @@ async def mask_stored(
             continue
         if key in typed and any(not field.startswith("rrweb ") for field in fields):
             await _hide_typed(connection, key, rules[key], fields)
-        if key in late:
-            hidden = late[key] if EVERY_FIELD in fields else late[key] & fields
+        told = late.get(key, _NOTHING)
+        if hidden := told if EVERY_FIELD in fields else told & fields:
             await _hide_frames(connection, key, hidden)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
-from tracker_backend.ingest.batch import KINDS, Batch, Counts, Drop, Image, Known, Outcome
+from tracker_backend.ingest.batch import KINDS, MOST_FIELDS, Batch, Counts, Drop, Image, Known, Outcome
 from tracker_backend.ingest.times import from_datetime, to_datetime
 from tracker_backend.ingest.wire import ROW_FIELDS
 from tracker_backend.settings import Settings
@@ -230,7 +230,7 @@ class Store(ABC):
             return {}
         new = new_fields(fresh, masked)
         changes = sessions.changes(fresh, new)
-        rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *sessions.columns(changes))
+        rows = await connection.fetch(_sql.upsert_sessions, self.node.number, *sessions.columns(changes), MOST_FIELDS)
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
             await self._drop_told(connection, fresh, changes, recorded)

@@ -35,5 +35,5 @@ delete from tracker.session_totals t where project_id = $1
 -- list_ended: deleted projects, whether they have rows or not
 select project_id from tracker.projects where deleted_at is not null order by project_id;
 
--- drop_projects: so long after, nothing can be under way
-delete from tracker.projects where deleted_at < now() - $1::interval;
+-- drop_projects: so long after, nothing can be under way; not those of which files are left ($2)
+delete from tracker.projects where deleted_at < now() - $1::interval and project_id <> all($2::integer[]);

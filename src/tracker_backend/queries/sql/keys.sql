@@ -27,7 +27,7 @@ update tracker.api_keys set revoked_at = now()
 where project_id = $1 and prefix = $2 and revoked_at is null
 returning key_sha256;
 
--- withdraw_invitations: that a key made, and nobody has used: who holds a key that leaked has no way back in
+-- withdraw_invitations: that a key made, and nobody has used
 delete from tracker.links where project_id = $1 and key_sha256 = $2 and used_at is null;
 
 -- lock_project: one rotation at a time

@@ -73,7 +73,7 @@ where not exists (
 on conflict do nothing
 returning screenshot_id;
 
--- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column; secret fields are joined by newlines)
+-- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column; secret fields are joined by newlines; $47 the most of them)
 with given as (
     select * from unnest(
         $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
@@ -163,7 +163,7 @@ written as (
         masked_fields = case
             when excluded.masked_fields is null then s.masked_fields
             else (
-                select case when count(*) > 500 or bool_or(field = '*') then array['*'] else array_agg(field order by field) end
+                select case when count(*) > $47 or bool_or(field = '*') then array['*'] else array_agg(field order by field) end
                 from (select unnest(s.masked_fields) union select unnest(excluded.masked_fields)) f (field)
             ) end,
         -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.
