@@ -1,37 +1,16 @@
 // Visits the demo as a person would, in a real Chromium: node drive_demo.mjs <baseUrl>
 // Prints one JSON object about what was done; waits on answers of the server and on what the page shows, never on time.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-const { chromium } = createRequire(new URL('../../tracker_js/package.json', import.meta.url))('playwright-core');
+import { openVisitor } from './visitor.mjs';
 
 const base = process.argv[2]?.replace(/\/+$/, '');
 if (!base) {
   console.error('usage: node drive_demo.mjs <baseUrl>');
   process.exit(2);
 }
-/** Of the whole visit, so that a test that waits for us never waits longer. */
-const TIMEOUT_MS = 90_000;
-/** A visitor's: headless Chromium calls itself HeadlessChrome, which a server rightly lists as a bot. */
-const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
 const PASSWORD = 'hunter2-S3cret';
 
-const profile = await mkdtemp(join(tmpdir(), 'drive-demo-'));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  viewport: { width: 1280, height: 800 },
-  timeout: TIMEOUT_MS,
-  // As a switch, not by Playwright: its emulation does not reach the requests that outlive their page.
-  args: [`--user-agent=${USER_AGENT}`, '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-browser.setDefaultTimeout(TIMEOUT_MS / 3);
-const watchdog = setTimeout(() => {
-  console.error(`the visit took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+const visitor = await openVisitor(90_000, { viewport: { width: 1280, height: 800 } });
+const { browser } = visitor;
 
 const report = { session_id: '', started_at: new Date().toISOString(), ended_at: '', password: PASSWORD, clicked_selectors: [], pages: [], screenshots: [], typed: {}, answers: {}, page_errors: [] };
 try {
@@ -125,7 +104,5 @@ try {
   report.ended_at = new Date().toISOString();
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await browser.close();
-  await rm(profile, { recursive: true, force: true });
+  await visitor.close();
 }

@@ -1,37 +1,23 @@
 // Comes in as people do, in a real Chromium: node drive_doors.mjs <owner's link> <folder for pictures or ->
 // Prints one JSON object about what the pages showed; waits on what they show, never on time.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
-const { chromium } = createRequire(new URL('../../tracker_js/package.json', import.meta.url))('playwright-core');
+import { openVisitor } from './visitor.mjs';
 
 const [ownerLink, pictures] = process.argv.slice(2);
 const [OWNER, GUEST] = ['ann@shop.example', 'bob@shop.example'];
 const [PASSWORD, OTHER] = ['a few words together', 'words that bob chose'];
-/** Of the whole visit, so that a test that waits for us never waits longer. */
-const TIMEOUT_MS = 90_000;
 const report = { shown: {}, errors: [], requests: [] };
-const watchdog = setTimeout(() => {
-  console.error(`the visit took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+/** Everything that was opened. */
+const visitors = [];
 
-async function open(profile) {
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    headless: true,
-    viewport: { width: 1000, height: 760 },
-    timeout: TIMEOUT_MS,
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
-  browser.setDefaultTimeout(TIMEOUT_MS / 3);
+async function open() {
+  const visitor = await openVisitor(90_000, { viewport: { width: 1000, height: 760 } });
+  visitors.push(visitor);
+  const { browser } = visitor;
   const page = browser.pages()[0] ?? (await browser.newPage());
   page.on('pageerror', (error) => report.errors.push(error.message));
   page.on('console', (message) => message.text().includes('Content Security Policy') && report.errors.push(message.text()));
   browser.on('request', (request) => report.requests.push(request.url()));
-  return [browser, page];
+  return page;
 }
 
 /** What the page shows, under a name; also as a picture. */
@@ -46,11 +32,8 @@ async function fill(page, email, password) {
   await page.locator('form button').click();
 }
 
-const profiles = [await mkdtemp(join(tmpdir(), 'drive-doors-')), await mkdtemp(join(tmpdir(), 'drive-doors-'))];
-const opened = [];
 try {
-  const [browser, page] = await open(profiles[0]);
-  opened.push(browser);
+  const page = await open();
   const inside = (it) => it.getByRole('heading', { name: 'You are logged in' }).waitFor();
 
   await page.goto(ownerLink);
@@ -82,8 +65,7 @@ try {
   await page.getByRole('button', { name: `Join as ${OWNER}` }).click();
   await inside(page);
 
-  const [other, guest] = await open(profiles[1]);
-  opened.push(other);
+  const guest = await open();
   await guest.goto(forGuest);
   await guest.getByRole('button', { name: 'Join' }).waitFor();
   await note(guest, 'invited');
@@ -103,8 +85,6 @@ try {
   await note(guest, 'on a phone');
   report.cookie_is_readable = await guest.evaluate(() => document.cookie.includes('tracker_login'));
 } finally {
-  clearTimeout(watchdog);
-  for (const browser of opened) await browser.close();
-  for (const profile of profiles) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  for (const visitor of visitors) await visitor.close();
 }
 console.log(JSON.stringify(report));

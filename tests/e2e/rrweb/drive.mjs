@@ -2,23 +2,16 @@
 //   node drive.mjs '{"server", "writeKey", "readKey", "projectId", "publicKey", "pictures", "dialects", "readers"}'
 // Prints one JSON object about what was seen; waits on what pages and the server say, never on time.
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { modules, openVisitor } from '../visitor.mjs';
 
-const packages = createRequire(new URL('../../../tracker_js/package.json', import.meta.url));
-const { chromium } = packages('playwright-core');
-const modules = fileURLToPath(new URL('../../../tracker_js/node_modules/', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 const settings = JSON.parse(process.argv[2]);
-/** Of everything, so that a test that waits for us never waits longer. */
-const TIMEOUT_MS = 200_000;
-/** A visitor's: headless Chromium calls itself HeadlessChrome, which a server rightly lists as a bot. */
-const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
+const ARRIVAL_MS = 25_000;
 const VENDOR = {
   'record.js': '@rrweb/record/dist/record.umd.min.cjs',
   'console.js': '@rrweb/rrweb-plugin-console-record/dist/rrweb-plugin-console-record.umd.min.cjs',
@@ -41,19 +34,8 @@ const site = createServer((request, response) => {
 });
 await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
 
-const profile = await mkdtemp(join(tmpdir(), 'drive-rrweb-'));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  viewport: { width: 800, height: 600 },
-  timeout: TIMEOUT_MS,
-  args: [`--user-agent=${USER_AGENT}`, '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-browser.setDefaultTimeout(TIMEOUT_MS / 8);
-const watchdog = setTimeout(() => {
-  console.error(`recording and replaying took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+const visitor = await openVisitor(200_000, { viewport: { width: 800, height: 600 } });
+const { browser } = visitor;
 
 /** One visit of two pages, recorded by rrweb and sent as the dialect's trackers do. */
 async function record(dialect) {
@@ -129,7 +111,7 @@ async function record(dialect) {
 
 /** What was sent as a page went away is answered to nobody: ask until all is there. */
 async function arrived({ session, recorded }) {
-  const deadline = Date.now() + TIMEOUT_MS / 8;
+  const deadline = Date.now() + ARRIVAL_MS;
   let count = 0;
   while (count !== recorded.length && Date.now() < deadline) {
     const response = await fetch(`${settings.server}/api/v1/sessions/${session}/recording`, { headers: { 'X-API-Key': settings.readKey } });
@@ -173,8 +155,6 @@ try {
   }
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await browser.close();
+  await visitor.close();
   site.close();
-  await rm(profile, { recursive: true, force: true });
 }

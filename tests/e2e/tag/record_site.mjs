@@ -1,17 +1,9 @@
 // A site on another origin than the server, whose tag sends through a gate that keeps every body.
 import { createServer, request as httpRequest } from 'node:http';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 
-const packages = createRequire(new URL('../../../tracker_js/package.json', import.meta.url));
-export const { chromium } = packages('playwright-core');
-export const modules = fileURLToPath(new URL('../../../tracker_js/node_modules/', import.meta.url));
-/** A visitor's: headless Chromium calls itself HeadlessChrome, which a server rightly lists as a bot. */
-const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
-export const FLAGS = [`--user-agent=${USER_AGENT}`, '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.svg': 'image/svg+xml', '.bmp': 'image/bmp' };
 const PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><rect width="80" height="60" fill="#c00"/></svg>';
 

@@ -1,15 +1,12 @@
 // Visits that the tag records, in a real Chromium: node recording.mjs <serverUrl>
 // Prints one JSON object about what was done, sent and replayed; waits on what is sent and shown, never on time.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, FLAGS, modules, openSite } from './record_site.mjs';
+import { modules, openVisitor } from '../visitor.mjs';
+import { openSite } from './record_site.mjs';
 
 const server = process.argv[2].replace(/\/+$/, '');
 const folder = fileURLToPath(new URL('recording', import.meta.url));
-/** Of everything, so that a test that waits for us never waits longer. */
-const TIMEOUT_MS = 150_000;
 const FULL_SNAPSHOT = 2;
 const META = 4;
 /** Named by how they begin: their first letters stand nowhere else. */
@@ -22,20 +19,9 @@ const CANARIES = {
 const CANARY_SIGNS = ['Zq7', 'zq7', '4242', '%5Aq7', 'Pv0', 'Hu0', 'Bl0', 'Lk0'];
 const RECORDED_SIGNS = ['Rq7'];
 
-const profile = await mkdtemp(join(tmpdir(), 'drive-recording-'));
 const site = await openSite(server, folder);
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  viewport: { width: 800, height: 900 },
-  timeout: TIMEOUT_MS,
-  args: FLAGS,
-});
-browser.setDefaultTimeout(TIMEOUT_MS / 5);
-const watchdog = setTimeout(() => {
-  console.error(`recording took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+const visitor = await openVisitor(150_000, { viewport: { width: 800, height: 900 } });
+const { browser } = visitor;
 
 const QUIET = { screenshots: 'false' };
 const isFull = ({ type }) => type === FULL_SNAPSHOT;
@@ -354,8 +340,6 @@ try {
   }
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await browser.close();
+  await visitor.close();
   site.close();
-  await rm(profile, { recursive: true, force: true });
 }

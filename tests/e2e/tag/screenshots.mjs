@@ -1,30 +1,15 @@
 // Screenshots that the tag takes, in a real Chromium: node screenshots.mjs <serverUrl>
 // Prints one JSON object about what was taken and where on the page things are; waits on what is sent, never on time.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, FLAGS, openSite } from './record_site.mjs';
+import { openVisitor } from '../visitor.mjs';
+import { openSite } from './record_site.mjs';
 
 const server = process.argv[2].replace(/\/+$/, '');
 const folder = fileURLToPath(new URL('screenshots', import.meta.url));
-/** Of everything, so that a test that waits for us never waits longer. */
-const TIMEOUT_MS = 150_000;
 
-const profile = await mkdtemp(join(tmpdir(), 'drive-screenshots-'));
 const site = await openSite(server, folder);
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  viewport: { width: 800, height: 900 },
-  timeout: TIMEOUT_MS,
-  args: FLAGS,
-});
-browser.setDefaultTimeout(TIMEOUT_MS / 3);
-const watchdog = setTimeout(() => {
-  console.error(`the screenshots took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+const visitor = await openVisitor(150_000, { viewport: { width: 800, height: 900 } });
+const { browser } = visitor;
 
 const ENGINES = ['modern-screenshot', 'html2canvas'];
 const OPTIONS = { block: '.secret-box', 'mask-text': '.hush' };
@@ -124,8 +109,6 @@ try {
   for (const part of [steps, strangers]) if (!process.argv[3] || process.argv[3] === part.name) report[part.name] = await part();
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await browser.close();
+  await visitor.close();
   site.close();
-  await rm(profile, { recursive: true, force: true });
 }

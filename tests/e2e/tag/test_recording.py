@@ -3,6 +3,7 @@
 `recording/` holds the recorded page; everything that leaves it passes a gate, which keeps the bodies.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,46 +27,19 @@ def see(server_url: str, name: str) -> Seen:
     return found
 
 
-@pytest.fixture
-def equal(server_url: str) -> Seen:
-    """A visit in which all that the page can do was done, and its replay."""
-    return see(server_url, "equal")
+def visits(name: str) -> Callable[[str], Seen]:
+    """A fixture: the visits of this name, see `recording.mjs`."""
+
+    @pytest.fixture(name=name)
+    def fixture(server_url: str) -> Seen:
+        return see(server_url, name)
+
+    return fixture
 
 
-@pytest.fixture
-def canaries(server_url: str) -> Seen:
-    """A visit in which every masked place was typed into."""
-    return see(server_url, "canaries")
-
-
-@pytest.fixture
-def modes(server_url: str) -> Seen:
-    """Visits that are recorded under conditions."""
-    return see(server_url, "modes")
-
-
-@pytest.fixture
-def sessions(server_url: str) -> Seen:
-    """A session that began within a page, and two tabs of one session."""
-    return see(server_url, "sessions")
-
-
-@pytest.fixture
-def pauses(server_url: str) -> Seen:
-    """A visitor who went away for a while."""
-    return see(server_url, "pauses")
-
-
-@pytest.fixture
-def more(server_url: str) -> Seen:
-    """A page with canvases and a frame of another site, which are recorded too."""
-    return see(server_url, "more")
-
-
-@pytest.fixture
-def leftovers(server_url: str) -> Seen:
-    """A page whose recording was started and stopped."""
-    return see(server_url, "leftovers")
+equal, canaries, modes, sessions, pauses, more, leftovers = map(
+    visits, ("equal", "canaries", "modes", "sessions", "pauses", "more", "leftovers")
+)
 
 
 def test_a_replay_ends_as_the_visit_ended(equal: Seen) -> None:

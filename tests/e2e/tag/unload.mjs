@@ -5,11 +5,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { chromium, executablePath, FLAGS, USER_AGENT } from '../visitor.mjs';
 
-const { chromium } = createRequire(new URL('../../../tracker_js/package.json', import.meta.url))('playwright-core');
 
 const DEFAULTS = {
   visits: 1,
@@ -26,8 +25,6 @@ const GRACE_MS = 1_000;
 /** A visit goes on for so long after its load was captured. */
 const STAY_MS = 1_500;
 const SLOW_MS = 1_000;
-const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--remote-debugging-port=0', `--user-agent=${USER_AGENT}`];
 
 /** The page: a burst, then an event each 50 ms; it says in the console what it captured and when. */
 const PAGE = `<!doctype html><title>visit</title><script src="/tracker.js" data-screenshots="false" data-project="KEY"></script><script>
@@ -87,7 +84,7 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 async function launch(profile) {
-  const child = spawn(process.env.CHROMIUM || '/usr/bin/chromium', [...FLAGS, `--user-data-dir=${profile}`], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(executablePath, ['--headless', ...FLAGS, '--remote-debugging-port=0', `--user-agent=${USER_AGENT}`, `--user-data-dir=${profile}`], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'exit');
   running.add(child.pid);
   void ended.then(() => running.delete(child.pid));

@@ -1,14 +1,12 @@
 // Visits pages made for one kind of case each, in a real Chromium: node drive.mjs <server>
 // Prints one JSON object about what was done on which page, by case, with the session it was recorded in. Waits on what
 // pages and the server say, never on time: where time must pass (dead clicks), it is the page's clock that is moved.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openVisitor, USER_AGENT } from '../../visitor.mjs';
 
-const { chromium } = createRequire(new URL('../../../../tracker_js/package.json', import.meta.url))('playwright-core');
 const here = fileURLToPath(new URL('.', import.meta.url));
 const server = process.argv[2]?.replace(/\/+$/, '');
 if (!server) {
@@ -19,7 +17,6 @@ if (!server) {
 const TIMEOUT_MS = 300_000;
 /** How long a visitor looks at a question. */
 const DIALOG_MS = 400;
-const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css' };
 const TAG = `<script async src="${server}/tracker.js" data-screenshots="false"></script>`;
 /** Nothing but what the tag needs, and the page's own files. */
@@ -56,20 +53,8 @@ const nowhere = await new Promise((resolve) => {
   });
 });
 
-const profile = await mkdtemp(join(tmpdir(), 'drive-behaviour-'));
-const persistent = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  headless: true,
-  timeout: TIMEOUT_MS,
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const browser = persistent.browser();
-let isOver = false;
-const watchdog = setTimeout(() => {
-  isOver = true;
-  console.error(`the visits took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+const visitor = await openVisitor(TIMEOUT_MS);
+const browser = visitor.browser.browser();
 
 /** The part that observes has begun: it wraps the console. */
 const isObserved = () => typeof window.tracker?.flush === 'function' && tracker.sessionId !== '' && !/native code/.test(console.error.toString());
@@ -153,7 +138,7 @@ async function leave(page, ...types) {
   const session = await page.evaluate(() => tracker.sessionId);
   await page.goto('about:blank');
   const awaited = new Set(['visibility', 'page_time', ...types]);
-  while (awaited.size > 0 && !isOver) {
+  while (awaited.size > 0) {
     for (const { event_type: type } of await stored(session)) awaited.delete(type);
   }
   return { missing: [...awaited] };
@@ -463,9 +448,7 @@ try {
   }
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await persistent.close();
+  await visitor.close();
   site.close();
   site.closeAllConnections();
-  await rm(profile, { recursive: true, force: true });
 }

@@ -4,12 +4,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, request as ask } from 'node:http';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { executablePath, FLAGS, openVisitor } from '../../visitor.mjs';
 
-const { chromium } = createRequire(new URL('../../../../tracker_js/package.json', import.meta.url))('playwright-core');
 const { server, keys, only } = JSON.parse(process.argv[2]);
 /** Of everything, so that a test that waits for us never waits longer. */
 const TIMEOUT_MS = 300_000;
@@ -89,21 +88,9 @@ const tag = (attributes = {}, root = host) =>
     .map(([name, value]) => `data-${name}="${value}"`)
     .join(' ')}></script>`;
 
-const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
-const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-const profile = await mkdtemp(join(tmpdir(), 'drive-core-'));
-const persistent = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  headless: true,
-  timeout: TIMEOUT_MS,
-  // Playwright turns it off, visitors have it on.
-  ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  args: ARGUMENTS,
-});
-const watchdog = setTimeout(() => {
-  console.error(`the visits took longer than ${TIMEOUT_MS} ms`);
-  process.exit(1);
-}, TIMEOUT_MS);
+// Playwright turns the cache of pages off, visitors have it on.
+const visitor = await openVisitor(TIMEOUT_MS, { ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+const browser = visitor.browser.browser();
 
 const isReady = () => typeof window.tracker?.sessionId === 'string' && window.tracker.sessionId !== '';
 const open = async (context, path, ready = isReady) => {
@@ -306,11 +293,14 @@ const cases = {
     const outcomes = [];
     pages['/'] = [SHELL('', tag({ project: keys.share }))];
     for (let n = 0; n < 8; n++) {
-      const one = await persistent.browser().newContext();
+      const one = await browser.newContext();
       wire = [];
       const page = await open(one, '/');
       await flush(page);
-      outcomes.push({ session: await session(page), sent: eventsOf(wire).length > 0, statuses: wire.filter(({ method }) => method === 'POST').map(({ status }) => status) });
+      // A page that was closed before may still be saying something.
+      const id = await session(page);
+      const posts = wire.filter((entry) => entry.method === 'POST' && textOf(entry).includes(id));
+      outcomes.push({ session: id, sent: eventsOf(posts).length > 0, statuses: posts.map(({ status }) => status) });
       await one.close();
     }
     return { outcomes };
@@ -381,8 +371,8 @@ const cases = {
       SHELL('ahead', `<script>fetch('/metrics/ahead/state?made='+document.prerendering);document.addEventListener('prerenderingchange',()=>{fetch('/metrics/ahead/state?shown='+Date.now())})</script>${tag({}, '/metrics')}`),
     ];
     const folder = await mkdtemp(join(tmpdir(), 'drive-core-'));
-    const browser = spawn(executablePath, [...ARGUMENTS, '--headless', `--user-data-dir=${folder}`, base], { stdio: 'ignore' });
-    const ended = new Promise((resolve) => browser.on('exit', resolve));
+    const child = spawn(executablePath, ['--headless', ...FLAGS, `--user-data-dir=${folder}`, base], { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.on('exit', resolve));
     try {
       const { query: made } = await until(({ path, query }) => path === '/state' && query.includes('made'));
       await until(({ path }) => path === '/tracker.js');
@@ -393,7 +383,7 @@ const cases = {
       const batch = await until(({ path }) => path === '/api/v1/track');
       return { made, before, shown: Number(shown.split('=')[1]), session: JSON.parse(textOf(started)).session_id, events: JSON.parse(textOf(batch)).events };
     } finally {
-      browser.kill();
+      child.kill();
       await ended;
       await rm(folder, { recursive: true, force: true });
     }
@@ -507,7 +497,7 @@ try {
     wire = [];
     waiters = [];
     pages = {};
-    const context = await persistent.browser().newContext();
+    const context = await browser.newContext();
     context.setDefaultTimeout(TIMEOUT_MS / 10);
     await context.addInitScript(addRows);
     let hung;
@@ -523,9 +513,7 @@ try {
   }
   console.log(JSON.stringify(report));
 } finally {
-  clearTimeout(watchdog);
-  await persistent.close();
-  await rm(profile, { recursive: true, force: true });
+  await visitor.close();
   tracker.close();
   site.close();
   process.exit(0);
