@@ -17,13 +17,14 @@ function withoutCanvas(text) {
   return `${text.slice(0, begin)}class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }\n${text.slice(end)}`;
 }
 
-/** Listeners that it never removes, one more of them at each snapshot: ours, which end. */
+/** Listeners and observers that it never removes, more of them at each snapshot: ours, which end. */
 function withEnds(text) {
   let made = text;
   for (const target of ['iframeEl', 'link']) made = replace(made, `${target}.addEventListener("load", `, `listenTo(${target}, "load", `);
   made = replace(made, 'window.addEventListener("message", ', 'listenTo(window, "message", ');
   made = replace(made, '(_a2 = iframeEl.contentWindow) == null ? void 0 : _a2.addEventListener(\n        "message",', 'listenTo(\n        iframeEl.contentWindow,\n        "message",');
-  return `import { listenTo } from ${JSON.stringify(listening)};\n${made}`;
+  made = replace(made, 'handlers.push(observe(iframeEl.contentDocument));', 'observeFrame(iframeEl.contentDocument, observe, handlers, mutationBuffers);');
+  return `import { listenTo, observeFrame } from ${JSON.stringify(listening)};\n${made}`;
 }
 
 /** The console is the page's. */

@@ -1,5 +1,6 @@
 import type { Context, EventFields, Teardown } from './types';
 import { listen } from './guard';
+import { pointOf, targetOf } from './target';
 
 /** Three clicks in a second on one spot: somebody expects an answer and gets none. */
 const RAGE_CLICKS = 3;
@@ -22,18 +23,8 @@ export function initClicks({ emit }: Pick<Context, 'emit'>): Teardown {
   };
 
   return listen(document, 'click', (event: MouseEvent) => {
-    // From outside of a shadow tree its host is the target.
-    const target = event.composedPath?.()[0] ?? event.target;
-    const fields: EventFields = {
-      viewport_x: Math.round(event.clientX),
-      viewport_y: Math.round(event.clientY),
-      screen_x: Math.round(event.screenX),
-      screen_y: Math.round(event.screenY),
-      scroll_x: Math.round(scrollX),
-      scroll_y: Math.round(scrollY),
-      mouse_button: event.button,
-      click_count: event.detail,
-    };
+    const target = targetOf(event);
+    const fields: EventFields = { ...pointOf(event), mouse_button: event.button, click_count: event.detail };
     emit('click', fields, target);
     if (isRage(target, event)) emit('rage_click', { ...fields, click_count: RAGE_CLICKS }, target);
   });

@@ -5,7 +5,7 @@ import { initClicks } from './clicks';
 import { createDelivery, type Delivery } from './delivery';
 import { initErrors } from './errors';
 import { all, guard, listen } from './guard';
-import { parse, toJson } from './json';
+import { json } from './json';
 import { initPages } from './pages';
 import { createParts } from './parts';
 import { createQueue, type Queue } from './queue';
@@ -13,7 +13,7 @@ import { createSession, type Session } from './session';
 import { openTab } from './tab';
 
 /** These happen by themselves and do not keep a visit alive. */
-const PASSIVE = /^(error|resize|visibility|web_vital|request_failed|console|dead_click|form_abandon|page_time)$/;
+const PASSIVE = /^(error|resize|scroll|visibility|web_vital|request_failed|console|dead_click|form_abandon|page_time)$/;
 /** Events and calls that wait in memory until it is known whether they may be told. */
 export const MAX_HELD = 200;
 
@@ -40,15 +40,16 @@ export interface Core {
   readonly dropped: number;
 }
 
-/** Removes what waits to be sent, also what an earlier page has left. */
-export const forget = ({ endpoint, project }: Wanted, debug: Say, load: LoadPart): Promise<void> =>
-  createDelivery({ endpoint, project, fetch, debug, onStop: () => undefined }, load).clear();
+/** Removes what waits to be sent, also what an earlier page has left: none did where there was no session. */
+export const forget = async ({ endpoint, project }: Wanted, memory: Memory, debug: Say, load: LoadPart): Promise<void> => {
+  if (memory.read('session')) await createDelivery({ endpoint, project, fetch, debug, json, onStop: () => undefined }, load).clear();
+};
 
 /**
  * Observes at once, and tells when it may: `mayStore` says that consent is there or not needed. What happens before is
  * held, then written, in its order, by the policy, without which no secret would be left out.
  */
-export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, debug: Say, load: LoadPart): Core {
+export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, debug: Say, load: LoadPart, onRefused: () => void): Core {
   const { endpoint, project } = wanted;
   const teardowns: Teardown[] = [];
   const stopObserving = all(teardowns);
@@ -58,13 +59,13 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   const navigations = new Set<(samePath: boolean) => void>();
   const tab = openTab(() => mayStore);
   const fetch = window.fetch.bind(window);
-  const json = { parse, toJson };
 
   let mode: 'hold' | 'tell' | 'drop' = 'hold';
   let held: (() => void)[] = [];
   let isAsked = false;
   let isView = false;
   let isCertain = false;
+  let hasFailed = false;
   /** What was said of the visitor before it was certain that it may be sent. */
   let early: Record<string, unknown> | undefined;
   let policy: Policy | undefined;
@@ -79,19 +80,25 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     isStopped = true;
     stopObserving();
     policy?.stop();
+    // Whoever waits for a decision waits no longer.
+    decided();
   };
   const inOrder = (act: () => void): void => {
     if (mode !== 'hold') act();
     else if (held.length < MAX_HELD) held.push(act);
   };
+  const touch = (type: string): void => {
+    isView = type === 'pageview';
+    session?.touch(!PASSIVE.test(type));
+    isView = false;
+  };
   const emit = guard((type: string, fields: EventFields = {}, target?: EventTarget | null) => {
-    if (mode !== 'hold') {
-      isView = type === 'pageview';
-      session?.touch(!PASSIVE.test(type));
-      isView = false;
-    }
+    const isHeld = mode === 'hold';
+    // Before it has its time: it may be behind the view with which another session begins.
+    if (!isHeld) touch(type);
     const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
     inOrder(() => {
+      if (isHeld) touch(type);
       if (mode === 'tell' && policy && session) queue?.push(session.touch(false), policy.write(type, all, target));
     });
   });
@@ -117,6 +124,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   const openSession = (): Session => {
     const opened = createSession(memory);
     opened.onRenew(() => {
+      hasFailed = false;
       queue?.cut();
       decide();
       begin();
@@ -130,19 +138,20 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   const decide = (): void => {
     if (!policy) return;
     if (policy.objects()) {
+      // Whether that counts is the project's to say: nobody guesses.
+      if (!policy.isCertain) return;
       debug('not recorded: the visitor asks for that');
       mode = 'drop';
       stopAll();
     } else {
       session ??= openSession();
       mode = policy.tells(session.id) ? 'tell' : 'drop';
+      // Also for a visit that is not told: an earlier one may have left something behind.
+      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, onStop: stopAll }, load);
       if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
       else {
         context ??= createContext(policy, session);
-        if (!delivery) {
-          delivery = createDelivery({ endpoint, project, fetch, debug, onStop: stopAll }, load);
-          queue = createQueue(delivery);
-        }
+        queue ??= createQueue(delivery);
       }
     }
     const isFirst = policy.isCertain && !isCertain;
@@ -152,19 +161,19 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     if (isCertain) settle(policy, isFirst);
   };
   /** From now on it is sent, too; or what was assumed was wrong. */
-  const settle = ({ options, config }: Policy, isFirst: boolean): void => {
+  const settle = ({ options, config, objects }: Policy, isFirst: boolean): void => {
     if (mode === 'tell' && context) {
       if (!isStopped) {
         parts.start('behaviour', context);
         if (options.screenshots) parts.start('screenshot', context);
         if (options.record ?? config.record) parts.start(recorder(), context);
       }
-    } else if (isFirst) void forgetAll();
+    } else if (isFirst) void forgetAll(!objects());
     decided();
   };
-  const forgetAll = (): Promise<void> => {
+  const forgetAll = (onlyOwn?: boolean): Promise<void> | undefined => {
     queue?.clear();
-    return delivery?.clear() ?? Promise.resolve();
+    return delivery?.clear(onlyOwn);
   };
 
   const createContext = (known: Policy, session: Session): PartContext => ({
@@ -174,6 +183,10 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     fetch,
     session,
     json,
+    memory,
+    get hasFailed() {
+      return hasFailed;
+    },
     secrets: known.secrets,
     options: known.options,
     describe: known.describe,
@@ -246,7 +259,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     flush,
     track(name, data) {
       // As it is now, whatever becomes of it.
-      emit('custom', { event_data: parse(toJson({ name, data })) });
+      emit('custom', { event_data: json.parse(json.toJson({ name, data })) });
     },
     identify(userId, traits) {
       inOrder(() => {
@@ -259,7 +272,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     record(on) {
       inOrder(() => {
         if (!on) parts.stop(recorder());
-        else if (mode === 'tell' && context) parts.start(recorder(), context, true);
+        else if (mode === 'tell' && context && !isStopped) parts.start(recorder(), context, true);
       });
     },
     async screenshot() {
@@ -282,7 +295,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       mode = 'drop';
       held = [];
       stopAll();
-      return delivery ? forgetAll() : forget(wanted, debug, load);
+      return forgetAll() ?? forget(wanted, memory, debug, load);
     },
     get sessionId() {
       return session?.id ?? '';
@@ -293,9 +306,13 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   };
 
   teardowns.push(tab.stop, parts.stopAll);
-  for (const init of [initClicks, initErrors]) {
+  const fail: typeof emit = (...given) => {
+    hasFailed = true;
+    emit(...given);
+  };
+  for (const init of [() => initClicks({ emit }), () => initErrors({ emit: fail })]) {
     guard(() => {
-      teardowns.push(init({ emit }));
+      teardowns.push(init());
     })();
   }
   const pages = initPages(
@@ -307,14 +324,14 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   );
   teardowns.push(
     pages.stop,
-    // After the observers', so that the last batch holds what they said about leaving.
+    // After the observers', so that the last batch holds what they said about leaving: these capture.
     listen(document, 'visibilitychange', () => {
       if (document.visibilityState === 'hidden') leave();
     }),
-    listen(window, 'pagehide', leave),
+    listen(window, 'pagehide', leave, false),
     listen(window, 'storage', ({ key, newValue }: StorageEvent) => {
-      // Refused in another tab.
-      if (key === memory.keyOf('consent') && newValue === 'false') void core.refuse();
+      // In another tab.
+      if (key === memory.keyOf('consent') && newValue === 'false') onRefused();
     }),
   );
   if (mayStore) consent();

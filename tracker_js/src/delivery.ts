@@ -1,3 +1,4 @@
+import type { Json } from './json';
 import type { createOutbox } from './outbox.lazy';
 import { createRequests } from './requests';
 import type { LoadPart } from './types';
@@ -24,8 +25,8 @@ export interface Delivery {
   leave: (finish?: () => void) => void;
   /** Resolves when nothing is left to do now: all is stored, or waits for its next attempt. */
   settled: () => Promise<void>;
-  /** Forgets all that waits, also what is on disk. */
-  clear: () => Promise<void>;
+  /** Forgets all that waits, also what is on disk; or only what this page has added. */
+  clear: (onlyOwn?: boolean) => Promise<void>;
   /** Events that were given up. */
   readonly dropped: number;
 }
@@ -36,6 +37,7 @@ export interface DeliveryOptions {
   /** The browser's, as it was at the start: what a page puts in its place would see our requests as its own. */
   fetch: typeof globalThis.fetch;
   debug: (...said: unknown[]) => void;
+  json: Json;
   /** Called once, when the server refuses the key or the origin: then nothing is sent any more. */
   onStop: () => void;
 }
@@ -89,10 +91,10 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
       await begin();
       await outbox?.settled();
     },
-    async clear() {
+    async clear(onlyOwn) {
       waiting.clear();
       await begin();
-      await outbox?.clear();
+      await outbox?.clear(onlyOwn);
     },
     get dropped() {
       return dropped + (outbox?.dropped ?? 0);

@@ -1,16 +1,18 @@
 import type { EventFields, Secrets } from './types';
-import { isField, scrubText } from './mask';
+import { isField, isPrivate, scrubText } from './mask';
 import { selectorOf } from './selector';
 
 /** Width of the server's `target_element`. */
 const MAX_OUTLINE = 255;
 /** What an element is, never what it holds: `value`, and `data-*` that mirror what was typed, are not among them. */
 const TOLD = ['id', 'class', 'name', 'type', 'role', 'href', 'src', 'for', 'title', 'alt', 'aria-label', 'data-testid'];
+/** Of what is private: what it is and where, as in recordings. */
+const SHAPE = ['id', 'class', 'type', 'role'];
 const SILENT = /^(script|style|textarea|output|select|noscript|template)$/;
 
 function attributes(element: Element): string {
   let text = '';
-  for (const name of TOLD) {
+  for (const name of isPrivate(element) ? SHAPE : TOLD) {
     let value = element.getAttribute(name);
     if (value === null) continue;
     // A link's query often carries a token.

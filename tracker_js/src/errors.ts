@@ -1,11 +1,9 @@
 import type { Context, Teardown } from './types';
 import { all, listen } from './guard';
+import { createLimit } from './limit';
 
 const MAX_MESSAGE = 1_000;
 const MAX_STACK = 4_000;
-/** An error in a loop or an animation frame says nothing new after the fifth time, and a page of a hundred errors is known to be broken. */
-const MAX_SAME = 5;
-const MAX_ALL = 100;
 
 /** Anything may be thrown. */
 function reasonOf(reason: unknown): { name?: string; message: string; stack?: string } {
@@ -19,12 +17,9 @@ function reasonOf(reason: unknown): { name?: string; message: string; stack?: st
 
 /** Uncaught exceptions, and rejections that nobody handled. */
 export function initErrors({ emit }: Pick<Context, 'emit'>): Teardown {
-  const counts = new Map<string, number>();
-  let sum = 0;
+  const isNews = createLimit();
   const tell = (fingerprint: string, data: { kind: string; message: string }): void => {
-    const count = (counts.get(fingerprint) ?? 0) + 1;
-    counts.set(fingerprint, count);
-    if (count <= MAX_SAME && ++sum <= MAX_ALL) emit('error', { event_data: data });
+    if (isNews(fingerprint)) emit('error', { event_data: data });
   };
 
   return all([

@@ -29,7 +29,7 @@ guard(() => {
   const page = window as unknown as Record<string, (Stub & Partial<Tracker>) | undefined>;
   const stub = page[name];
   // The tag stands on the page twice: the first one records. (An element with this id shows up here, too.)
-  if (!stub?.q && typeof stub?.init === 'function') return;
+  if (typeof stub?.init === 'function' && !Array.isArray(stub.q)) return;
   // An inline script has an empty one.
   const source = new URL(tag?.src ?? '', location.href).href;
   const tracker = createTracker(

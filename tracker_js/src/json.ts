@@ -18,3 +18,6 @@ export function toJson(value: unknown, replacer?: (name: string, value: unknown)
     if (toJSON) arrays.toJSON = toJSON;
   }
 }
+
+/** As the browser had it at the start. */
+export const json: Json = { parse, toJson };

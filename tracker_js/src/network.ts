@@ -44,7 +44,7 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
     const patched = function (this: unknown, ...args: Parameters<typeof fetch>): Promise<Response> {
       const answer = Reflect.apply(original, this, args);
       // Of a polyfill or another wrapper it may be something of its own, which must not lose what it can do.
-      if (!active || Object.getPrototypeOf(answer) !== Promise.prototype) return answer;
+      if (!active || Object.getPrototypeOf(Object(answer)) !== Promise.prototype) return answer;
       let call: Call | undefined;
       guard(() => {
         const [input, init] = args;

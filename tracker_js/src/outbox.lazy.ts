@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryOptions, Item, Lane } from './delivery';
 import { createJournal, type Entry, SENT_AT } from './journal';
-import { parse, toJson } from './json';
+import type { Json } from './json';
 import type { Takers } from './leftovers';
 import type { Requests } from './requests';
 import type { Key } from './store';
@@ -22,7 +22,7 @@ interface Line {
 const createLine = (lane: Lane): Line => ({ lane, entries: new Set(), busy: false, failures: 0 });
 
 /** Two halves of a batch, under the same names whenever it is halved; none of what is no batch of several. */
-function halve({ path, sessionId }: Item, text: string): Item[] {
+function halve({ parse, toJson }: Json, { path, sessionId }: Item, text: string): Item[] {
   const body = parse(text) as { batch_id: string; events?: unknown[] };
   const events = body.events ?? [];
   if (events.length < 2) return [];
@@ -37,7 +37,7 @@ function halve({ path, sessionId }: Item, text: string): Item[] {
  * A lane sends one item at a time, in order, until the server has it. What waits longer than half a second is also on
  * disk, under its name: the next page goes on with it, and what was stored already is not stored again.
  */
-export function createOutbox({ endpoint, project, debug, onStop }: DeliveryOptions, requests: Requests, random: () => number = Math.random): Delivery {
+export function createOutbox({ endpoint, project, debug, json, onStop }: DeliveryOptions, requests: Requests, random: () => number = Math.random): Delivery {
   const transport = createTransport(requests, (reason) => {
     debug(`not recorded: ${reason}`);
   });
@@ -141,7 +141,7 @@ export function createOutbox({ endpoint, project, debug, onStop }: DeliveryOptio
     line.entries.delete(entry);
     if (outcome === 'ok') item.onStored?.();
     else {
-      const halves = outcome === 'split' ? halve(item, text) : [];
+      const halves = outcome === 'split' ? halve(json, item, text) : [];
       if (halves.length === 0) dropped += item.events;
       for (const half of halves) enter(line, half);
     }
@@ -166,6 +166,8 @@ export function createOutbox({ endpoint, project, debug, onStop }: DeliveryOptio
     }
   }
 
+  // There may be something that an earlier page has left.
+  journal.begin();
   return {
     add(lane, item) {
       if (stopped) {
@@ -209,16 +211,21 @@ export function createOutbox({ endpoint, project, debug, onStop }: DeliveryOptio
         notify();
       });
     },
-    async clear() {
+    async clear(onlyOwn) {
       for (const line of all) {
-        for (const { onGone } of line.entries) onGone?.();
-        line.entries.clear();
+        for (const entry of line.entries) {
+          // Somebody waits for what another page has left.
+          if (onlyOwn && entry.onGone) continue;
+          line.entries.delete(entry);
+          done(entry);
+        }
+        if (onlyOwn) continue;
         clearTimeout(line.timer);
         line.timer = undefined;
         line.failures = 0;
       }
       notify();
-      await journal.clear();
+      if (!onlyOwn) await journal.clear();
     },
     get dropped() {
       return dropped;

@@ -2,7 +2,7 @@ import type { LoadPart, Part, PartContext, PartName, Teardown } from './types';
 import { guard } from './guard';
 
 export interface Parts {
-  /** Loads and starts a part, once. */
+  /** Loads and starts a part, once; once more where the page asks for what runs by itself. */
   start: (name: PartName, context: PartContext, asked?: boolean) => void;
   /** Resolves when those that were started have loaded, or failed to. */
   loaded: () => Promise<unknown>;
@@ -11,7 +11,8 @@ export interface Parts {
 }
 
 export function createParts(load: LoadPart, debug: (...said: unknown[]) => void): Parts {
-  const wanted = new Set<PartName>();
+  /** Whether the page itself asked for it. */
+  const wanted = new Map<PartName, boolean>();
   let loading: Promise<unknown> = Promise.resolve();
   const teardowns = new Map<PartName, Teardown>();
   const stop = (name: PartName): void => {
@@ -21,14 +22,15 @@ export function createParts(load: LoadPart, debug: (...said: unknown[]) => void)
     if (teardown) guard(teardown)();
   };
   return {
-    start(name, context, asked) {
-      if (wanted.has(name)) return;
-      wanted.add(name);
+    start(name, context, asked = false) {
+      if (wanted.has(name) && (!asked || wanted.get(name))) return;
+      stop(name);
+      wanted.set(name, asked);
       loading = Promise.all([
         loading,
         load(name).then(
           guard((part: unknown) => {
-            if (wanted.has(name) && !teardowns.has(name)) teardowns.set(name, (part as Part).start(context, asked));
+            if (wanted.get(name) === asked && !teardowns.has(name)) teardowns.set(name, (part as Part).start(context, asked));
           }),
           (error: unknown) => {
             // A policy of the page forbids it, or it is gone: the rest must do.
@@ -40,7 +42,7 @@ export function createParts(load: LoadPart, debug: (...said: unknown[]) => void)
     loaded: () => loading,
     stop,
     stopAll() {
-      wanted.forEach(stop);
+      for (const name of wanted.keys()) stop(name);
     },
   };
 }

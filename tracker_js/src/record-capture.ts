@@ -3,12 +3,12 @@ import type { Mirror, RecordedEvent } from './record-types';
 import type { PartContext, Teardown } from './types';
 import type { Reel } from './record-reel';
 import { all, guard, listen } from './guard';
+import { watchHands } from './hands';
 import { createInliner } from './record-inline';
 import { stopListening } from './record-listening';
 import { createMasker, isEmpty } from './record-mask';
 import { blockSelector, maskSelector } from './record-selectors';
-import { ACTS, FULL_SNAPSHOT, INCREMENTAL, META, MUTATION } from './record-types';
-import { toJson } from './json';
+import { ACTS, FULL_SNAPSHOT, INCREMENTAL, META, MUTATION, SCROLL } from './record-types';
 
 /** A replay of any minute needs no more than five of them; a snapshot of a large page weighs as much as some minutes of events. */
 const CHECKOUT_MS = 5 * 60_000;
@@ -19,6 +19,7 @@ const REST_MS = 5 * 60_000;
 /** A page that is never idle is taken all the same. */
 const IDLE_TIMEOUT_MS = 2_000;
 const CANVAS_FRAMES_A_SECOND = 2;
+const ASK = 'tracker: snapshot';
 
 export interface Capture {
   /** From now on in another recording, which begins with a full snapshot. */
@@ -30,7 +31,7 @@ export interface Capture {
 
 /** rrweb at work: masks what it tells, and hands it on while somebody is there. `onAct`: the visitor did something. */
 export function capture(context: PartContext, first: Reel, onAct: () => void): Capture {
-  const { options, secrets, session, debug } = context;
+  const { options, secrets, session, debug, json } = context;
   const block = blockSelector(options);
   const mirror = record.mirror as Mirror;
   let reel = first;
@@ -44,7 +45,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
   const tell = (event: RecordedEvent): void => {
     // A clock that was set back must not put an event before the snapshot that it needs.
     event.timestamp = latest = Math.max(latest, event.timestamp);
-    if (reel.push(toJson(event), event.type === META)) return;
+    if (reel.push(json.toJson(event), event.type === META)) return;
     debug('an rrweb event is larger than the server takes, and is left out');
     if (event.type === FULL_SNAPSHOT) stop();
   };
@@ -66,6 +67,11 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     // Each snapshot listens to all frames anew.
     stopListening('load');
     record.takeFullSnapshot(true);
+    askFrames();
+  });
+  /** A frame of another site tells its own snapshot, without which it would be blank from ours on. */
+  const askFrames = guard(() => {
+    if (options.recordCrossOriginIframes) for (const frame of Array.from(window as ArrayLike<Window>)) frame.postMessage(ASK, '*');
   });
   const refreshSoon = (): void => {
     if (planned) return;
@@ -87,7 +93,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
       inliner?.fonts();
       return;
     }
-    const isAct = ACTS.includes(event.data.source);
+    const isAct = ACTS.includes(event.data.source) || (event.data.source === SCROLL && hands.areMoving());
     const snapshotBefore = snapshotAt;
     const now = Date.now();
     if (isAct) {
@@ -109,7 +115,8 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     if (now - snapshotAt > (reel.waitsForError ? CHECKOUT_WAITING_MS : CHECKOUT_MS)) refreshSoon();
   };
 
-  const teardowns: Teardown[] = [];
+  const hands = watchHands();
+  const teardowns: Teardown[] = [hands.stop];
   const stopAll = all(teardowns);
   const stop = (): void => {
     stopped = true;
@@ -117,6 +124,9 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
   };
   if (inliner) teardowns.push(inliner.stop);
   teardowns.push(
+    listen(window, 'message', ({ data, source }: MessageEvent) => {
+      if (options.recordCrossOriginIframes && data === ASK && source === window.parent && source !== window) refreshSoon();
+    }),
     listen(document, 'input', (event) => {
       masker.typed((event.composedPath()[0] ?? event.target) as Element);
     }),
@@ -156,6 +166,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     stopListening('load');
     stopListening('message');
   });
+  askFrames();
   // Its first snapshot was too large.
   if (stopped) stopAll();
 

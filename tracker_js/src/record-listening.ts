@@ -1,15 +1,18 @@
 import type { Teardown } from './types';
+import { guard } from './guard';
 
 /** Listeners of rrweb that it does not remove itself (see rrweb.mjs), by their type. */
 const ends = new Map<string, Set<Teardown>>();
 
 export function listenTo(target: EventTarget | null | undefined, type: string, listener: EventListener): void {
   if (!target) return;
-  target.addEventListener(type, listener);
+  // A page may send any message.
+  const guarded = guard(listener);
+  target.addEventListener(type, guarded);
   const known = ends.get(type) ?? new Set();
   ends.set(type, known);
   known.add(() => {
-    target.removeEventListener(type, listener);
+    target.removeEventListener(type, guarded);
   });
 }
 
@@ -22,4 +25,23 @@ export function stopListening(type: string): void {
     }
   }
   ends.delete(type);
+}
+
+const frames = new WeakMap<Document, Teardown>();
+
+/** rrweb observes a frame's document anew at each snapshot, and ends nothing: what it began before ends here. */
+export function observeFrame(frame: Document, observe: (frame: Document) => Teardown, handlers: Teardown[], buffers: unknown[]): void {
+  frames.get(frame)?.();
+  const { length } = buffers;
+  const end = observe(frame);
+  const made = buffers.slice(length);
+  handlers.push(end);
+  frames.set(
+    frame,
+    guard(() => {
+      if (handlers.includes(end)) handlers.splice(handlers.indexOf(end), 1);
+      for (const buffer of made) if (buffers.includes(buffer)) buffers.splice(buffers.indexOf(buffer), 1);
+      end();
+    }),
+  );
 }

@@ -56,6 +56,14 @@ function hostOf(node: Node): Element | null {
   return root === document ? null : ((root as Document).defaultView?.frameElement ?? null);
 }
 
+/** A style, or what has changed of one: an object of values, of pairs of a value and its priority. */
+function withoutPictures(style: unknown): unknown {
+  if (typeof style === 'string') return style.replace(/url\([^)]*\)/gi, 'none');
+  if (typeof style !== 'object' || style === null) return style;
+  if (Array.isArray(style)) return style.map(withoutPictures);
+  return Object.fromEntries(Object.entries(style).map(([name, value]) => [name, withoutPictures(value)]));
+}
+
 const isNothing = ({ source, texts, attributes, removes, adds }: EventData): boolean =>
   source === MUTATION && !texts?.length && !attributes?.length && !removes?.length && !adds?.length;
 
@@ -128,7 +136,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     }
     if (level !== OPEN) {
       if (!SHAPE.test(name)) return undefined;
-      return name === 'style' && typeof value === 'string' ? value.replace(/url\([^)]*\)/gi, 'none') : value;
+      return name === 'style' ? withoutPictures(value) : value;
     }
     if (typeof value !== 'string' || value === '' || PLAIN.test(name)) return value;
     if (ADDRESSES.test(name)) return address(tag, value);

@@ -4,8 +4,8 @@ export const INCREMENTAL = 3;
 export const META = 4;
 
 export const MUTATION = 0;
-/** Moves, clicks, resizes, inputs, touches, media and drags: what somebody does, not the page by itself. */
-export const ACTS: readonly (number | undefined)[] = [1, 2, 3, 4, 5, 6, 7, 12];
+/** Moves, clicks, inputs, touches and drags: what somebody does. A page may scroll, play and be resized by itself. */
+export const ACTS: readonly (number | undefined)[] = [1, 2, 5, 6, 12];
 export const SCROLL = 3;
 export const INPUT = 5;
 export const CANVAS = 9;

@@ -1,7 +1,6 @@
 import type { Capture } from './record-capture';
 import type { Part } from './types';
 import { all, guard, listen } from './guard';
-import { openMemory } from './memory';
 import { createBatches } from './record-batches';
 import { capture } from './record-capture';
 import { createReel, type Reel } from './record-reel';
@@ -20,6 +19,8 @@ interface Note {
   tab: string;
 }
 const NOTE = 'recording';
+/** rrweb is one for a page: two recordings at a time would be half of each. */
+let isBusy = false;
 
 /** True in a frame of a page that records it. */
 function isWithin(): boolean {
@@ -32,9 +33,13 @@ function isWithin(): boolean {
 }
 
 export const start: Part['start'] = (context, asked = false) => {
-  const { options, session, debug } = context;
+  const { options, session, memory, debug } = context;
   if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
-  const memory = openMemory(options.project);
+  if (isBusy) {
+    debug('another tracker of this page records it');
+    return () => undefined;
+  }
+  isBusy = true;
   const tab = uuid();
   let running: Capture | undefined;
   let reel: Reel | undefined;
@@ -42,7 +47,9 @@ export const start: Part['start'] = (context, asked = false) => {
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
 
   const keep = (change: Partial<Note>): void => {
-    note = { ...note, ...change };
+    const { id, failed } = (memory.read(NOTE) ?? {}) as Partial<Note>;
+    // Maybe in another tab.
+    note = { ...note, ...(id === note.id && failed && { failed }), ...change };
     memory.write(NOTE, note);
   };
   const claim = (): void => {
@@ -51,7 +58,7 @@ export const start: Part['start'] = (context, asked = false) => {
   const openReel = (id: string): Reel => {
     const stored = memory.read(NOTE) as Partial<Note> | undefined;
     note = { id, since: Date.now(), ...(stored?.id === id && stored), tab };
-    keep({});
+    keep(context.hasFailed ? { failed: true } : {});
     const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
     const made = createReel(
       createBatches(id, (item) => {
@@ -93,6 +100,9 @@ export const start: Part['start'] = (context, asked = false) => {
   };
 
   const teardowns = [
+    () => {
+      isBusy = false;
+    },
     end,
     context.beforeFlush(() => reel?.cut()),
     session.onRenew((id) => {
@@ -106,6 +116,7 @@ export const start: Part['start'] = (context, asked = false) => {
     listen(window, 'storage', ({ key }: StorageEvent) => {
       if (!running || !key?.startsWith(`tracker.${NOTE}.`)) return;
       const stored = memory.read(NOTE) as Partial<Note> | undefined;
+      if (stored?.id === note.id && stored.failed) failed();
       if (stored?.tab === tab) return;
       note.tab = '';
       running.rest();

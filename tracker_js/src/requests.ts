@@ -22,7 +22,8 @@ export function createRequests({ endpoint, project, fetch }: Pick<DeliveryOption
   const query = project && `?key=${encodeURIComponent(project)}`;
   const url = (path: string): string => `${endpoint}/api/v1${path}${query}`;
   let inFlight = 0;
-  const post = (path: string, body: BodyInit, options?: RequestInit): Promise<Response> =>
+  // One that somebody put there before us may throw.
+  const post = async (path: string, body: BodyInit, options?: RequestInit): Promise<Response> =>
     fetch(url(path), { method: 'POST', body, credentials: 'omit', ...options });
   return {
     post,

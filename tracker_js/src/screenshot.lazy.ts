@@ -3,7 +3,6 @@ import type { PartContext, ScreenshotPart } from './types';
 import { drawModern } from './engine-modern';
 import { all, guard, listen } from './guard';
 import { hash } from './hash';
-import { toJson } from './json';
 import { blockSelector, maskSelector } from './record-selectors';
 import { type Changes, watchChanges } from './screenshot-changes';
 import { type Shot, toShot } from './screenshot-encode';
@@ -74,7 +73,7 @@ async function draw(context: PartContext): Promise<Shot | undefined> {
 
 async function takeNow(context: PartContext, isWanted: () => boolean): Promise<void> {
   if (!isWanted()) return;
-  const { secrets, session, send, debug } = context;
+  const { secrets, session, send, debug, json } = context;
   const known = takenOf(context);
   const url = location.href;
   const timestamp = new Date().toISOString();
@@ -100,7 +99,7 @@ async function takeNow(context: PartContext, isWanted: () => boolean): Promise<v
       return;
     }
     known.keys.add(key);
-    const body = toJson({ session_id: sessionId, page_url: secrets.url(url), timestamp, ...shot });
+    const body = json.toJson({ session_id: sessionId, page_url: secrets.url(url), timestamp, ...shot });
     send('images', { path: '/track/screenshot', events: 0, sessionId, body: () => body });
   } catch (error) {
     // A policy of the page forbids it, or it cannot be drawn: the events alone must do.

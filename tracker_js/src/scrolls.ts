@@ -1,5 +1,6 @@
 import type { PartContext, Teardown } from './types';
 import { all } from './guard';
+import { watchHands } from './hands';
 import type { ListenDeep } from './shadows';
 import { targetOf } from './target';
 import { throttle, type Timed } from './timing';
@@ -9,7 +10,7 @@ const SCROLL_MS = 100;
 const MAX_BOXES = 20;
 
 /** The page's scrolling, and that of boxes inside it, each at most ten a second and always where it came to rest. */
-export function initScrolls({ emit, selectorOf, beforeLeave }: Pick<PartContext, 'emit' | 'selectorOf' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
+export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<PartContext, 'emit' | 'session' | 'selectorOf' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
   const tellPage = throttle(() => {
     const page = document.documentElement;
     const seen = (scrollY + innerHeight) / Math.max(page.scrollHeight, 1);
@@ -41,12 +42,16 @@ export function initScrolls({ emit, selectorOf, beforeLeave }: Pick<PartContext,
     for (const tell of boxes.values()) tell.flush();
     boxes.clear();
   };
+  const hands = watchHands();
   listenDeep('scroll', (event) => {
+    // The event alone does not keep a visit alive.
+    if (hands.areMoving()) session.touch(true);
     const target = targetOf(event);
     if (target === document) tellPage();
     else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) tellBox(target as Element);
   });
   return all([
+    hands.stop,
     tellPage.cancel,
     () => {
       for (const tell of boxes.values()) tell.cancel();

@@ -6,11 +6,17 @@ import type { Teardown } from './types';
  */
 const undo = new Set<Teardown>();
 
-export function addEventListener(...args: Parameters<typeof globalThis.addEventListener>): void {
+type Listening = Parameters<typeof globalThis.addEventListener>;
+const listening = new Set<Listening>();
+
+export function addEventListener(...args: Listening): void {
   globalThis.addEventListener(...args);
-  undo.add(() => {
-    globalThis.removeEventListener(args[0], args[1], args[2]);
-  });
+  listening.add(args);
+}
+
+export function removeEventListener(...args: Listening): void {
+  globalThis.removeEventListener(...args);
+  for (const one of listening) if (one[0] === args[0] && one[1] === args[1]) listening.delete(one);
 }
 
 function observed(): typeof globalThis.PerformanceObserver | undefined {
@@ -29,6 +35,7 @@ function observed(): typeof globalThis.PerformanceObserver | undefined {
 export const PerformanceObserver = /* @__PURE__ */ observed();
 
 export function stopVitals(): void {
+  for (const args of [...listening]) removeEventListener(...args);
   for (const teardown of undo) teardown();
   undo.clear();
 }

@@ -1,7 +1,7 @@
 import type { LoadPart, Options, Tracker } from './types';
 import { type Core, forget, MAX_HELD, type Say, startCore, type Wanted } from './core';
 import { guard } from './guard';
-import { openMemory } from './memory';
+import { type Memory, openMemory } from './memory';
 
 /** What an option says, also one from an attribute. */
 const isOn = (value: unknown): boolean => value === '' || (Boolean(value) && value !== 'false');
@@ -35,10 +35,18 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
       debug('not recorded: the visitor refused');
       return;
     }
-    core ??= startCore(wanted, memory, consent ?? !isOn(wanted.consent), debug, load);
+    core ??= startCore(wanted, memory, consent ?? !isOn(wanted.consent), debug, load, () => void refuse(wanted, memory));
     if (consent) core.consent();
     for (const call of waiting?.splice(0) ?? []) act(call);
   });
+
+  /** Here or in another tab. */
+  const refuse = (wanted: Wanted, memory: Memory): Promise<void> => {
+    const refused = core;
+    core = waiting = undefined;
+    consent = false;
+    return refused?.refuse() ?? forget(wanted, memory, sayOf(wanted), load);
+  };
 
   return {
     init: guard((options?: Options) => {
@@ -71,12 +79,9 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
       else openMemory(resolve().project).write('consent', true);
     }),
     async optOut() {
-      const refused = core;
       const wanted = started ?? resolve();
       const memory = openMemory(wanted.project);
-      core = waiting = undefined;
-      consent = false;
-      const gone = refused?.refuse() ?? forget(wanted, sayOf(wanted), load);
+      const gone = refuse(wanted, memory);
       memory.clear();
       memory.write('consent', false);
       await gone;

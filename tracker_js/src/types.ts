@@ -1,6 +1,7 @@
 import type { Options } from './api.js';
 import type { Item } from './delivery';
 import type { Json } from './json';
+import type { Memory } from './memory';
 
 export type { Options, Tracker } from './api.js';
 
@@ -109,6 +110,10 @@ export type LoadPart = (name: PartName) => Promise<unknown>;
 export interface PartContext extends Context {
   readonly options: Settings;
   readonly config: Config;
+  /** What the browser keeps for the project. */
+  readonly memory: Memory;
+  /** Something of the page has failed in this session, maybe before the part was there. */
+  readonly hasFailed: boolean;
   readonly session: {
     readonly id: string;
     /** The session's id now; see session.ts. */

@@ -24,6 +24,7 @@ let teardowns: Teardown[] = [];
 let options: Partial<Settings> = {};
 let context: PartContext;
 
+const touch = vi.fn(() => '');
 let shadows: ReturnType<typeof watchShadows>;
 
 const observe = (init: (context: PartContext, listenDeep: ListenDeep) => Teardown): void => {
@@ -64,6 +65,7 @@ beforeEach(() => {
       return () => undefined;
     },
     isOwn: (url) => url.startsWith('https://t.example/'),
+    session: { id: '', touch, onRenew: () => () => undefined },
     get options() {
       return options;
     },
@@ -169,6 +171,20 @@ test('mouse moves are told at most ten a second', () => {
   }
   expect(times.length).toBeGreaterThanOrEqual(10);
   for (const [i, time] of times.slice(1).entries()) expect(time - (times[i] ?? 0)).toBeGreaterThanOrEqual(100);
+});
+
+test('a page that scrolls by itself keeps no visit alive, a hand does', () => {
+  observe(initScrolls);
+  touch.mockClear();
+  document.dispatchEvent(new Event('scroll'));
+  expect(touch).not.toHaveBeenCalled();
+  document.body.dispatchEvent(new Event('touchmove', { bubbles: true }));
+  vi.advanceTimersByTime(1_000);
+  document.dispatchEvent(new Event('scroll'));
+  expect(touch).toHaveBeenCalledExactlyOnceWith(true);
+  vi.advanceTimersByTime(10_000);
+  document.dispatchEvent(new Event('scroll'));
+  expect(touch).toHaveBeenCalledOnce();
 });
 
 test('boxes that scroll at the same time are both told where they came to rest', () => {
@@ -343,9 +359,8 @@ describe('requests', () => {
     expect(told).toHaveLength(5);
   });
 
-  test('what another wrapper returns stays what it is', () => {
-    const odd = Object.assign(Object.create({ then: () => 'theirs' }) as Promise<Response>, { abort: () => 'aborted' });
-    answer = () => odd;
+  test.each([undefined, Object.assign(Object.create({ then: () => 'theirs' }) as object, { abort: () => 'aborted' })])('what another wrapper returns stays what it is: %o', (odd) => {
+    answer = () => odd as unknown as Promise<Response>;
     expect(fetch('/x')).toBe(odd);
   });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { json } from '../src/json';
 import { createDelivery, type Item, type Lane } from '../src/delivery';
 import type { LoadPart } from '../src/types';
 
@@ -21,7 +22,7 @@ function outbox() {
   };
   return { added, left, made, part: { createOutbox: () => made } };
 }
-const create = (load: LoadPart) => createDelivery({ endpoint: 'https://t.example', project: 'pk', fetch, debug: never, onStop: never }, load);
+const create = (load: LoadPart) => createDelivery({ endpoint: 'https://t.example', project: 'pk', fetch, json, debug: never, onStop: never }, load);
 let sent: unknown[] = [];
 
 beforeEach(() => {

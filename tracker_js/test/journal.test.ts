@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { json } from '../src/json';
 import type { Delivery } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
 import { createQueue, type Queue } from '../src/queue';
@@ -68,7 +69,7 @@ function openPage(status = 201, project = 'pk') {
     return status === 0 ? Promise.reject(new TypeError()) : Promise.resolve(new Response(null, { status }));
   };
   const requests: Requests = { post: take, postLast: take };
-  const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, debug: never, onStop: never }, requests, () => 1);
+  const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, json, debug: never, onStop: never }, requests, () => 1);
   const queue: Queue = createQueue(outbox);
   let n = 0;
   const page = {
@@ -164,6 +165,23 @@ test('the next page sends what the last one left behind, in order, under the sam
   expect(next.sent.map(({ batch_id }) => batch_id)).toEqual([...new Set(page.sent.map(({ batch_id }) => batch_id))]);
   await pass(500);
   expect(onDisk()).toEqual([[0]]);
+});
+
+test('a page that has nothing of its own to send takes up what was left behind, and forgets only its own', async () => {
+  const page = openPage(0);
+  page.capture(60);
+  page.leave();
+  await pass(100);
+  const next = openPage(0);
+  await pass(500);
+  next.capture(1);
+  await pass(500);
+  await next.outbox.clear(true);
+  next.status = 201;
+  await pass(60_000);
+  expect(new Set(next.sent.flatMap(({ events }) => events))).toEqual(new Set(upTo(60)));
+  expect(next.sent.filter(({ events }) => events.length === 1)).toEqual([]);
+  expect([disk.size, next.outbox.dropped]).toEqual([0, 0]);
 });
 
 test('what a page left behind waits for a server that is away', async () => {

@@ -152,6 +152,12 @@ describe('the outline of an element', () => {
     expect(outline('[data-private] p')).toBe('<p></p>');
   });
 
+  test('of what is private itself is its shape', () => {
+    page('<div id="d"><img class="c" data-private alt="canary" src="/canary.jpg" title="canary"><a data-private href="/canary">x</a></div>');
+    expect(outline('#d')).toBe('<div id="d"><img class="c"></img><a></a></div>');
+    expect(outline('img')).toBe('<img class="c"></img>');
+  });
+
   test('leaves out the query of a link', () => {
     page('<a id="a" href="/reset?token=canary#canary">x</a>');
     expect(outline('#a')).toBe('<a id="a" href="/reset">x</a>');

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { json } from '../src/json';
 import type { Delivery, DeliveryOptions } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
 import { createQueue } from '../src/queue';
@@ -36,7 +37,7 @@ function server(answers: (Response | Promise<Response>)[] = [], room = 60_000) {
   return { requests, sent };
 }
 const open = (requests: Requests, options: Partial<DeliveryOptions> = {}): Delivery =>
-  createOutbox({ endpoint: 'https://t.example', project: 'pk', fetch, debug: never, onStop: never, ...options }, requests, () => 1);
+  createOutbox({ endpoint: 'https://t.example', project: 'pk', fetch, json, debug: never, onStop: never, ...options }, requests, () => 1);
 const fill = (outbox: Delivery, count: number, text?: string): void => {
   const queue = createQueue(outbox);
   for (let n = 0; n < count; n++) queue.push(SESSION, JSON.stringify({ n, text }));

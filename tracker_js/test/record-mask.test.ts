@@ -169,6 +169,17 @@ describe('private parts', () => {
   });
 });
 
+describe('a changed style', () => {
+  it.each([
+    [{ 'background-image': 'url(/jane.jpg)', color: ['url("/jane.jpg")', 'important'], width: false }, { 'background-image': 'none', color: ['none', 'important'], width: false }],
+    ['background: url(/jane.jpg)', 'background: none'],
+  ])('of a private element loses its pictures: %o', (style, told) => {
+    open('<i id="a" data-private></i>');
+    const made = mutation({ attributes: [{ id: book.getId(find('a')), attributes: { style } }] });
+    expect(made.data.attributes?.[0]?.attributes.style).toEqual(told);
+  });
+});
+
 describe('blocked parts', () => {
   it('tell nothing that happens in them', () => {
     open('<div class="blocked" id="a"><input id="b">Bl0</div>');

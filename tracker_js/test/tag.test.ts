@@ -54,6 +54,14 @@ test('the same tag twice is one tracker', async () => {
   expect(window.tracker).toBe(first);
 });
 
+test('the same tag twice is one tracker, also behind the stub', async () => {
+  stub();
+  await run();
+  const init = window.tracker?.init;
+  await run();
+  expect(window.tracker?.init).toBe(init);
+});
+
 test('a tag of another name is another tracker', async () => {
   await run();
   await run({ project: 'other', name: 'second' });

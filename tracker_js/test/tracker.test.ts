@@ -26,6 +26,8 @@ let posts: Post[] = [];
 let tracker: Tracker;
 let status = 201;
 let config: Partial<Config> = {};
+/** Before it the server does not say how to record. */
+let answers: Promise<unknown> = Promise.resolve();
 /** Parts that were started, with what they were given. */
 let started: Map<PartName, { context: PartContext; asked?: boolean | undefined; stopped: boolean }>;
 
@@ -55,11 +57,15 @@ beforeEach(() => {
   posts = [];
   status = 201;
   config = {};
+  answers = Promise.resolve();
   started = new Map();
   vi.stubGlobal('fetch', async (url: string, init?: { body?: string | Blob }) => {
     const { pathname } = new URL(url);
     requests.push(pathname);
-    if (pathname.endsWith('/config')) return new Response(JSON.stringify({ ...CONFIG, ...config }));
+    if (pathname.endsWith('/config')) {
+      await answers;
+      return new Response(JSON.stringify({ ...CONFIG, ...config }));
+    }
     const { body = '' } = init ?? {};
     const text = typeof body === 'string' ? body : await new Response(body.stream().pipeThrough(new DecompressionStream('gzip'))).text();
     posts.push({ path: pathname, body: JSON.parse(text) as Post['body'] });
@@ -224,6 +230,31 @@ describe('a refusal', () => {
     await tracker.flush();
     expect(posts).toHaveLength(before);
     expect(started.get('behaviour')?.stopped).toBe(true);
+    tracker.optIn();
+    tracker.track('heard');
+    await tracker.flush();
+    expect(types().slice(-2)).toEqual(['pageview', 'custom']);
+  });
+
+  test('before it is known how to record ends all waiting', async () => {
+    answers = new Promise(() => undefined);
+    tracker.init();
+    const flushed = tracker.flush();
+    await tracker.optOut();
+    await flushed;
+    expect(posts).toEqual([]);
+  });
+
+  test('where nothing was ever stored loads nothing', async () => {
+    const loaded: PartName[] = [];
+    tracker = createTracker({ project: 'pk', endpoint: 'https://t.example', consent: 'required' }, (name) => {
+      loaded.push(name);
+      return load(name);
+    });
+    tracker.init();
+    await tracker.optOut();
+    await tracker.optOut();
+    expect(loaded).toEqual([]);
   });
 
   test('leaves what others on the page have stored', async () => {
@@ -260,11 +291,22 @@ describe('the visitor’s browser', () => {
     expect(started.has('behaviour')).toBe(isHeard);
     expect(stored().includes('tracker.session.pk')).toBe(isHeard);
   });
+
+  test.each([[true, 0], [false, 2]])('GPC is not guessed about while a slow server has not said: heeded %s', async (honour_gpc, events) => {
+    says({ globalPrivacyControl: true });
+    config = { honour_gpc };
+    answers = new Promise((resolve) => setTimeout(resolve, 400)); // the policy assumes something after 250 ms
+    tracker.init();
+    tracker.track('asked');
+    await tracker.flush();
+    expect(types()).toHaveLength(events);
+  });
 });
 
 describe('the project', () => {
-  test('may record no session', async () => {
+  test.each([0, 400])('may record no session, also where it says so after %s ms', async (ms) => {
     config = { sampling_rate: 0 };
+    answers = new Promise((resolve) => setTimeout(resolve, ms));
     tracker.init();
     tracker.track('unheard');
     await tracker.flush();
@@ -357,6 +399,58 @@ test('a recording begins and ends when the page says so', async () => {
   expect(started.get('recorder')).toMatchObject({ asked: true, stopped: false });
   tracker.stopRecording();
   expect(started.get('recorder')?.stopped).toBe(true);
+});
+
+test('a recorder that runs by itself is started anew for a page that asks, once', async () => {
+  config = { record: true };
+  tracker.init();
+  await tracker.flush();
+  const first = started.get('recorder');
+  expect(first?.asked).toBe(false);
+  tracker.startRecording();
+  tracker.startRecording();
+  await tracker.flush();
+  expect(first?.stopped).toBe(true);
+  expect(started.get('recorder')).toMatchObject({ asked: true, stopped: false });
+  await tracker.stop();
+  tracker.startRecording();
+  expect(started.get('recorder')?.stopped).toBe(true);
+});
+
+test('a recorder is told of an error that came before it, until the next session', async () => {
+  config = { record: true };
+  tracker.init();
+  window.dispatchEvent(new ErrorEvent('error', { message: 'early' }));
+  await tracker.flush();
+  const { context } = started.get('recorder') ?? {};
+  expect(context?.hasFailed).toBe(true);
+  tracker.identify('ada');
+  tracker.reset();
+  expect(context?.hasFailed).toBe(false);
+});
+
+test('what an observer says of a page that goes is sent with it, also in the background', async () => {
+  tracker.init();
+  await tracker.flush();
+  const { context } = started.get('behaviour') ?? {};
+  const end = vi.fn(() => context?.emit('form_abandon'));
+  window.addEventListener('pagehide', end, { capture: true, once: true });
+  window.dispatchEvent(new Event('pagehide'));
+  await tracker.flush();
+  expect(end).toHaveBeenCalledOnce();
+  await vi.waitFor(() => {
+    expect(types()).toContain('form_abandon');
+  });
+});
+
+test('a page load keeps a visit alive', async () => {
+  const at = Date.now() - 20 * 60_000;
+  localStorage.setItem('tracker.session.pk', JSON.stringify({ id: '21636369-8b52-4b4a-97b7-50923ceb3ffd', at, born: at }));
+  tracker.init();
+  await tracker.flush();
+  await tracker.stop();
+  window.dispatchEvent(new Event('pagehide'));
+  expect((JSON.parse(localStorage.getItem('tracker.session.pk') ?? '') as { at: number }).at).toBeGreaterThan(at + 60_000);
 });
 
 test('calls before the start are replayed in their order', async () => {

@@ -78,6 +78,13 @@ test('a long body is packed, still as plain text', async () => {
   expect(gunzipSync(Buffer.from((await body?.arrayBuffer()) ?? new ArrayBuffer())).toString()).toBe(text);
 });
 
+test('a fetch of somebody else that throws is tried again, like a network that fails', async () => {
+  vi.stubGlobal('fetch', () => {
+    throw new TypeError('url.includes is not a function');
+  });
+  expect(await open().send('/track', '{}')).toBe(0);
+});
+
 test('where packing is impossible, the text goes as it is', async () => {
   const request = vi.fn<typeof fetch>(() => Promise.resolve(new Response()));
   vi.stubGlobal('fetch', request);

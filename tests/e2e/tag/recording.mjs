@@ -194,6 +194,12 @@ async function sessions() {
   await first.page.click('#remove');
   const renewed = await first.page.evaluate(() => tracker.sessionId);
   await untilTold(first.page, () => site.events(renewed).some(isFull));
+  // A frame that was there before is told once, however many snapshots hold it.
+  await untilTold(first.page, () => site.events(renewed).some(({ data }) => data.isAttachIframe));
+  const before = site.events(renewed).length;
+  await first.page.frameLocator('#frame').locator('body').click();
+  const clicks = () => site.events(renewed).slice(before).filter(({ data }) => data.source === 2 && data.type === 2);
+  await untilTold(first.page, () => clicks().length > 0);
   await end(first);
   await forget();
 
@@ -220,6 +226,7 @@ async function sessions() {
     renewedTypes: site.events(renewed).slice(0, 2).map(({ type }) => type),
     same: two.session === session,
     unseen,
+    clicks: clicks().length,
     list: last.states[0].state.list,
   };
 }
@@ -269,10 +276,21 @@ async function more() {
   await page.frameLocator('#stranger').locator('#name').pressSequentially('Rq7-stranger');
   await page.frameLocator('#stranger').locator('#add').click();
   await page.evaluate(() => tracker.flush());
+  // Another session begins with a snapshot, and the frame tells its own.
+  await page.evaluate(() => tracker.reset());
+  await page.click('#add');
+  const renewed = await page.evaluate(() => tracker.sessionId);
+  const isFrame = ({ data }) => data.isAttachIframe && JSON.stringify(data).includes('Kites for sale');
+  await untilTold(page, () => site.events(renewed).some(isFrame));
+  // Any message may come to a page that listens for those of frames.
+  await page.evaluate(() => new Promise((resolve) => {
+    window.addEventListener('message', () => setTimeout(resolve), { once: true });
+    window.postMessage(null, '*');
+  }));
   await end(visit);
   const canvases = new Set(site.events(session).filter(({ data }) => data.source === 9).map(({ data }) => data.id));
   await forget();
-  return { canvases: canvases.size, found: [...CANARY_SIGNS, ...RECORDED_SIGNS].filter(has), click: has('Added kite 1') };
+  return { canvases: canvases.size, found: [...CANARY_SIGNS, ...RECORDED_SIGNS].filter(has), click: has('Added kite 1'), errors: visit.errors };
 }
 
 /** What `stop` leaves behind in the page. */

@@ -96,6 +96,7 @@ def test_with_errors_only_a_recording_begins_before_the_error(modes: Seen) -> No
 def test_a_new_session_begins_with_a_snapshot(sessions: Seen) -> None:
     assert sessions["renewed"] != sessions["first"]
     assert sessions["renewedTypes"] == [META, FULL_SNAPSHOT]
+    assert sessions["clicks"] == 1
 
 
 def test_of_two_tabs_the_one_that_is_used_is_recorded(sessions: Seen) -> None:
@@ -121,6 +122,7 @@ def test_a_canvas_is_recorded_but_no_private_one(more: Seen) -> None:
 def test_a_frame_of_another_site_is_recorded_masked(more: Seen) -> None:
     assert more["click"]
     assert more["found"] == []
+    assert more["errors"] == []
 
 
 def test_nothing_of_the_recorder_stays_behind(leftovers: Seen) -> None:
