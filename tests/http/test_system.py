@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from typing import Any, cast
 
+import brotli
 import httpx
 import pytest
 
@@ -190,12 +191,19 @@ async def test_the_script_is_served_packed_and_checked_for_changes(standing_clie
     assert plain.status_code == 200
     assert plain.headers["content-type"].startswith("application/javascript")
     assert "content-encoding" not in plain.headers
-    async with standing_client.stream("GET", "/tracker.js", headers={"accept-encoding": "gzip"}) as packed:
-        raw = b"".join([piece async for piece in packed.aiter_raw()])
-        assert packed.headers["content-encoding"] == "gzip"
-        assert packed.headers["vary"].lower() == "accept-encoding"
-    assert gzip.decompress(raw) == plain.content
-    assert len(raw) < len(plain.content)
+    sizes = {"identity": len(plain.content)}
+    for accepted, sent, unpack in (
+        ("gzip", "gzip", gzip.decompress),
+        ("gzip, deflate, br, zstd", "br", brotli.Decompressor().process),
+        ("br;q=0, gzip", "gzip", gzip.decompress),
+    ):
+        async with standing_client.stream("GET", "/tracker.js", headers={"accept-encoding": accepted}) as packed:
+            raw = b"".join([piece async for piece in packed.aiter_raw()])
+            assert packed.headers["content-encoding"] == sent
+            assert packed.headers["vary"].lower() == "accept-encoding"
+        assert unpack(raw) == plain.content
+        sizes[sent] = len(raw)
+    assert sizes["br"] < sizes["gzip"] < sizes["identity"]
     again = await standing_client.get("/tracker.js", headers={"if-none-match": plain.headers["etag"]})
     assert again.status_code == 304
     assert again.content == b""

@@ -1,4 +1,4 @@
-"""Files that browsers load: read once, sent gzipped to those who take it, with an ETag."""
+"""Files that browsers load: read once, sent packed to those who take it, with an ETag."""
 
 import gzip
 import hashlib
@@ -6,29 +6,39 @@ import mimetypes
 from functools import lru_cache
 from pathlib import Path
 
+import brotli
 from litestar import Response
 from msgspec import Struct
 
 from tracker_backend.errors import NotFound
+from tracker_backend.http.encoding import accepted
 from tracker_backend.http.request import AnyRequest
 
 REVALIDATE = "no-cache"
 IMMUTABLE = "public, max-age=31536000, immutable"
 _COMPRESSED = ("text/", "application/javascript", "application/json", "image/svg+xml")
+_BROTLI_QUALITY = 10
+"""A tenth smaller than gzip; the recorder's 78 KB take 70 ms, once a process. 11 saves 2 % more in thrice the time."""
+_MOST_BROTLI = 256 * 1024
+"""Larger files would keep everybody waiting."""
 
 
 class Asset(Struct, frozen=True):
-    """A file in memory; `packed` is its gzip where that saves anything."""
+    """A file in memory; `packed` by encodings, the best one first."""
 
     content: bytes
-    packed: bytes | None
+    packed: dict[str, bytes]
     media_type: str
     tag: str
 
 
 def make_asset(content: bytes, media_type: str) -> Asset:
     """An asset of these bytes."""
-    packed = gzip.compress(content, 9, mtime=0) if media_type.startswith(_COMPRESSED) else None
+    packed: dict[str, bytes] = {}
+    if media_type.startswith(_COMPRESSED):
+        if len(content) <= _MOST_BROTLI:
+            packed["br"] = brotli.compress(content, quality=_BROTLI_QUALITY)
+        packed["gzip"] = gzip.compress(content, 9, mtime=0)
     return Asset(content, packed, media_type, hashlib.sha256(content).hexdigest()[:32])
 
 
@@ -49,9 +59,11 @@ def answer(request: AnyRequest, asset: Asset, cache: str, headers: dict[str, str
     sent = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept-Encoding", **(headers or {})}
     if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=sent)
-    if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(asset.packed, media_type=asset.media_type, headers={**sent, "Content-Encoding": "gzip"})
-    return Response(asset.content, media_type=asset.media_type, headers=sent)
+    encoding = accepted(request.headers.get("accept-encoding", ""), list(asset.packed))
+    if encoding == "identity":
+        return Response(asset.content, media_type=asset.media_type, headers=sent)
+    headers = {**sent, "Content-Encoding": encoding}
+    return Response(asset.packed[encoding], media_type=asset.media_type, headers=headers)
 
 
 @lru_cache(maxsize=64)
