@@ -47,7 +47,9 @@ export interface Journal {
 /** Where the browser keeps nothing, nothing is written and all else goes on. */
 export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers): Journal {
   let opened: Promise<Store> | undefined;
+  /** Undefined while the owner's name is not held: others might send an item that grows. */
   let store: Store | undefined;
+  let ready: Store | undefined;
   let gone: Key[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** While something waits. It has an owner of its own, whose name is held, for an item may grow. */
@@ -58,7 +60,7 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
 
   /** A full disk, or one that was cleared: what waits is written once more when there is a store again. */
   const fail = (): void => {
-    store = opened = undefined;
+    store = ready = opened = undefined;
     for (const entry of waiting()) entry.saved = undefined;
   };
   const endStay = (): void => {
@@ -119,6 +121,7 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       takers.taking++;
       (opened ??= openStore(to))
         .then(async (open) => {
+          ready = open;
           await hold(name, signal).catch(() => undefined);
           store = open;
           save();
@@ -138,6 +141,8 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       saveSoon();
     },
     leave() {
+      // Nothing grows any more, so that no name need be held; a moment later the page may be gone.
+      store ??= ready;
       save();
       endStay();
     },

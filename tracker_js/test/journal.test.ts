@@ -153,6 +153,16 @@ test('a page that goes writes all before its last requests', async () => {
   expect(page.sent).toHaveLength(1);
 });
 
+test('what an observer says after the last requests is on disk at once, too', async () => {
+  const page = openPage(0);
+  page.capture(1);
+  await pass(500);
+  page.leave();
+  page.capture(1);
+  page.leave();
+  expect(onDisk()).toEqual([[0], [1]]);
+});
+
 test('the next page sends what the last one left behind, in order, under the same names', async () => {
   const page = openPage(0);
   page.capture(120);
