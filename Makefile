@@ -39,7 +39,7 @@ vitest: setup ## test the tracker
 .PHONY: pytest
 pytest: setup ## test the server; skipped tests are listed by name with the reason
 	@# A test that hangs ends the run and shows where it hung; the slowest takes a tenth of that time.
-	$(python) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile -ra --no-fold-skipped -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true $(ARGS)
+	$(python) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --max-worker-restart=0 -ra --no-fold-skipped -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true $(ARGS)
 
 .PHONY: format
 format: setup ## format Python and mend what ruff can

@@ -16,6 +16,8 @@ import { openTab } from './tab';
 const PASSIVE = /^(error|resize|scroll|visibility|web_vital|request_failed|console|dead_click|form_abandon|page_time)$/;
 /** Events and calls that wait in memory until it is known whether they may be told. */
 export const MAX_HELD = 200;
+/** A part that takes longer to load is not waited for. */
+const MAX_LOADING_MS = 5_000;
 
 export interface Wanted extends Options {
   project: string;
@@ -40,7 +42,7 @@ export interface Core {
   readonly dropped: number;
 }
 
-/** Removes what waits to be sent, also what an earlier page has left: none did where there was no session. */
+/** Removes what waits to be sent, also what an earlier page has left: none did where there is no session. Rejects where it cannot. */
 export const forget = async ({ endpoint, project }: Wanted, memory: Memory, debug: Say, load: LoadPart): Promise<void> => {
   if (memory.read('session')) await createDelivery({ endpoint, project, fetch, debug, json, onStop: () => undefined }, load).clear();
 };
@@ -54,7 +56,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   const teardowns: Teardown[] = [];
   const stopObserving = all(teardowns);
   let isStopped = false;
-  const finishers = new Set<() => void>();
+  const finishers = new Set<(isGoing: boolean) => void>();
   const cuts = new Set<() => void>();
   const navigations = new Set<(samePath: boolean) => void>();
   const tab = openTab(() => mayStore);
@@ -168,7 +170,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
         if (options.screenshots) parts.start('screenshot', context);
         if (options.record ?? config.record) parts.start(recorder(), context);
       }
-    } else if (isFirst) void forgetAll(!objects());
+    } else if (isFirst) forgetAll(!objects())?.catch(debug);
     decided();
   };
   const forgetAll = (onlyOwn?: boolean): Promise<void> | undefined => {
@@ -238,20 +240,24 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     await isDecided;
     cut();
     // What a recorder sees first is part of what waits.
-    await parts.loaded();
-    cut();
+    if (!isStopped) {
+      await Promise.race([parts.loaded(), new Promise((resolve) => setTimeout(resolve, MAX_LOADING_MS))]);
+      cut();
+    }
     await delivery?.settled();
   };
   const cut = (): void => {
     for (const cut of cuts) guard(cut)();
     queue?.cut();
   };
-  const finish = (): void => {
-    for (const finish of finishers) guard(finish)();
+  const finish = (isGoing: boolean): void => {
+    for (const finish of finishers) guard(finish)(isGoing);
     cut();
   };
-  const leave = guard(() => {
-    delivery?.leave(finish);
+  const leave = guard((isGoing: boolean) => {
+    delivery?.leave(() => {
+      finish(isGoing);
+    });
     session?.save();
   });
   const core: Core = {
@@ -285,7 +291,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       }
     },
     async stop() {
-      finish();
+      finish(false);
       stopObserving();
       isStopped = true;
       await flush();
@@ -310,11 +316,8 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     hasFailed = true;
     emit(...given);
   };
-  for (const init of [() => initClicks({ emit }), () => initErrors({ emit: fail })]) {
-    guard(() => {
-      teardowns.push(init());
-    })();
-  }
+  guard(() => teardowns.push(initClicks({ emit })))();
+  guard(() => teardowns.push(initErrors({ emit: fail })))();
   const pages = initPages(
     { emit },
     (samePath) => {
@@ -324,11 +327,12 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   );
   teardowns.push(
     pages.stop,
-    // After the observers', so that the last batch holds what they said about leaving: these capture.
     listen(document, 'visibilitychange', () => {
-      if (document.visibilityState === 'hidden') leave();
+      if (document.hidden) leave(false);
     }),
-    listen(window, 'pagehide', leave, false),
+    listen(window, 'pagehide', () => {
+      leave(true);
+    }),
     listen(window, 'storage', ({ key, newValue }: StorageEvent) => {
       // In another tab.
       if (key === memory.keyOf('consent') && newValue === 'false') onRefused();

@@ -25,7 +25,7 @@ export interface Delivery {
   leave: (finish?: () => void) => void;
   /** Resolves when nothing is left to do now: all is stored, or waits for its next attempt. */
   settled: () => Promise<void>;
-  /** Forgets all that waits, also what is on disk; or only what this page has added. */
+  /** Forgets all that waits, also what is on disk; or only what this page has added. Rejects where that cannot be done now. */
   clear: (onlyOwn?: boolean) => Promise<void>;
   /** Events that were given up. */
   readonly dropped: number;
@@ -94,7 +94,8 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
     async clear(onlyOwn) {
       waiting.clear();
       await begin();
-      await outbox?.clear(onlyOwn);
+      // Rejects where there is none.
+      await (outbox as unknown as Delivery).clear(onlyOwn);
     },
     get dropped() {
       return dropped + (outbox?.dropped ?? 0);

@@ -22,7 +22,7 @@ interface Filling {
  * Forms that are sent, and forms that were typed into and left. Told of them: the names of fields that are no secret,
  * how many, and how long; never a value.
  */
-export function initForms({ emit, secrets, describe, onNavigate }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'onNavigate'>, listenDeep: ListenDeep): { teardown: Teardown; onRequest: OnRequest } {
+export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave' | 'onNavigate'>, listenDeep: ListenDeep): { teardown: Teardown; onRequest: OnRequest } {
   const open = new Map<HTMLFormElement, Filling>();
 
   const nameOf = (field: Field): string | undefined => {
@@ -95,7 +95,9 @@ export function initForms({ emit, secrets, describe, onNavigate }: Pick<PartCont
       }),
       listen(document, 'input', onInput),
       listen(document, 'click', onClick),
-      listen(window, 'pagehide', leave),
+      beforeLeave((isGoing) => {
+        if (isGoing) leave();
+      }),
     ]),
   };
 }

@@ -14,9 +14,9 @@ export function guard<A extends unknown[]>(callback: (...args: A) => void): (...
 type Events = WindowEventMap & DocumentEventMap;
 
 /** A guarded listener in the capture phase (a page that stops propagation is recorded all the same), passive so that it never delays scrolling. */
-export function listen<T extends keyof Events>(target: EventTarget, type: T, callback: (event: Events[T]) => void, capture = true): Teardown {
+export function listen<T extends keyof Events>(target: EventTarget, type: T, callback: (event: Events[T]) => void): Teardown {
   const guarded = guard(callback) as EventListener;
-  const options = { capture, passive: true };
+  const options = { capture: true, passive: true };
   target.addEventListener(type, guarded, options);
   return () => {
     target.removeEventListener(type, guarded, options);

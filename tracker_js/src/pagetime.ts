@@ -29,9 +29,9 @@ export function initPageTime({ emit, beforeLeave, onNavigate }: Pick<PartContext
 
   resume();
   return all([
-    beforeLeave(() => {
+    beforeLeave((isGoing) => {
       tell();
-      resume();
+      if (!isGoing) resume();
     }),
     onNavigate((samePath) => {
       if (!samePath) {
@@ -44,8 +44,5 @@ export function initPageTime({ emit, beforeLeave, onNavigate }: Pick<PartContext
     listen(window, 'scroll', look),
     listen(document, 'visibilitychange', resume),
     listen(window, 'pageshow', resume),
-    listen(window, 'pagehide', () => {
-      since = undefined;
-    }),
   ]);
 }

@@ -2,7 +2,7 @@ import type { LoadPart, Part, PartContext, PartName, Teardown } from './types';
 import { guard } from './guard';
 
 export interface Parts {
-  /** Loads and starts a part, once; once more where the page asks for what runs by itself. */
+  /** Loads and starts a part, once. One that runs by itself is told when the page asks for it. */
   start: (name: PartName, context: PartContext, asked?: boolean) => void;
   /** Resolves when those that were started have loaded, or failed to. */
   loaded: () => Promise<unknown>;
@@ -24,13 +24,17 @@ export function createParts(load: LoadPart, debug: (...said: unknown[]) => void)
   return {
     start(name, context, asked = false) {
       if (wanted.has(name) && (!asked || wanted.get(name))) return;
-      stop(name);
       wanted.set(name, asked);
       loading = Promise.all([
         loading,
         load(name).then(
           guard((part: unknown) => {
-            if (wanted.get(name) === asked && !teardowns.has(name)) teardowns.set(name, (part as Part).start(context, asked));
+            if (!wanted.has(name)) return;
+            const isFirst = !teardowns.has(name);
+            if (isFirst || asked) {
+              const teardown = (part as Part).start(context, asked);
+              if (isFirst) teardowns.set(name, teardown);
+            }
           }),
           (error: unknown) => {
             // A policy of the page forbids it, or it is gone: the rest must do.

@@ -125,7 +125,10 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
   if (inliner) teardowns.push(inliner.stop);
   teardowns.push(
     listen(window, 'message', ({ data, source }: MessageEvent) => {
-      if (options.recordCrossOriginIframes && data === ASK && source === window.parent && source !== window) refreshSoon();
+      if (!options.recordCrossOriginIframes || data !== ASK || source !== window.parent || source === window) return;
+      // Whether somebody is there is for the page around it to say.
+      resting = false;
+      refreshSoon();
     }),
     listen(document, 'input', (event) => {
       masker.typed((event.composedPath()[0] ?? event.target) as Element);

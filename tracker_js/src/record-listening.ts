@@ -40,8 +40,13 @@ export function observeFrame(frame: Document, observe: (frame: Document) => Tear
     frame,
     guard(() => {
       if (handlers.includes(end)) handlers.splice(handlers.indexOf(end), 1);
-      for (const buffer of made) if (buffers.includes(buffer)) buffers.splice(buffers.indexOf(buffer), 1);
-      end();
+      // An end resets all buffers there are, and with them what watches shadow trees and canvases.
+      const others = buffers.splice(0).filter((buffer) => !made.includes(buffer));
+      try {
+        end();
+      } finally {
+        buffers.push(...others);
+      }
     }),
   );
 }

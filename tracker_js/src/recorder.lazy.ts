@@ -1,5 +1,5 @@
 import type { Capture } from './record-capture';
-import type { Part } from './types';
+import type { Part, PartContext } from './types';
 import { all, guard, listen } from './guard';
 import { createBatches } from './record-batches';
 import { capture } from './record-capture';
@@ -20,7 +20,7 @@ interface Note {
 }
 const NOTE = 'recording';
 /** rrweb is one for a page: two recordings at a time would be half of each. */
-let isBusy = false;
+let current: { context: PartContext; ask: () => void } | undefined;
 
 /** True in a frame of a page that records it. */
 function isWithin(): boolean {
@@ -35,11 +35,11 @@ function isWithin(): boolean {
 export const start: Part['start'] = (context, asked = false) => {
   const { options, session, memory, debug } = context;
   if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
-  if (isBusy) {
-    debug('another tracker of this page records it');
+  if (current) {
+    if (current.context === context) current.ask();
+    else debug('another tracker of this page records it');
     return () => undefined;
   }
-  isBusy = true;
   const tab = uuid();
   let running: Capture | undefined;
   let reel: Reel | undefined;
@@ -47,9 +47,9 @@ export const start: Part['start'] = (context, asked = false) => {
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
 
   const keep = (change: Partial<Note>): void => {
-    const { id, failed } = (memory.read(NOTE) ?? {}) as Partial<Note>;
-    // Maybe in another tab.
-    note = { ...note, ...(id === note.id && failed && { failed }), ...change };
+    const stored = memory.read(NOTE) as Note | undefined;
+    // Another tab may know more.
+    note = { ...note, ...(stored?.id === note.id && stored), ...change };
     memory.write(NOTE, note);
   };
   const claim = (): void => {
@@ -58,7 +58,7 @@ export const start: Part['start'] = (context, asked = false) => {
   const openReel = (id: string): Reel => {
     const stored = memory.read(NOTE) as Partial<Note> | undefined;
     note = { id, since: Date.now(), ...(stored?.id === id && stored), tab };
-    keep(context.hasFailed ? { failed: true } : {});
+    keep({ tab, ...(context.hasFailed && { failed: true }) });
     const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
     const made = createReel(
       createBatches(id, (item) => {
@@ -101,7 +101,7 @@ export const start: Part['start'] = (context, asked = false) => {
 
   const teardowns = [
     () => {
-      isBusy = false;
+      current = undefined;
     },
     end,
     context.beforeFlush(() => reel?.cut()),
@@ -131,6 +131,16 @@ export const start: Part['start'] = (context, asked = false) => {
       listen(window, 'unhandledrejection', failed),
     );
   }
+  current = {
+    context,
+    ask() {
+      asked = true;
+      // What is held back is wanted now.
+      reel?.failed();
+      reel?.aged();
+      beginIfSeen();
+    },
+  };
   beginIfSeen();
   return all(teardowns);
 };

@@ -1,31 +1,38 @@
 import type { PartContext, Teardown } from './types';
 import { guard, listen } from './guard';
 import { createLimit } from './limit';
+import { isPrivate } from './mask';
 
 const MAX_URL = 1_000;
 /** Of what the page itself asked for; the rest are requests of scripts, which network.ts tells. */
 const LOADED_BY = /^(img|script|link|css|input|video|audio)$/;
 
+/** As the browser resolved it. */
+function addressOf(element: Element): string {
+  const { currentSrc, src, href } = element as HTMLImageElement & HTMLLinkElement;
+  const address: unknown = currentSrc || src || href;
+  return typeof address === 'string' ? address : '';
+}
+
 /** Images, scripts and styles that did not load; also those that failed before this was loaded, as far as the browser still knows. */
 export function initResources({ emit, describe, isOwn }: Pick<PartContext, 'emit' | 'describe' | 'isOwn'>): Teardown {
   const isNews = createLimit();
-  const tell = (address: string, target: EventTarget | null): void => {
-    const url = (address.startsWith('data:') ? 'data:' : address.replace(/[?#].*$/s, '')).slice(0, MAX_URL);
-    if (isOwn(address) || !isNews(url)) return;
-    emit('error', { ...describe(target), event_data: { kind: 'resource', message: `did not load: ${url}`, url } });
+  const tell = (address: string, element: Element | undefined): void => {
+    // Where a private picture lies is a part of what it is.
+    const url = element && isPrivate(element) ? undefined : (address.startsWith('data:') ? 'data:' : address.replace(/[?#].*$/s, '')).slice(0, MAX_URL);
+    if (isOwn(address) || !isNews(url ?? '')) return;
+    emit('error', { ...describe(element ?? null), event_data: { kind: 'resource', message: `did not load${url ? `: ${url}` : ''}`, url } });
   };
 
   guard(() => {
+    const elements = [...document.querySelectorAll('img,script,link,input,video,audio')];
     for (const { name, initiatorType, responseStatus } of performance.getEntriesByType('resource') as (PerformanceResourceTiming & { responseStatus?: number })[]) {
-      if (LOADED_BY.test(initiatorType) && (responseStatus ?? 0) >= 400) tell(name, null);
+      if (LOADED_BY.test(initiatorType) && (responseStatus ?? 0) >= 400) tell(name, elements.find((element) => addressOf(element) === name));
     }
   })();
   // In the capture phase, for these do not bubble.
   return listen(window, 'error', ({ target }: ErrorEvent) => {
     if ((target as Node | null)?.nodeType !== Node.ELEMENT_NODE) return;
-    const element = target as HTMLImageElement & HTMLLinkElement;
-    // As the browser resolved it, like those from before.
-    const address = element.currentSrc || element.src || element.href;
-    tell(typeof address === 'string' ? address : '', element);
+    tell(addressOf(target as Element), target as Element);
   });
 }

@@ -31,8 +31,8 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
     if (consent) memory.write('consent', true);
     else consent ??= memory.read('consent') as boolean | undefined;
     if (consent === false) {
-      waiting = undefined;
       debug('not recorded: the visitor refused');
+      void refuse(wanted, memory);
       return;
     }
     core ??= startCore(wanted, memory, consent ?? !isOn(wanted.consent), debug, load, () => void refuse(wanted, memory));
@@ -40,12 +40,18 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
     for (const call of waiting?.splice(0) ?? []) act(call);
   });
 
-  /** Here or in another tab. */
+  /** Here or in another tab. The session is forgotten last: where it is left, the next page knows that there is more to forget. */
   const refuse = (wanted: Wanted, memory: Memory): Promise<void> => {
     const refused = core;
+    const debug = sayOf(wanted);
     core = waiting = undefined;
     consent = false;
-    return refused?.refuse() ?? forget(wanted, memory, sayOf(wanted), load);
+    return (refused?.refuse() ?? forget(wanted, memory, debug, load)).then(() => {
+      // The visitor may have agreed meanwhile.
+      if (memory.read('consent') !== false) return;
+      memory.clear();
+      memory.write('consent', false);
+    }, debug);
   };
 
   return {
@@ -81,10 +87,8 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
     async optOut() {
       const wanted = started ?? resolve();
       const memory = openMemory(wanted.project);
-      const gone = refuse(wanted, memory);
-      memory.clear();
       memory.write('consent', false);
-      await gone;
+      await refuse(wanted, memory);
     },
     flush: async () => core?.flush(),
     screenshot: async () => core?.screenshot(),

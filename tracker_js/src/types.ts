@@ -49,8 +49,8 @@ export interface Context {
   /** `target` is described (`target_*`) when the event is written. */
   emit: (type: string, fields?: EventFields, target?: EventTarget | null) => void;
   secrets: Secrets;
-  /** Runs `finish` before the last batch of a page that is hidden or left: debounced work is told then. */
-  beforeLeave: (finish: () => void) => Teardown;
+  /** Runs `finish` before the last batch of a page that is hidden, or left (`isGoing`): debounced work is told then. */
+  beforeLeave: (finish: (isGoing: boolean) => void) => Teardown;
 }
 
 export type Observer = (context: Context) => Teardown;
@@ -142,7 +142,10 @@ export interface PartContext extends Context {
   debug: (...said: unknown[]) => void;
 }
 
-/** What a `*.lazy.ts` exports that observes. `asked`: the page itself called for it (`startRecording()`), so no sampling applies. */
+/**
+ * What a `*.lazy.ts` exports that observes. `asked`: the page itself called for it (`startRecording()`), so no sampling
+ * applies; then it may be started a second time while it runs, which only tells it so.
+ */
 export interface Part {
   start: (context: PartContext, asked?: boolean) => Teardown;
 }

@@ -1,7 +1,7 @@
 import type { Context, Teardown } from './types';
 import { all, listen } from './guard';
 
-/** Hidden and visible, once each; a page that is left says "pagehide" first, and what it says after that goes in a request of its own. */
+/** Hidden and visible, once each. */
 export function initVisibility({ emit, beforeLeave }: Context): Teardown {
   let told: string = document.visibilityState;
   const tell = (state: string): void => {
@@ -12,12 +12,11 @@ export function initVisibility({ emit, beforeLeave }: Context): Teardown {
     tell(document.visibilityState);
   };
   return all([
-    // Before the last batch: the core hears of it earlier than we do.
-    beforeLeave(look),
-    listen(document, 'visibilitychange', look),
-    listen(window, 'pagehide', () => {
-      tell('hidden');
+    // A page that is left is called hidden only when its last batch has gone.
+    beforeLeave((isGoing) => {
+      tell(isGoing ? 'hidden' : document.visibilityState);
     }),
+    listen(document, 'visibilitychange', look),
     // From the back/forward cache.
     listen(window, 'pageshow', look),
   ]);

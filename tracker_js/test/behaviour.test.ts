@@ -18,7 +18,7 @@ import type { EventFields, PartContext, Settings, Teardown } from '../src/types'
 // What needs a browser that draws, or a visitor's own hand (dead clicks, web vitals), is in tests/e2e/tag/.
 
 let told: (EventFields & { event_type: string })[] = [];
-let finishers: (() => void)[] = [];
+let finishers: ((isGoing: boolean) => void)[] = [];
 let navigate: (samePath: boolean) => void = () => undefined;
 let teardowns: Teardown[] = [];
 let options: Partial<Settings> = {};
@@ -34,6 +34,9 @@ const field = (selector = 'input'): HTMLInputElement => {
   const element = document.querySelector<HTMLInputElement>(selector);
   if (!element) throw new Error(`no ${selector}`);
   return element;
+};
+const leave = (): void => {
+  for (const finish of finishers) finish(true);
 };
 const data = (type: string): unknown[] => told.filter(({ event_type }) => event_type === type).map(({ event_data }) => event_data);
 const type = (text: string, element = field()): void => {
@@ -119,7 +122,7 @@ describe('inputs', () => {
     document.body.innerHTML = '<input name="city">';
     observe(initInputs);
     type('Por');
-    for (const finish of finishers) finish();
+    for (const finish of finishers) finish(false);
     expect(told.map(({ input_value }) => input_value)).toEqual(['Por']);
   });
 });
@@ -225,7 +228,7 @@ describe('page time', () => {
   const become = (now: string): void => {
     state = now;
     // The core calls these before the last batch of a page that is hidden.
-    if (now === 'hidden') for (const finish of finishers) finish();
+    if (now === 'hidden') for (const finish of finishers) finish(false);
     document.dispatchEvent(new Event('visibilitychange'));
   };
   beforeEach(() => {
@@ -278,7 +281,7 @@ describe('forms', () => {
     type('Porto', field('[name=city]'));
     vi.advanceTimersByTime(4_000);
     type('hunter2', field('[name=pass]'));
-    window.dispatchEvent(new Event('pagehide'));
+    leave();
     expect(told).toMatchObject([{ event_type: 'form_abandon', target_selector: '#f', event_data: { fields: ['city'], field_count: 2, duration_ms: 4_000 } }]);
     expect(JSON.stringify(told)).not.toMatch(/Porto|hunter2|"pass"/);
     expect(data('form_abandon')[0]).not.toHaveProperty('last_field', expect.anything());
@@ -287,7 +290,7 @@ describe('forms', () => {
   test('one that was sent was not abandoned', () => {
     type('Porto', field('[name=city]'));
     field('form').dispatchEvent(new Event('submit', { bubbles: true }));
-    window.dispatchEvent(new Event('pagehide'));
+    leave();
     expect(told.map(({ event_type }) => event_type)).toEqual(['submit']);
     expect(data('submit')).toMatchObject([{ method: 'get', fields: ['city'], last_field: 'city', field_count: 1 }]);
   });
@@ -310,7 +313,7 @@ describe('forms', () => {
   test('nor one that was emptied, or never typed into', () => {
     type('Porto', field('[name=city]'));
     (field('form') as unknown as HTMLFormElement).reset();
-    window.dispatchEvent(new Event('pagehide'));
+    leave();
     expect(told).toHaveLength(0);
   });
 });

@@ -7,7 +7,7 @@ import { initPages } from '../src/pages';
 import type { Context, EventFields, Observer, Teardown } from '../src/types';
 
 let told: (EventFields & { event_type: string })[] = [];
-let finishers: (() => void)[] = [];
+let finishers: ((isGoing: boolean) => void)[] = [];
 let teardowns: Teardown[] = [];
 let context: Context;
 

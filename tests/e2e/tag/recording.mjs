@@ -282,6 +282,14 @@ async function more() {
   const renewed = await page.evaluate(() => tracker.sessionId);
   const isFrame = ({ data }) => data.isAttachIframe && JSON.stringify(data).includes('Kites for sale');
   await untilTold(page, () => site.events(renewed).some(isFrame));
+  // What was there before is watched on: shadow trees and canvases, too.
+  const since = site.events(renewed).length;
+  await page.evaluate(() => {
+    document.querySelector('#shadow').shadowRoot.querySelector('#in-shadow').textContent = 'Changed after the snapshot';
+    document.querySelector('#canvas').getContext('2d').clearRect(5, 5, 10, 10);
+  });
+  const later = () => site.events(renewed).slice(since);
+  await untilTold(page, () => later().some(({ data }) => data.source === 9) && JSON.stringify(later()).includes('Changed after the snapshot'));
   // Any message may come to a page that listens for those of frames.
   await page.evaluate(() => new Promise((resolve) => {
     window.addEventListener('message', () => setTimeout(resolve), { once: true });

@@ -83,7 +83,10 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
-async function launch(profile) {
+/** A browser that was started on a busy machine does not always answer. */
+const TRIES = 3;
+
+async function launch(profile, tries = TRIES) {
   const child = spawn(executablePath, ['--headless', ...FLAGS, '--remote-debugging-port=0', `--user-agent=${USER_AGENT}`, `--user-data-dir=${profile}`], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'exit');
   running.add(child.pid);
@@ -97,14 +100,22 @@ async function launch(profile) {
     });
     void ended.then(() => reject(new Error(`no browser: ${said}`)));
   });
-  const browser = await chromium.connectOverCDP(address);
+  /** All of its processes at once. */
+  const kill = async () => {
+    process.kill(-child.pid, 'SIGKILL');
+    await ended;
+  };
+  let browser;
+  try {
+    browser = await chromium.connectOverCDP(address);
+  } catch (error) {
+    if (tries === 1) throw error;
+    await kill();
+    return launch(profile, tries - 1);
+  }
   return {
     context: browser.contexts()[0],
-    /** All of its processes at once. */
-    async kill() {
-      process.kill(-child.pid, 'SIGKILL');
-      await ended;
-    },
+    kill,
     async close() {
       const session = await browser.newBrowserCDPSession();
       await session.send('Browser.close').catch(() => undefined);
