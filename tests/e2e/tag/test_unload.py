@@ -1,7 +1,7 @@
 """Visits that end in all ways, before a server in all conditions: what was captured a second before arrives, once.
 
 `UNLOAD_VISITS=30` makes so many of each kind, before a server that is down, answers 429 or is slow, too, and on each
-tier; with `-s --numprocesses=0` the table is printed. It takes an hour. Without it one of each kind is made on one tier.
+tier; with `-s --numprocesses=0` the table is printed. It takes an hour. Without it one of each kind is made on one.
 """
 
 import asyncio
