@@ -56,8 +56,7 @@ export const start: Part['start'] = (context, asked = false) => {
     if (note.tab !== tab) keep({ tab });
   };
   const openReel = (id: string): Reel => {
-    const stored = memory.read(NOTE) as Partial<Note> | undefined;
-    note = { id, since: Date.now(), ...(stored?.id === id && stored), tab };
+    note = { id, since: Date.now(), tab };
     keep({ tab, ...(context.hasFailed && { failed: true }) });
     const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
     const made = createReel(

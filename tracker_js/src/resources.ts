@@ -25,10 +25,11 @@ export function initResources({ emit, describe, isOwn }: Pick<PartContext, 'emit
   };
 
   guard(() => {
+    const all = performance.getEntriesByType('resource') as (PerformanceResourceTiming & { responseStatus?: number })[];
+    const failed = all.filter(({ initiatorType, responseStatus }) => LOADED_BY.test(initiatorType) && (responseStatus ?? 0) >= 400);
+    if (failed.length === 0) return;
     const elements = [...document.querySelectorAll('img,script,link,input,video,audio')];
-    for (const { name, initiatorType, responseStatus } of performance.getEntriesByType('resource') as (PerformanceResourceTiming & { responseStatus?: number })[]) {
-      if (LOADED_BY.test(initiatorType) && (responseStatus ?? 0) >= 400) tell(name, elements.find((element) => addressOf(element) === name));
-    }
+    for (const { name } of failed) tell(name, elements.find((element) => addressOf(element) === name));
   })();
   // In the capture phase, for these do not bubble.
   return listen(window, 'error', ({ target }: ErrorEvent) => {

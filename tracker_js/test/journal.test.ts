@@ -88,6 +88,14 @@ function openPage(status = 201, project = 'pk') {
   return page;
 }
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+/** One that was left before its server had anything of it. */
+async function openLeft(count: number) {
+  const page = openPage(0);
+  page.capture(count);
+  page.leave();
+  await pass(100);
+  return page;
+}
 const onDisk = (): number[][] => [...disk.values()].map(({ text }) => (JSON.parse(text) as Sent).events);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 beforeEach(() => {
@@ -164,10 +172,7 @@ test('what an observer says after the last requests is on disk at once, too', as
 });
 
 test('the next page sends what the last one left behind, in order, under the same names', async () => {
-  const page = openPage(0);
-  page.capture(120);
-  page.leave();
-  await pass(100);
+  const page = await openLeft(120);
   const next = openPage();
   next.capture(1);
   await pass(100);
@@ -178,10 +183,7 @@ test('the next page sends what the last one left behind, in order, under the sam
 });
 
 test('a page that has nothing of its own to send takes up what was left behind, and forgets only its own', async () => {
-  const page = openPage(0);
-  page.capture(60);
-  page.leave();
-  await pass(100);
+  await openLeft(60);
   const next = openPage(0);
   await pass(500);
   next.capture(1);
@@ -195,10 +197,7 @@ test('a page that has nothing of its own to send takes up what was left behind, 
 });
 
 test('what a page left behind waits for a server that is away', async () => {
-  const page = openPage(0);
-  page.capture(120);
-  page.leave();
-  await pass(100);
+  await openLeft(120);
   const next = openPage(0);
   next.capture(1);
   await pass(5_000);
@@ -223,10 +222,7 @@ test('a batch that another page still fills is left alone until that page goes',
 });
 
 test('a page that comes back from the background writes under another name, which others may wait for', async () => {
-  const page = openPage(0);
-  page.capture(1);
-  page.leave();
-  await pass(100);
+  const page = await openLeft(1);
   page.capture(1);
   await pass(500);
   const other = openPage();
@@ -266,10 +262,7 @@ test('without locks, what is younger than a minute may belong to a page that liv
 });
 
 test('what the server would not store at its own time any more is given up', async () => {
-  const page = openPage(0);
-  page.capture(3);
-  page.leave();
-  await pass(100);
+  await openLeft(3);
   vi.clearAllTimers();
   vi.setSystemTime(Date.now() + 7 * DAY + 1_000);
   const next = openPage();

@@ -32,8 +32,9 @@ class Asset(Struct, frozen=True):
     tag: str
 
 
+@lru_cache(maxsize=64)
 def make_asset(content: bytes, media_type: str) -> Asset:
-    """An asset of these bytes."""
+    """An asset of these bytes; of the same ones it is packed once."""
     packed: dict[str, bytes] = {}
     if media_type.startswith(_COMPRESSED):
         if len(content) <= _MOST_BROTLI:

@@ -24,6 +24,7 @@ LEVEL = 3
 
 _PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
 _INPUT = 5
+_TELLING = FIELD_ATTRIBUTES - {"value"}
 _INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
 
 
@@ -174,7 +175,7 @@ def _look_through(
         attributes = _attributes(change)
         if not isinstance(change.get("id"), int):
             continue
-        looks = attributes.keys() & (FIELD_ATTRIBUTES - {"value"}) and is_secret_input(rules, attributes)
+        looks = attributes.keys() & _TELLING and is_secret_input(rules, attributes)
         if looks or is_secret_value(attributes.get("value", "")):
             secret.add(change["id"])
             late.add(change["id"])
