@@ -154,8 +154,9 @@ const cases = {
     });
     const page = await open(context, '/');
     await page.click('#go');
-    await until(({ path }) => path.startsWith('/tracker/recorder'));
     await page.evaluate(() => tracker.track('within'));
+    // Which waits for the recorder; `stop` does not.
+    await flush(page);
     const id = await session(page);
     await page.evaluate(() => tracker.stop());
     return { session: id, violations: await page.evaluate(() => window.violations), calls: calls(), events: eventsOf(wire).map(({ event_type }) => event_type), said: page.said };
