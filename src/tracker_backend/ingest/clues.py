@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.ingest.rules import Rules
-from tracker_backend.ingest.strings import secret_strings, strings_in
+from tracker_backend.ingest.strings import secret_strings
 
 FORM = frozenset({"input", "textarea", "select", "INPUT", "TEXTAREA", "SELECT"})
 """Names of the elements that hold what was typed."""
@@ -47,8 +47,6 @@ class Clues(Struct, frozen=True):
 
     secrets: list[bytes]
     """Strings to be masked, or that may have to be, with their quotes; the empty one, which is everywhere, for many."""
-    has_forms: bool
-    """There may be elements that hold what was typed."""
     is_escaped: bool
     """Names may be written with escapes, and only what was decoded is sure."""
 
@@ -59,7 +57,7 @@ class Clues(Struct, frozen=True):
     def is_suspect(self, text: bytes) -> bool:
         """Whether an event, a page or a change of it, has to be decoded."""
         return (
-            (self.has_forms and _ELEMENT.search(text) is not None)
+            _ELEMENT.search(text) is not None
             or (self.is_escaped and b"\\u00" in text)
             or _tells_value(text)
             or self.has_secrets(text)
@@ -68,12 +66,11 @@ class Clues(Struct, frozen=True):
 
 def clues_in(rules: Rules, joined: bytes) -> Clues:
     """The clues in the JSON text of a batch of rrweb events, joined by commas."""
-    strings = strings_in(joined)
-    may_hold = list(islice(secret_strings(rules, strings), _MOST_LOOKED_AT))
+    may_hold = list(islice(secret_strings(rules, joined), _MOST_LOOKED_AT))
     secrets = [string for string in may_hold if not _is_left_alone(joined, string)]
     if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS:
         secrets = [b""]  # to look for each of them would take longer than to look at all there is
-    return Clues(secrets, not strings.isdisjoint(FORM), b"\\u00" in joined)
+    return Clues(secrets, b"\\u00" in joined)
 
 
 def _tells_value(text: bytes) -> bool:

@@ -103,7 +103,7 @@ def remasked(frame: bytes, hidden: frozenset[str]) -> tuple[bytes, int]:
 
 def _suspect(rules: Rules, text: bytes, kind: object, clues: Clues) -> dict[str, Any] | None:
     """The event decoded, if something in it may have to be masked."""
-    if not (clues.is_suspect(text) if kind in _PAGE else rules.may_hold(text)):
+    if not (clues.is_suspect(text) if kind in _PAGE else rules.hints.are_in(text)):
         return None
     try:
         return cast("dict[str, Any]", _decode(text))

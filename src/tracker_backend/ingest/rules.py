@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from tracker_backend.ingest import secrets
+from tracker_backend.ingest.hints import Hints
 from tracker_backend.ingest.html import scrub_fields
 from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.secrets import MASK
@@ -18,19 +19,6 @@ _LEAST_CARD = 10**14
 _SMALL = 2048
 """It is faster to decode such a text than to look for hints in it."""
 _LABELS = ("name", "field", "key", "id", "label")
-CARD = re.compile(r"[2-6]\d\d\d(?:(?:[ +-]|\xc2\xa0|\xe2\x80[\x89\xaf])?\d){9}")
-_IN_TEXTS = (
-    *("<input", "<texta", "<select", "<optio", "@", "%", "&#", "\\u", ":\\/\\/", "\xef\xbc"),
-    *("pass", "pwd", "secret", "token", "auth", "cvc", "cvv", "iban", "ssn", "eyj", "bearer", "card", "api"),
-    *("cc_", "ccn", "cc-n", "cc n"),
-)
-_IN_NAMES = (
-    *("kennwort", "jwt", "cookie", "key", "credential", '"cc', "cc=", "csc", "social", "otp", "pin", "mail", "phone"),
-    *("tel", "code", "sess", "sid", "sig", "nonce", "ticket", "login", "user", "mobile", "assertion", "saml"),
-)
-"""No text without one of these holds a secret, nor one without `CARD`: small letters, UTF-8 read as Latin-1. The
-second ones name members, and parameters, which have a `=`.
-"""
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -43,8 +31,7 @@ class Rules:
         self._words = tuple(word.lower() for word in masking.fields)
         self._parameters = frozenset(name.lower() for name in masking.parameters)
         self._allowed = frozenset(name.lower() for name in masking.allow)
-        own = (_latin(form) for word in (*self._words, *self._parameters) for form in (word, word.upper()))
-        self._hints = (*_IN_TEXTS, *_IN_NAMES, *own)
+        self.hints = Hints((*self._words, *self._parameters))
         self.short_text = lru_cache(maxsize=8192)(self._text)
         self._short_name = lru_cache(maxsize=8192)(self._member)
         self._few_names = lru_cache(maxsize=8192)(self._named)
@@ -81,7 +68,7 @@ class Rules:
     def json(self, text: bytes) -> bytes:
         """A JSON text without the secrets in it; mostly the same object."""
         is_small = len(text) <= _SMALL
-        if not is_small and not self.may_hold(text):
+        if not is_small and not self.hints.are_in(text):
             return text
         try:
             root = _decode(text)
@@ -90,20 +77,6 @@ class Rules:
             return _encode(root if value is root else value[0]) if is_changed else text
         except (msgspec.MsgspecError, RecursionError, OverflowError):
             return secrets.scrub_values(text.decode(errors="replace")).encode()
-
-    def may_hold(self, text: bytes) -> bool:
-        """A cheap look at a JSON text: False where there is no secret."""
-        latin = text.decode("latin-1")
-        if CARD.search(latin) is not None:
-            return True
-        small = latin.lower()
-        return any(hint in small for hint in self._hints)
-
-    def hints_in(self, small: str) -> list[str]:
-        """Which of the words that secrets come with are in a text of small letters, UTF-8 read as Latin-1: those of
-        names only beside a `=`, which parameters of addresses have.
-        """
-        return [hint for hint in (self._hints if "=" in small else _IN_TEXTS) if hint in small]
 
     def walk(self, root: Any, *, is_small: bool = False) -> bool:
         """Masks in place what a decoded object or array holds, at any depth; whether anything was changed. `is_small`
@@ -185,8 +158,3 @@ class Rules:
 def rules_of(masking: Masking) -> Rules:
     """The rules, made once."""
     return Rules(masking)
-
-
-def _latin(word: str) -> str:
-    """A word as it is found in UTF-8 read as Latin-1."""
-    return word.encode().decode("latin-1").lower()
