@@ -74,6 +74,18 @@ function emptyFrame(): Promise<HTMLIFrameElement> {
   });
 }
 
+/** Where the page has painted nothing: in Firefox the library clears what it has filled, and a JPEG would be black there. */
+function onPaper(canvas: HTMLCanvasElement, background: string): HTMLCanvasElement {
+  const paper = canvas.getContext('2d');
+  if (paper) {
+    paper.resetTransform();
+    paper.globalCompositeOperation = 'destination-over';
+    paper.fillStyle = background;
+    paper.fillRect(0, 0, canvas.width, canvas.height);
+  }
+  return canvas;
+}
+
 /** By modern-screenshot: a copy of the page with its computed styles in an SVG, which the browser itself draws. */
 export const drawModern: Engine = async (drawing) => {
   const { secrets, blank, width, height, scale, background } = drawing;
@@ -123,7 +135,7 @@ export const drawModern: Engine = async (drawing) => {
   try {
     context.sandbox = frame;
     sliceBegan = performance.now();
-    return await domToCanvas(context);
+    return onPaper(await domToCanvas(context), background);
   } finally {
     frame.remove();
   }

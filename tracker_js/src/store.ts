@@ -44,20 +44,26 @@ export async function openStore(to: string): Promise<Store> {
   database.onversionchange = () => {
     database.close();
   };
-  const begin = (mode: IDBTransactionMode): IDBObjectStore => database.transaction(NAME, mode, { durability: 'relaxed' }).objectStore(NAME);
+  /** Asks all at once. */
+  const transact = <T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => T): T => {
+    const transaction = database.transaction(NAME, mode, { durability: 'relaxed' });
+    const asked = ask(transaction.objectStore(NAME));
+    // Without it the browser waits for a page that may not be there any more, or rests: in WebKit all other pages would wait, too.
+    transaction.commit?.();
+    return asked;
+  };
   /** An array is greater than any text or number. */
   const below = (...prefix: string[]): IDBKeyRange => IDBKeyRange.bound(prefix, [...prefix, []]);
   return {
     write(puts, gone, onFail) {
-      const store = begin('readwrite');
-      for (const put of puts) store.put(...put);
-      for (const key of gone) store.delete(key);
-      store.transaction.onabort = onFail;
-      // Without it the browser waits for a page that may not be there any more.
-      store.transaction.commit?.();
+      transact('readwrite', (store) => {
+        for (const put of puts) store.put(...put);
+        for (const key of gone) store.delete(key);
+        store.transaction.onabort = onFail;
+      });
     },
-    keys: (lane) => done(begin('readonly').getAllKeys(below(to, lane)) as IDBRequest<unknown[]>) as Promise<Key[]>,
-    read: (key) => done(begin('readonly').get(key) as IDBRequest<Stored | undefined>),
-    clear: () => done(begin('readwrite').delete(below(to))),
+    keys: (lane) => done(transact('readonly', (store) => store.getAllKeys(below(to, lane)) as IDBRequest<unknown[]>)) as Promise<Key[]>,
+    read: (key) => done(transact('readonly', (store) => store.get(key) as IDBRequest<Stored | undefined>)),
+    clear: () => done(transact('readwrite', (store) => store.delete(below(to)))),
   };
 }

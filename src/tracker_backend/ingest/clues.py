@@ -52,7 +52,7 @@ class Clues(Struct, frozen=True):
 
     def has_secrets(self, text: bytes) -> bool:
         """Whether an event's text holds one of the secret strings."""
-        return any(secret in text for secret in self.secrets)
+        return bool(self.secrets) and any(secret in text for secret in self.secrets)
 
     def is_suspect(self, text: bytes) -> bool:
         """Whether an event, a page or a change of it, has to be decoded."""
