@@ -1,13 +1,11 @@
 import type { Item, Lane } from './delivery';
 import { resume, type Takers } from './leftovers';
 import { hold } from './locks';
-import { type Key, openStore, type Store, type Stored } from './store';
+import { type Key, OPEN_SIZE, openStore, type Store, type Stored } from './store';
 import { uuid } from './uuid';
 
 /** What is captured is on disk within a second: half of it to wait for more, half for a busy machine. */
 const SAVE_MS = 500;
-/** What an item counts for while it grows. */
-const OPEN_SIZE = 20_000;
 /** Stands for the time of the attempt. */
 export const SENT_AT = '<sent_at>';
 
@@ -38,7 +36,8 @@ export interface Journal {
   saveSoon: () => void;
   /** The same now: it is safe from the page's end when this returns. */
   save: () => void;
-  forget: (entry: Entry) => void;
+  /** It is done, or stands in others from now on. */
+  forget: (entry: Entry, isReplaced?: boolean) => void;
   /** The page may be going: what it wrote may be taken up by others. No item may grow from then on. */
   leave: () => void;
   clear: () => Promise<void>;
@@ -51,6 +50,8 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
   let store: Store | undefined;
   let ready: Store | undefined;
   let gone: Key[] = [];
+  /** What others stand for: it goes when they are there. */
+  let replaced: Key[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** While something waits. It has an owner of its own, whose name is held, for an item may grow. */
   let stay: AbortController | undefined;
@@ -81,9 +82,15 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       entry.saved = events;
       puts.push([{ path, sessionId, events, text: entry.text ?? entry.item.body(SENT_AT) }, entry.key]);
     }
+    const old = replaced;
+    replaced = [];
+    if (puts.length === 0) gone.push(...old.splice(0));
     if (puts.length + gone.length > 0) {
       try {
-        store.write(puts, gone, fail);
+        store.write(puts, gone, fail, () => {
+          gone.push(...old);
+          if (old.length > 0) saveSoon();
+        });
       } catch {
         fail();
       }
@@ -105,8 +112,8 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       return [to, lane, lastAt, owner, text?.length ?? OPEN_SIZE];
     },
     complete(entry, text) {
-      const [, lane, at, by] = entry.key;
-      if (entry.saved !== undefined) gone.push(entry.key);
+      const [, lane, at, by, size] = entry.key;
+      if (entry.saved !== undefined && size !== text.length) replaced.push(entry.key);
       entry.key = [to, lane, at, by, text.length];
       entry.saved = undefined;
       entry.text = text;
@@ -135,9 +142,9 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
           saveSoon();
         });
     },
-    forget(entry) {
+    forget(entry, isReplaced) {
       if (entry.saved === undefined) return;
-      gone.push(entry.key);
+      (isReplaced ? replaced : gone).push(entry.key);
       saveSoon();
     },
     leave() {
@@ -149,6 +156,7 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
     async clear() {
       endStay();
       gone = [];
+      replaced = [];
       try {
         await (await (opened ??= openStore(to))).clear();
       } catch {

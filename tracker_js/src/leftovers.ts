@@ -1,6 +1,6 @@
 import type { Item, Lane } from './delivery';
 import { heldNames, hold } from './locks';
-import type { Key, Store } from './store';
+import { type Key, OPEN_SIZE, type Store } from './store';
 
 /** The server's late window: it stores nothing older at its own time. */
 const LATE_MS = 7 * 86_400_000;
@@ -27,9 +27,15 @@ interface Lot {
 }
 
 async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
-  for (const key of await lot.store.keys(lot.lane)) {
+  const keys = await lot.store.keys(lot.lane);
+  for (const key of keys) {
     const [, , at, by, size] = key;
     if (by !== owner || (!navigator.locks && at > Date.now() - UNLOCKED_MS)) continue;
+    // It was complete before its page ended.
+    if (size === OPEN_SIZE && keys.some((other) => other[2] === at && other[3] === by && other[4] !== size)) {
+      lot.store.write([], [key], () => undefined);
+      continue;
+    }
     const stored = await lot.store.read(key);
     if (lot.signal.aborted) return;
     if (!stored) continue;

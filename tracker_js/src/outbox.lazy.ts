@@ -72,8 +72,8 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
     takers,
   );
 
-  const done = (entry: Entry): void => {
-    journal.forget(entry);
+  const done = (entry: Entry, isReplaced?: boolean): void => {
+    journal.forget(entry, isReplaced);
     entry.onGone?.();
   };
   const enter = (line: Line, item: Item, key?: Key): Entry => {
@@ -139,13 +139,11 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
       return;
     }
     line.entries.delete(entry);
+    const halves = outcome === 'split' ? halve(json, item, text) : [];
     if (outcome === 'ok') item.onStored?.();
-    else {
-      const halves = outcome === 'split' ? halve(json, item, text) : [];
-      if (halves.length === 0) dropped += item.events;
-      for (const half of halves) enter(line, half);
-    }
-    done(entry);
+    else if (halves.length === 0) dropped += item.events;
+    for (const half of halves) enter(line, half);
+    done(entry, halves.length > 0);
   };
   const bodyOf = ({ text = '' }: Entry): string => text.replace(SENT_AT, new Date().toISOString());
   const fly = async (line: Line, entry: Entry, flight: Promise<Outcome>): Promise<void> => {

@@ -3,6 +3,9 @@ import type { Lane } from './delivery';
 /** `to` is the server and its project: nothing is ever sent elsewhere. `at` is when it began, in epoch milliseconds and later than those before; `size` in characters. */
 export type Key = [to: string, lane: Lane, at: number, owner: string, size: number];
 
+/** What an item counts for while it grows. */
+export const OPEN_SIZE = 20_000;
+
 /** What waits on disk. */
 export interface Stored {
   path: string;
@@ -12,8 +15,11 @@ export interface Stored {
 }
 
 export interface Store {
-  /** Puts and removes at once, or not at all; `onFail` then. What it takes is safe from the end of the page when this returns. */
-  write: (puts: [Stored, Key][], gone: Iterable<Key>, onFail: () => void) => void;
+  /**
+   * Puts and removes at once, or not at all; `onFail` then. What it takes is safe from the end of the page when this returns,
+   * but for WebKit, which removes at a page's end and puts nothing any more.
+   */
+  write: (puts: [Stored, Key][], gone: Iterable<Key>, onFail: () => void, onDone?: () => void) => void;
   /** Of all that waits for this server and project, the oldest first. */
   keys: (lane: Lane) => Promise<Key[]>;
   read: (key: Key) => Promise<Stored | undefined>;
@@ -55,11 +61,12 @@ export async function openStore(to: string): Promise<Store> {
   /** An array is greater than any text or number. */
   const below = (...prefix: string[]): IDBKeyRange => IDBKeyRange.bound(prefix, [...prefix, []]);
   return {
-    write(puts, gone, onFail) {
+    write(puts, gone, onFail, onDone) {
       transact('readwrite', (store) => {
         for (const put of puts) store.put(...put);
         for (const key of gone) store.delete(key);
         store.transaction.onabort = onFail;
+        store.transaction.oncomplete = onDone ?? null;
       });
     },
     keys: (lane) => done(transact('readonly', (store) => store.getAllKeys(below(to, lane)) as IDBRequest<unknown[]>)) as Promise<Key[]>,

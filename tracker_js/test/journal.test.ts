@@ -4,6 +4,7 @@ import type { Delivery } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
 import { createQueue, type Queue } from '../src/queue';
 import type { Requests } from '../src/requests';
+import type * as stores from '../src/store';
 import type { Key, Store, Stored } from '../src/store';
 
 const SESSION = 'a0000000-0000-4000-8000-000000000000';
@@ -14,18 +15,22 @@ const never = (): void => undefined;
 let disk: Map<string, Stored>;
 let writes: number;
 let isFull: boolean;
-vi.mock('../src/store', () => ({
+let isEnding: boolean;
+vi.mock('../src/store', async (original) => ({
+  ...(await original<typeof stores>()),
   openStore(to: string): Promise<Store> {
     const keys = (): Key[] => [...disk.keys()].map((text) => JSON.parse(text) as Key).filter(([server]) => server === to);
     return Promise.resolve({
-      write(puts, gone, onFail) {
+      write(puts, gone, onFail, onDone) {
         writes++;
         if (isFull && puts.length > 0) {
           onFail();
           return;
         }
-        for (const [stored, key] of puts) disk.set(JSON.stringify(key), stored);
+        // As WebKit does it at a page's end: what is removed is removed, what is put is lost, and nobody is told.
+        if (!isEnding) for (const [stored, key] of puts) disk.set(JSON.stringify(key), stored);
         for (const key of gone) disk.delete(JSON.stringify(key));
+        if (!isEnding) void Promise.resolve().then(onDone);
       },
       keys: (lane) => Promise.resolve(keys().filter((key) => key[1] === lane).sort((a, b) => a[2] - b[2])),
       read: (key) => Promise.resolve(disk.get(JSON.stringify(key))),
@@ -101,7 +106,7 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 beforeEach(() => {
   disk = new Map();
   writes = 0;
-  isFull = false;
+  isFull = isEnding = false;
   vi.stubGlobal('CompressionStream', undefined);
   Object.defineProperty(navigator, 'locks', { value: locks(), configurable: true });
   vi.useFakeTimers({ now: Date.parse('2026-01-01') });
@@ -124,15 +129,46 @@ test('an open batch is on disk within half a second, and grows there under its n
   expect(page.sent).toEqual([]);
 });
 
-test('a complete batch counts for what it is, and replaces its beginning in the same write', async () => {
+test('a complete batch counts for what it is, and its beginning goes when it is there', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(500);
   page.queue.cut();
   await pass(500);
+  expect([disk.size, writes]).toEqual([2, 2]);
+  await pass(500);
   const [[name, stored] = []] = disk;
-  expect([disk.size, writes]).toEqual([1, 2]);
+  expect([disk.size, writes]).toEqual([1, 3]);
   expect((JSON.parse(name ?? '') as Key)[4]).toBe(stored?.text.length);
+});
+
+test('a browser that at the end of a page removes what it is told to, and puts nothing, loses nothing', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  await pass(500);
+  page.capture(1);
+  isEnding = true;
+  page.leave();
+  await pass(1_000);
+  expect(onDisk()).toEqual([upTo(2)]);
+});
+
+test('a beginning is not sent where the whole is on disk, too', async () => {
+  const page = openPage(0);
+  page.capture(2);
+  await pass(500);
+  page.capture(1);
+  page.leave();
+  const left = new Map(disk);
+  expect(left.size).toBe(2);
+  await pass(1_000);
+  disk = left;
+  Object.defineProperty(navigator, 'locks', { value: locks(), configurable: true });
+  const next = openPage();
+  next.capture(1);
+  await pass(2_000);
+  expect(next.sent.map(({ events }) => events)).toEqual([upTo(3)]);
+  expect(onDisk()).toEqual([[0]]);
 });
 
 test('nothing is written while nothing changes', async () => {
@@ -157,7 +193,8 @@ test('a page that goes writes all before its last requests', async () => {
   page.capture(2);
   await pass(100);
   page.leave();
-  expect(onDisk()).toEqual([upTo(2)]);
+  // The whole, and its beginning, which goes when the page lives on.
+  expect(onDisk()).toEqual([upTo(2), upTo(2)]);
   expect(page.sent).toHaveLength(1);
 });
 
@@ -168,7 +205,7 @@ test('what an observer says after the last requests is on disk at once, too', as
   page.leave();
   page.capture(1);
   page.leave();
-  expect(onDisk()).toEqual([[0], [1]]);
+  expect(onDisk()).toEqual([[0], [0], [1]]);
 });
 
 test('the next page sends what the last one left behind, in order, under the same names', async () => {
@@ -318,7 +355,7 @@ test('what could not be written is written when the page comes back from the bac
   expect(onDisk()).toEqual([[0], [1]]);
 });
 
-test('a batch that is too large is replaced by its halves in one write', async () => {
+test('a batch that is too large goes when its halves are there', async () => {
   const page = openPage(0);
   page.capture(4);
   page.queue.cut();
@@ -327,8 +364,10 @@ test('a batch that is too large is replaced by its halves in one write', async (
   page.once = [413];
   const before = writes;
   await pass(900);
+  expect(onDisk()).toEqual([upTo(4), [0, 1], [2, 3]]);
+  await pass(600);
   expect(onDisk()).toEqual([[0, 1], [2, 3]]);
-  expect(writes).toBe(before + 1);
+  expect(writes).toBe(before + 2);
 });
 
 test('a refused key leaves on disk what was there, for the day when it is in force again', async () => {
