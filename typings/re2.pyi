@@ -5,6 +5,7 @@ from enum import Enum
 class Options:
     class Encoding(Enum):
         LATIN1 = ...
+
     encoding: Encoding
     case_sensitive: bool
     never_capture: bool

@@ -1,7 +1,7 @@
 """Hints of secrets in a JSON text, which most texts have none of and need not be decoded then.
 
 All are one pattern of RE2: it looks for them in one pass, and in a time that grows with the text alone, whatever it
-says (3 ms a MB; looking for one word after another took 15).
+says (2 ms a MB; looking for one word after another took 15).
 """
 
 from collections.abc import Iterable
