@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.rules import rules_of
+from tracker_backend.ingest.secrets import MASK
 from tracker_backend.ingest.strings import secret_strings
 
 MAIL = "mary.jones+shop@example.com"
@@ -82,6 +83,36 @@ def test_digits_of_numbers_are_no_strings() -> None:
 @pytest.mark.parametrize("text", ["cc-number: 1234", "ccnumber=1234", r"\u0070assword: hunter2", "/a?cc=1234"])
 def test_each_word_that_masking_knows_is_looked_for(text: str) -> None:
     assert len(found(f'["{text}"]'.encode())) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u0131ban: TR33", "Author\u0131zation: abc", "pa\u017f\u017fword: abc", "api\u212aey: abc", "?to\u212aen=abc"],
+)
+def test_what_looks_like_a_letter_to_masking_does_so_here(text: str) -> None:
+    written = json.dumps([text, "x" * 3000], ensure_ascii=False).encode()
+    assert found(written) == {text}
+    assert MASK in json.loads(rules_of(Masking()).json(written))[0]
+
+
+def test_words_of_a_project_are_found_in_any_case_in_names_of_members_too() -> None:
+    rules = rules_of(Masking(fields=("пароль",)))
+    for name in ("пароль", "Пароль", "ПАРОЛЬ"):
+        text = json.dumps({name: "hunter2", "x": "y" * 3000}, ensure_ascii=False).encode()
+        assert json.loads(rules.json(text))[name] == MASK
+
+
+def test_a_project_may_have_as_many_words_as_the_settings_take() -> None:
+    words = [chr(0x430 + index % 32) * 190 + f"ключ{index}" for index in range(200)]
+    rules = rules_of(Masking(fields=tuple(words[:100]), parameters=tuple(words[100:])))
+    text = json.dumps([f"/a?{words[150]}=1", "?b=2"], ensure_ascii=False).encode()
+    assert list(secret_strings(rules, text)) == [f'"/a?{words[150]}=1"'.encode()]
+    assert not rules.hints.are_in(b'"nothing"')
+
+
+def test_a_text_full_of_hints_is_not_looked_at_string_by_string() -> None:
+    for text in (b'["@"' + b',"@"' * 3000 + b"]", b"[4111111111111111" + b",4111111111111111" * 3000 + b"]"):
+        assert list(secret_strings(rules_of(Masking()), text)) == [b""]
 
 
 @pytest.mark.parametrize("written", ["größe", "GRÖSSE", "Groesse"])

@@ -86,13 +86,17 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
     replaced = [];
     if (puts.length === 0) gone.push(...old.splice(0));
     if (puts.length + gone.length > 0) {
+      const failed = (): void => {
+        replaced.push(...old);
+        fail();
+      };
       try {
-        store.write(puts, gone, fail, () => {
+        store.write(puts, gone, failed, () => {
           gone.push(...old);
           if (old.length > 0) saveSoon();
         });
       } catch {
-        fail();
+        failed();
       }
       gone = [];
     }

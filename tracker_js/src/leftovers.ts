@@ -33,6 +33,7 @@ async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
     if (by !== owner || (!navigator.locks && at > Date.now() - UNLOCKED_MS)) continue;
     // It was complete before its page ended.
     if (size === OPEN_SIZE && keys.some((other) => other[2] === at && other[3] === by && other[4] !== size)) {
+      lot.excess -= size;
       lot.store.write([], [key], () => undefined);
       continue;
     }

@@ -14,11 +14,16 @@ _CARD = (
     # Behind a point it may be a number's, of which a page that is touched tells thousands: `{"x":3.4111111111111112,`.
     rb"|\d\.[2-6]\d{3}(?:(?:\d{4})?%b|\d{9,15}[^\d,}\]e])"
 ) % (_GAP, _GAP)
-_MARKS = rb"<(?:input|texta|select|optio)|@|%|&#|\\u|\xef\xbc|eyj|bearer"
-_LABELS = (
-    rb"pass(?:w(?:or)?[dt]|phrase|code)|pwd|secret|api[ _-]?key|token|authorization|(?:card|cc)[ _-]?number|cvc|cvv"
-    rb"|iban|ssn"
+# In the last row characters that are digits, or that Python takes for an `s` or a `k`.
+_MARKS = (
+    rb"<(?:input|texta|select|optio)|@|%[0-9a-f][0-9a-f]|&#|\\u|eyj|bearer"
+    rb"|\xef\xbc|\xc5\xbf|\xe2\x84\xaa"
 )
+_I = rb"(?:i|\xc4\xb1)"  # without its dot, too
+_LABELS = (
+    rb"pass(?:w(?:or)?[dt]|phrase|code)|pwd|secret|ap%b[ _-]?key|token|author%bzat%bon|(?:card|cc)[ _-]?number|cvc|cvv"
+    rb"|%bban|ssn"
+) % (_I, _I, _I, _I)
 _COLON = rb'(?:\\["\\/bfnrt]|[^"\\0-9A-Za-z:=])*[:=]'
 _CC = rb'cc(?:[^a-z]|num|exp|csc)|"cc'
 _NAMES = (
@@ -26,18 +31,21 @@ _NAMES = (
     rb"|phone|tel|code|sess|sid|sig|nonce|ticket|login|user|mobile|assertion|saml"
 )
 """Words in the names of members and parameters."""
-_NAME_END = rb"[^=&?#;%\s\"'<>/]*="
-_MEMORY = 1 << 20
-"""Bytes that RE2 may take for a pattern. A project with words of its own has two patterns."""
+_NAME_END = rb"[^=&?#;\s\"'<>/]*="
+_MEMORY = 32 << 20
+"""Bytes that RE2 may take for a pattern, enough for all words that a project may have: with less it refuses them, or
+becomes slow. Without such words it takes 0.1 MB.
+"""
 
 
 class Hints:
     """What tells of secrets, of `own` names too: nothing written in JSON without one of these is masked."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
-        words = b"|".join((_NAMES, *(re2.escape(form.encode()) for word in own for form in (word, word.upper()))))
-        self._in_strings = _compile(rb"%b|%b|(?:%b)%b|(?:cc|%b)%b" % (_CARD, _MARKS, _LABELS, _COLON, words, _NAME_END))
-        self._in_json = _compile(rb"%b|%b|%b|%b" % (_CARD, _MARKS, _CC, words))
+        words = b"|".join((_NAMES, *map(_any_case, own)))
+        shapes = rb"%b|%b|(?:%b)%b" % (_CARD, _MARKS, _LABELS, _COLON)
+        self._in_strings = _compile(rb"%b|(?:cc|%b)%b" % (shapes, words, _NAME_END))
+        self._in_json = _compile(rb"%b|%b|%b" % (shapes, _CC, words))
 
     def end(self, text: bytes, start: int) -> int:
         """Where the first hint of a secret in a string ends, from `start` on, or the digits of a number like a card's;
@@ -49,6 +57,17 @@ class Hints:
     def are_in(self, text: bytes) -> bool:
         """Whether a JSON text has hints, in names of members too."""
         return self._in_json.search(text) is not None
+
+
+def _any_case(word: str) -> bytes:
+    return b"".join(map(_letter, word))
+
+
+def _letter(letter: str) -> bytes:
+    """RE2 knows capitals of ASCII only, where it reads bytes."""
+    if letter.isascii():
+        return re2.escape(letter.encode())
+    return b"(?:%b)" % b"|".join(re2.escape(form.encode()) for form in {letter, letter.lower(), letter.upper()})
 
 
 def _compile(pattern: bytes) -> "re2.Regexp":

@@ -22,11 +22,13 @@ const tracker = createServer((incoming, outgoing) => {
   incoming.on('end', () => {
     const body = Buffer.concat(parts);
     const { origin, referer } = incoming.headers;
-    wire.push({
+    const sent = {
       from: origin ?? (referer && new URL(referer).origin),
       call: `${incoming.method} ${incoming.url.replace(/\?.*/, '').replace(/-[A-Z0-9]{8}\.js/, '.js')}`,
       text: incoming.url + (body[0] === 0x1f ? gunzipSync(body) : body).toString(),
-    });
+      isStored: false,
+    };
+    wire.push(sent);
     if (isDown && incoming.method === 'POST') {
       outgoing.writeHead(503, { 'Access-Control-Allow-Origin': '*' }).end();
       return;
@@ -34,6 +36,7 @@ const tracker = createServer((incoming, outgoing) => {
     const onward = ask(server + incoming.url, { method: incoming.method, headers: { ...incoming.headers, host: new URL(server).host } }, (answer) => {
       outgoing.writeHead(answer.statusCode, answer.headers);
       answer.pipe(outgoing);
+      sent.isStored = true;
     });
     onward.on('error', () => outgoing.destroy());
     onward.end(body);
@@ -94,7 +97,11 @@ async function firefox() {
 async function webkit() {
   const { Builder, By, Capabilities } = require('selenium-webdriver');
   const screen = start('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
-  const display = await new Promise((resolve) => screen.stdio[3].once('data', (number) => resolve(`:${number.toString().trim()}`)));
+  const display = await new Promise((resolve, reject) => {
+    screen.stdio[3].once('data', (number) => resolve(`:${number.toString().trim()}`));
+    screen.once('exit', (code) => reject(new Error(`Xvfb ended with ${code}`)));
+    screen.once('error', reject);
+  });
   const port = await freePort();
   start('WebKitWebDriver', [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display } });
   const url = `http://127.0.0.1:${port}`;
@@ -133,9 +140,10 @@ const end = () => {
     }
   }
 };
+process.on('exit', end);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 setTimeout(() => {
   console.error(`the visit took longer than ${TIMEOUT_MS} ms`);
-  end();
   process.exit(1);
 }, TIMEOUT_MS).unref();
 
@@ -196,6 +204,7 @@ await visitor.inTab(async () => {
   await run('tracker.flush().then(() => 0)');
   await run('(tracker.track("closing"), 0)');
 });
+while (!wire.some(({ text, isStored }) => isStored && text.includes('"closing"'))) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 report.sent = wire.filter(({ from }) => from === base).map(({ call, text }) => [call, text]);
 
 await visitor.goto(`${careful}/`);
@@ -207,5 +216,4 @@ await until('!!window.tracker.sessionId');
 await run('tracker.flush().then(() => 0)');
 report.agreed = await run('tracker.sessionId');
 await visitor.close();
-end();
 process.stdout.write(JSON.stringify(report), () => process.exit(0));
