@@ -67,8 +67,8 @@ class Clues(Struct, frozen=True):
 def clues_in(rules: Rules, joined: bytes) -> Clues:
     """The clues in the JSON text of a batch of rrweb events, joined by commas."""
     may_hold = list(islice(secret_strings(rules, joined), _MOST_LOOKED_AT))
-    secrets = [string for string in may_hold if string and not _is_left_alone(joined, string)]
-    if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS or b"" in may_hold:
+    secrets = [string for string in may_hold if not _is_left_alone(joined, string)]
+    if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS:
         secrets = [b""]  # to look for each of them would take longer than to look at all there is
     return Clues(secrets, b"\\u00" in joined)
 

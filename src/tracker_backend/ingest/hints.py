@@ -33,8 +33,8 @@ _NAMES = (
 """Words in the names of members and parameters."""
 _NAME_END = rb"[^=&?#;\s\"'<>/]*="
 _MEMORY = 32 << 20
-"""Bytes that RE2 may take for a pattern, enough for all words that a project may have: with less it refuses them, or
-becomes slow. Without such words it takes 0.1 MB.
+"""Bytes that RE2 may take for a pattern, no more than it needs. All words that a project may have need 4 MB to be
+taken at all, and room to be looked for fast: with 1 MB 200 words of 20 letters took 400 times as long as with 8.
 """
 
 

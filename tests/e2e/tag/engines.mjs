@@ -11,6 +11,7 @@ const { browser, server, key } = JSON.parse(settings);
 const TIMEOUT_MS = 240_000;
 /** Nothing waits for it but pages that are asked again. */
 const AGAIN_MS = 100;
+const pause = () => new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
 
 /** The server takes nothing for now. */
 let isDown = false;
@@ -105,7 +106,7 @@ async function webkit() {
   const port = await freePort();
   start('WebKitWebDriver', [`--port=${port}`], { stdio: 'ignore', env: { ...process.env, DISPLAY: display } });
   const url = `http://127.0.0.1:${port}`;
-  while (!(await fetch(`${url}/status`).catch(() => undefined))) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  while (!(await fetch(`${url}/status`).catch(() => undefined))) await pause();
   const wanted = new Capabilities({ browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: browser, args: ['--automation'] } });
   const driver = await new Builder().usingServer(url).withCapabilities(wanted).build();
   await driver.manage().setTimeouts({ script: TIMEOUT_MS });
@@ -150,7 +151,7 @@ setTimeout(() => {
 const visitor = await (engine === 'firefox' ? firefox : webkit)();
 const run = (code) => visitor.run(code);
 const until = async (code) => {
-  while (!(await run(code))) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  while (!(await run(code))) await pause();
 };
 const open = async (url) => {
   await visitor.goto(url);
@@ -204,7 +205,7 @@ await visitor.inTab(async () => {
   await run('tracker.flush().then(() => 0)');
   await run('(tracker.track("closing"), 0)');
 });
-while (!wire.some(({ text, isStored }) => isStored && text.includes('"closing"'))) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+while (!wire.some(({ text, isStored }) => isStored && text.includes('"closing"'))) await pause();
 report.sent = wire.filter(({ from }) => from === base).map(({ call, text }) => [call, text]);
 
 await visitor.goto(`${careful}/`);
