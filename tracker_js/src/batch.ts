@@ -7,8 +7,11 @@ export interface Batch extends Item {
   fill: (json: string) => void;
 }
 
-/** Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent. */
-export function openBatch(path: string, sessionId: string): Batch {
+/**
+ * Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent.
+ * `seal` has the last word about its events.
+ */
+export function openBatch(path: string, sessionId: string, seal = (events: string): string => events): Batch {
   const batchId = uuid();
   let text = '';
   const batch: Batch = {
@@ -19,7 +22,7 @@ export function openBatch(path: string, sessionId: string): Batch {
     fill(json) {
       text += (batch.events++ > 0 ? ',' : '') + json;
     },
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${text}]}`,
+    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${seal(text)}]}`,
   };
   return batch;
 }

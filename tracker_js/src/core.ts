@@ -153,7 +153,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
       else {
         context ??= createContext(policy, session);
-        queue ??= createQueue(delivery);
+        queue ??= createQueue(delivery, policy.seal);
       }
     }
     const isFirst = policy.isCertain && !isCertain;

@@ -27,6 +27,8 @@ export interface Policy {
   tells: (sessionId: string) => boolean;
   /** An event as JSON, without any secret. */
   write: (type: string, fields: EventFields, target?: EventTarget | null) => string;
+  /** Texts of `write`, joined, by the rules that became known behind them. */
+  seal: (events: string) => string;
   /** The body of the call that begins a session. */
   begin: (sessionId: string, user?: string, traits?: Record<string, unknown>) => string;
   stop: Teardown;
@@ -48,8 +50,22 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
   let isCertain = false;
   let isStopped = false;
   let isRecorded: ((projectId: number, sessionId: string, rate: number) => boolean) | undefined;
+  /** Written before it was certain what is a secret. */
+  const early: string[] = [];
+  /** Those of them that hold one, and what is sent in their place. */
+  const sealed: [was: string, now: string][] = [];
 
   const scrub = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.scrub(value) : value);
+  const rewrite = (text: string): string => {
+    const event = parse(text) as EventFields;
+    const { page_url: url, target_element: element, event_data: data } = event;
+    return toJson({
+      ...event,
+      page_url: url && secrets.url(url),
+      target_element: element && secrets.scrub(element),
+      event_data: data && (parse(toJson(data, scrub)) as unknown),
+    });
+  };
   const policy: Policy = {
     options,
     secrets,
@@ -68,8 +84,11 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     write(type, { timestamp, page_url: url = location.href, event_data: data, ...rest }, target) {
       const text = toJson({ timestamp, event_type: type, page_url: secrets.url(url), ...(target && describe(target, secrets)), ...rest });
       const told = data === undefined ? undefined : toJson(data, scrub);
-      return told === undefined ? text : `${text.slice(0, -1)},"event_data":${told}}`;
+      const event = told === undefined ? text : `${text.slice(0, -1)},"event_data":${told}}`;
+      if (!isCertain) early.push(event);
+      return event;
     },
+    seal: (events) => sealed.reduce((text, [was, now]) => text.replace(was, () => now), events),
     begin(sessionId, user, traits) {
       return toJson({
         session_id: sessionId,
@@ -117,6 +136,10 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
       debug('no configuration:', error);
     }
     isCertain = true;
+    for (const was of early.splice(0)) {
+      const now = rewrite(was);
+      if (now !== was) sealed.push([was, now]);
+    }
     onKnown();
   };
   const cached = memory.read('config') as Config | undefined;

@@ -644,6 +644,23 @@ describe('a server that is slow to say how to record', () => {
     expect([posts, started.size]).toEqual([[], 0]);
   });
 
+  test('is not sent what its rules mask, though it was written down before', async () => {
+    document.body.innerHTML = '<button>it was shorty</button><input name="nickname" value="shorty">';
+    history.replaceState(null, '', '/?ref=friend&page=1');
+    tracker.track('said', { text: 'it was shorty', others: ['$& shorty'], 'shorty': 5 });
+    document.querySelector('button')?.click();
+    await vi.dynamicImportSettled();
+    await pass(2_000);
+    answer({ masking: { inputs: 'secrets', fields: ['nickname'], parameters: ['ref'], allow: ['code'] } });
+    await pass(0);
+    tracker.track('later');
+    await pass(6_000);
+    expect(types()).toEqual(['pageview', 'custom', 'pageview', 'custom', 'click', 'custom']);
+    expect(events().slice(2).map(({ page_url }) => new URL(page_url).search)).toEqual(Array(4).fill('?ref=********&page=1'));
+    expect(events()[3]?.event_data).toEqual({ name: 'said', data: { text: 'it was ********', others: ['$& ********'], shorty: 5 } });
+    expect(events()[4]?.target_element).toBe('<button>it was ********</button>');
+  });
+
   test('is not waited for when the page goes', async () => {
     await vi.dynamicImportSettled();
     await pass(300);

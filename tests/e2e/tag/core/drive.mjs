@@ -127,6 +127,12 @@ function addRows() {
   };
 }
 
+/** A page with `rows` has this text on disk, in whatever it has written. Playwright waits for no promise of a condition. */
+const untilWritten = (page, text) =>
+  page.evaluate(async (text) => {
+    while (!(await rows()).some((row) => row.text.includes(text))) await new Promise((resolve) => setTimeout(resolve, 20));
+  }, text);
+
 const cases = {
   /** What is done on a page, in its order. */
   async plain(context) {
@@ -251,7 +257,7 @@ const cases = {
       for (let n = 0; n < 60; n++) tracker.track('unsent', { n });
     });
     // It ends without a word, once all is on disk.
-    await page.waitForFunction(() => rows().then((found) => JSON.stringify(found).includes('"n":59') || JSON.stringify(found).includes('\\"n\\":59')));
+    await untilWritten(page, '"n":59');
     const written = (await page.evaluate(() => rows())).length;
     const debug = await context.newCDPSession(page);
     const crashed = page.waitForEvent('crash');
@@ -313,6 +319,21 @@ const cases = {
     const page = await open(context, '/?ref=canary-2&page=3');
     await page.evaluate(() => tracker.track('said', { text: 'you are canary-1' }));
     await flush(page);
+    // On a first visit, of which something is on disk already when the rules come.
+    const slow = await context.browser().newContext();
+    await slow.addInitScript(addRows);
+    let release;
+    const isReleased = new Promise((resolve) => { release = resolve; });
+    await slow.route('**/api/v1/config*', async (route) => {
+      await isReleased;
+      await route.continue();
+    });
+    const other = await open(slow, '/?ref=canary-2&page=3');
+    await other.evaluate(() => tracker.track('said', { text: 'you are canary-1' }));
+    await untilWritten(other, 'you are canary-1');
+    release();
+    await flush(other);
+    await slow.close();
     return { session: await session(page), text: wire.map(textOf).join('\n'), urls: eventsOf(wire).map(({ page_url }) => page_url.split('/').pop()) };
   },
 
