@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from types import FrameType
 
 import msgspec
@@ -27,6 +28,35 @@ _GRACE_SECONDS = 15
 _log = logging.getLogger(__name__)
 
 
+class Ending:
+    """Remembers that SIGINT, SIGTERM or SIGHUP (a closed terminal) came, so that this process ends in order and an
+    embedded database is stopped on the way out. While the database starts a signal only waits: nobody would stop what
+    is half started.
+
+    A handler that raised would be lost in places that no error leaves, such as a weak reference's callback: the
+    process would then serve for ever.
+    """
+
+    is_wanted = False
+
+    def __init__(self) -> None:
+        self._stop: Callable[[int, FrameType | None], None] | None = None
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._end)
+
+    def use(self, stop: Callable[[int, FrameType | None], None]) -> None:
+        """From now on a signal also calls this, which must not raise; at once if one came before."""
+        self._stop = stop
+        if self.is_wanted:
+            stop(signal.SIGTERM, None)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self.is_wanted = True
+        if self._stop is not None:
+            self._stop(number, frame)
+
+
 def serve(settings: Settings, *, as_json: bool) -> None:
     """Serves until SIGINT or SIGTERM; what waits is committed and an embedded database stopped before it returns."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -36,20 +66,20 @@ def serve(settings: Settings, *, as_json: bool) -> None:
             "forwarding header would make every visitor a local caller. Set TRACKER_AUTH=required."
         )
     listening = _listen(settings)
-    ending = _Ending()
+    ending = Ending()
     with asyncio.Runner() as runner:
         database = serving_database(settings)
         dsn = runner.run(database.__aenter__())
         try:
-            ending.allow()
-            write_key, owner_token = runner.run(_first_values(settings, dsn))
-            _announce(settings, listening, write_key, owner_token, as_json=as_json)
-            _run(settings, listening, dsn)
+            if not ending.is_wanted:
+                write_key, owner_token = runner.run(_first_values(settings, dsn))
+                _announce(settings, listening, write_key, owner_token, as_json=as_json)
+                _run(settings, listening, dsn, ending)
         finally:
             runner.run(database.__aexit__(None, None, None))
 
 
-def _run(settings: Settings, listening: socket.socket, dsn: str) -> None:
+def _run(settings: Settings, listening: socket.socket, dsn: str, ending: Ending) -> None:
     os.environ[DSN_VARIABLE] = dsn
     config = uvicorn.Config(
         "tracker_backend.app:create_app",
@@ -65,6 +95,7 @@ def _run(settings: Settings, listening: socket.socket, dsn: str) -> None:
     )
     if settings.workers == 1:
         server = uvicorn.Server(config)
+        ending.use(server.handle_exit)
         server.run(sockets=[listening])
         if not server.started:
             sys.exit(1)
@@ -72,7 +103,9 @@ def _run(settings: Settings, listening: socket.socket, dsn: str) -> None:
     os.environ[PARENT_VARIABLE] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="tracker-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        Multiprocess(config, sockets=[listening]).run()
+        supervisor = Multiprocess(config, sockets=[listening])  # takes all signals from here on
+        if not ending.is_wanted:
+            supervisor.run()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -87,34 +120,6 @@ def _listen(settings: Settings) -> socket.socket:
         ) from error
     listening.set_inheritable(True)
     return listening
-
-
-class _Ending:
-    """Ends this process in order at SIGINT, SIGTERM and SIGHUP (a closed terminal), so that an embedded database is
-    stopped on the way out. While the database starts a signal only waits: nobody would stop what is half started.
-    """
-
-    def __init__(self) -> None:
-        self._is_wanted = False
-        self._is_allowed = False
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._end)
-
-    def allow(self) -> None:
-        """From now on a signal ends the process; one that came before does so here."""
-        self._is_allowed = True
-        if self._is_wanted:
-            sys.exit(0)
-
-    def _end(self, number: int, _frame: FrameType | None) -> None:
-        self._is_wanted = True
-        if self._is_allowed:
-            # uvicorn takes SIGINT and SIGTERM while it serves and raises them again when it is done.
-            if number == getattr(signal, "SIGHUP", None):
-                os.kill(os.getpid(), signal.SIGTERM)
-            else:
-                sys.exit(0)
 
 
 def local_url(host: str, port: int) -> str:

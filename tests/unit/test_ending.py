@@ -1,0 +1,40 @@
+"""What happens to a signal that comes at a bad moment."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tracker_backend.serve import Ending
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.fixture
+def ending() -> Iterator[Ending]:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield Ending()
+    for number, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(number, handler)
+
+
+class Dying:
+    """Python drops every exception that is raised while an object of this goes."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_signal_is_remembered_that_comes_where_no_exception_gets_out(ending: Ending) -> None:
+    assert not ending.is_wanted
+    Dying()
+    assert ending.is_wanted
+
+
+def test_a_signal_of_before_stops_at_once_and_each_later_one_again(ending: Ending) -> None:
+    stopped: list[int] = []
+    signal.raise_signal(signal.SIGINT)
+    ending.use(lambda number, _: stopped.append(number))
+    assert stopped == [signal.SIGTERM]
+    signal.raise_signal(signal.SIGHUP)
+    assert stopped == [signal.SIGTERM, signal.SIGHUP]
