@@ -16,7 +16,8 @@ const CANARIES = {
   // Of no secret field: an event tells them, a recording does not.
   name: 'Rq7-name', note: 'Rq7-note', search: 'Rq7-search', 'blocked-field': 'Rq7-blocked',
 };
-const CANARY_SIGNS = ['Zq7', 'zq7', '4242', '%5Aq7', 'Pv0', 'Hu0', 'Bl0', 'Lk0'];
+/** None that stands in a time or an id by chance. */
+const CANARY_SIGNS = ['Zq7', 'zq7.', '4242 ', ' 4242', '"4242"', '42424242', '%5Aq7', 'Pv0', 'Hu0', 'Bl0', 'Lk0'];
 const RECORDED_SIGNS = ['Rq7'];
 
 const site = await openSite(server, folder);
