@@ -95,6 +95,17 @@ program.emit(undefined, (path, text) => {
 await cp(`${dist}/${LICENCES}`, `${dist}/npm/${LICENCES}`);
 
 await cp(`${here}demo`, `${dist}/demo`, { recursive: true });
+// What replays visits there: rrweb's player, whose package has no text of its licence.
+const player = `${here}node_modules/rrweb-player`;
+const { version, license, homepage } = JSON.parse(await readFile(`${player}/package.json`, 'utf8'));
+await build({
+  ...common,
+  entryPoints: { player: `${player}/dist/rrweb-player.js`, style: `${player}/dist/style.css` },
+  format: 'iife',
+  globalName: 'rrwebPlayer',
+  outdir: `${dist}/demo/player`,
+  banner: { js: `/*! rrweb-player ${version}, ${license}, ${homepage} */` },
+});
 const swagger = `${here}node_modules/swagger-ui-dist`;
 for (const name of ['swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js']) {
   await cp(`${swagger}/${name}`, `${dist}/docs/${name}`);

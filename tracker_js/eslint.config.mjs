@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const node = { console: 'readonly', process: 'readonly', URL: 'readonly', Buffer: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly' };
-const page = { window: 'readonly', document: 'readonly', location: 'readonly', history: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', localStorage: 'readonly', Image: 'readonly' };
+const page = { window: 'readonly', document: 'readonly', location: 'readonly', history: 'readonly', URL: 'readonly', URLSearchParams: 'readonly', localStorage: 'readonly', Image: 'readonly', fetch: 'readonly', setTimeout: 'readonly', innerHeight: 'readonly', rrwebPlayer: 'readonly' };
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/'] },

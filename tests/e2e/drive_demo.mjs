@@ -9,6 +9,43 @@ if (!base) {
 }
 const PASSWORD = 'hunter2-S3cret';
 
+/** What the page that replays a visit says and shows, and whether a program of the replayed page has run. */
+async function watch(page, last = 'h1') {
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  const frame = page.frameLocator('.replayer-wrapper > iframe');
+  await frame.locator(last).waitFor({ state: 'attached' });
+  return { state: await page.locator('[data-testid="watch-state"]').textContent(), shown: await frame.locator('h1').textContent(), hit: await page.evaluate(() => window.hit ?? null), problems };
+}
+
+/** A session whose recording tries to run a program in the page that replays it, in all ways that a page has. */
+async function attack() {
+  const { session_id: session } = await (await fetch(`${base}/api/v1/sessions`, { method: 'POST', body: JSON.stringify({ page_url: `${base}/` }) })).json();
+  const program = 'top.hit = document.title || 1';
+  let id = 1;
+  const element = (tagName, attributes = {}, ...childNodes) => ({ type: 2, id: id++, tagName, attributes, childNodes });
+  const text = (textContent) => ({ type: 3, id: id++, textContent });
+  const body = element('body', { onload: program },
+    element('script', {}, text(program)), element('script', { src: `data:text/javascript,${program}` }),
+    element('img', { src: 'data:,', onerror: program }), element('svg', { onload: program }),
+    element('iframe', { src: `javascript:${program}` }), element('iframe', { srcdoc: `<script>${program}</script>` }),
+    element('object', { data: `data:text/html,<script>${program}</script>` }), element('embed', { src: `javascript:${program}` }),
+    element('meta', { 'http-equiv': 'refresh', content: `0;url=javascript:${program}` }), element('base', { href: 'https://other.example/' }),
+    element('style', {}, text('h1 { color: red }</style><script>top.hit = 2</script>')), element('input', { autofocus: true, onfocus: program }),
+    element('h1', {}, text('Made up')));
+  const page = { type: 0, id: id++, childNodes: [{ type: 1, id: id++, name: 'html', publicId: '', systemId: '' }, element('html', {}, element('head'), body)] };
+  const timestamp = Date.now() - 2_000;
+  const events = [
+    { type: 4, data: { href: `javascript:${program}`, width: 800, height: 600 }, timestamp },
+    { type: 2, data: { node: page, initialOffset: { left: 0, top: 0 } }, timestamp: timestamp + 1 },
+    { type: 3, data: { source: 0, adds: [{ parentId: body.id, nextId: null, node: element('img', { class: 'last', src: 'data:,', onerror: program }) }], removes: [], texts: [], attributes: [{ id: body.id, attributes: { onclick: program, onpointermove: program } }] }, timestamp: timestamp + 100 },
+    { type: 3, data: { source: 2, type: 2, id: body.id, x: 5, y: 5 }, timestamp: timestamp + 200 },
+  ];
+  const answer = await fetch(`${base}/api/v1/track/recording`, { method: 'POST', body: JSON.stringify({ session_id: session, events }) });
+  if (!answer.ok) throw new Error(`the recording was answered ${answer.status}: ${await answer.text()}`);
+  return session;
+}
+
 const visitor = await openVisitor(90_000, { viewport: { width: 1280, height: 800 } });
 const { browser } = visitor;
 
@@ -102,6 +139,14 @@ try {
   // What is left goes now; afterwards this session says nothing more.
   await page.evaluate(() => window.tracker.stop());
   report.ended_at = new Date().toISOString();
+
+  // The visit, watched again; then one that somebody made up to run a program here.
+  const opened = page.waitForEvent('popup');
+  await page.getByText('watch this visit').click();
+  report.watched = await watch(await opened);
+  const attacked = await attack();
+  await page.goto(`${base}/demo/watch.html?session=${attacked}`);
+  report.attacked = { session: attacked, ...(await watch(page, 'img.last')) };
   console.log(JSON.stringify(report));
 } finally {
   await visitor.close();

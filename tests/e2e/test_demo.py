@@ -107,7 +107,7 @@ def test_the_visit_is_listed_with_its_browser_and_system(server_url: str, visit:
 
 def test_every_post_that_the_browser_saw_answered_was_taken(visit: Visit) -> None:
     answers: dict[str, list[int]] = visit.report["answers"]
-    assert set(answers) == {"/api/v1/sessions", "/api/v1/track", "/api/v1/track/screenshot"}
+    assert set(answers) == {"/api/v1/sessions", "/api/v1/track", "/api/v1/track/recording", "/api/v1/track/screenshot"}
     assert {status for statuses in answers.values() for status in statuses} <= {200, 201}
 
 
@@ -151,6 +151,7 @@ def test_what_was_typed_into_secret_fields_is_nowhere(server_url: str, visit: Vi
             api.get(f"/api/v1/sessions/{visit.session_id}").text,
             api.get("/api/v1/sessions", params={"limit": 20}).text,
             api.get(f"/api/v1/sessions/{visit.session_id}/screenshots", params={"data": "false"}).text,
+            api.get(f"/api/v1/sessions/{visit.session_id}/recording").text,
         ]
     assert [canary for canary in canaries for text in texts if canary in text] == []
 
@@ -195,8 +196,21 @@ def test_each_page_has_a_full_screenshot_that_is_not_blank(server_url: str, visi
             assert len(colours) > 1_000, shot["page_url"]
 
 
+def test_the_visit_is_watched_again(visit: Visit) -> None:
+    watched = visit.report["watched"]
+    assert (watched["shown"], watched["problems"]) == ("Good things for the quiet hours.", [])
+    pages = len({url.partition("?")[0] for url in visit.report["pages"]})
+    assert watched["state"].endswith(f"on {pages} pages."), (watched["state"], visit.report["pages"])
+
+
+def test_a_recording_runs_no_program_where_it_is_watched(visit: Visit) -> None:
+    attacked = visit.report["attacked"]
+    assert (attacked["shown"], attacked["hit"], attacked["problems"]) == ("Made up", None, [])
+
+
 def test_hourly_counts_are_those_of_the_visit(server_url: str, visit: Visit) -> None:
     with client(server_url) as api:
-        expected = Counter(event["event_type"] for event in all_events(api, visit))
+        made_up = events_of(api, visit.report["attacked"]["session"])
+        expected = Counter(event["event_type"] for event in [*all_events(api, visit), *made_up])
         counted = eventually(lambda: hourly(api, visit.since) - visit.hourly_before, lambda counts: counts == expected)
     assert counted == expected

@@ -132,11 +132,17 @@ function recordingPanel() {
   const id = window.tracker?.sessionId;
   const session = `/api/v1/sessions/${id}`;
   const link = (href, text) => make('a', { href, target: '_blank', rel: 'noopener' }, text);
+  const watch = link(`/demo/watch.html?session=${id}`, 'watch this visit');
+  watch.addEventListener('click', (event) => {
+    event.preventDefault();
+    // What waits goes first, or the replay would end some seconds ago.
+    window.tracker.flush().then(() => window.open(watch.href, '_blank', 'noopener'));
+  });
   const details = make('details', { 'data-testid': 'recording' },
     make('summary', {}, make('span', { class: 'dot' }), id ? 'You are being recorded' : 'The recorder did not load'),
     make('div', { class: 'body' },
       make('div', {}, 'session ', make('code', { 'data-testid': 'session-id' }, id ?? '–')),
-      make('div', { class: 'links' }, ...(id ? [link(session, 'session'), link(`${session}/events`, 'events'), link(`${session}/screenshots?data=false`, 'screenshots')] : []), link('/docs', 'API docs')),
+      make('div', { class: 'links' }, ...(id ? [watch, link(session, 'session'), link(`${session}/events`, 'events'), link(`${session}/screenshots?data=false`, 'screenshots')] : []), link('/docs', 'API docs')),
       make('div', { class: 'tests' },
         button('throw-error', 'Throw an error', () => { throw new Error('The demo was asked to fail'); }),
         button('reject-promise', 'Reject a promise', () => { Promise.reject(new Error('The demo promised too much')); }),
