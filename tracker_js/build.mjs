@@ -36,7 +36,7 @@ const lazyBuild = (names, canvas) =>
     outdir: dist,
     entryNames: '[name]-[hash]',
     inject,
-    banner: { js: `/*! Licences of others' work within: ${LICENCES} */` },
+    banner: { js: `/*! Licences: ${LICENCES} */` },
     plugins: [rrweb({ canvas })],
   });
 const parts = {};
@@ -49,13 +49,16 @@ for (const { metafile } of [await lazyBuild(sources.filter((name) => name !== CA
     if (found) bundled.add(found[0]);
   }
 }
-let licences = '';
-for (const folder of [...bundled].sort()) {
-  const { name, version, license } = JSON.parse(await readFile(`${here}${folder}/package.json`, 'utf8'));
+/** The licence of a package. rrweb's bring no text of theirs, which is the usual one of its name. */
+async function licenceOf(folder) {
+  const { name, version, license, homepage } = JSON.parse(await readFile(`${here}${folder}/package.json`, 'utf8'));
   const file = (await readdir(`${here}${folder}`)).find((name) => /^licen[cs]e/i.test(name));
-  licences += `${name} ${version}, ${license}\n\n${file ? await readFile(`${here}${folder}/${file}`, 'utf8') : ''}\n\n`;
+  const text = file
+    ? await readFile(`${here}${folder}/${file}`, 'utf8')
+    : `Copyright (c) the contributors of ${homepage}\n\n${await readFile(`${here}licences/${license}.txt`, 'utf8')}`;
+  return `${name} ${version}, ${license}\n\n${text}\n\n`;
 }
-await writeFile(`${dist}/${LICENCES}`, licences);
+await writeFile(`${dist}/${LICENCES}`, (await Promise.all([...bundled].sort().map(licenceOf))).join(''));
 await build({
   ...common,
   entryPoints: { tracker: 'src/index.ts' },
@@ -95,17 +98,17 @@ program.emit(undefined, (path, text) => {
 await cp(`${dist}/${LICENCES}`, `${dist}/npm/${LICENCES}`);
 
 await cp(`${here}demo`, `${dist}/demo`, { recursive: true });
-// What replays visits there: rrweb's player, whose package has no text of its licence.
-const player = `${here}node_modules/rrweb-player`;
-const { version, license, homepage } = JSON.parse(await readFile(`${player}/package.json`, 'utf8'));
+// What replays visits there.
+const player = 'node_modules/rrweb-player';
 await build({
   ...common,
   entryPoints: { player: `${player}/dist/rrweb-player.js`, style: `${player}/dist/style.css` },
   format: 'iife',
   globalName: 'rrwebPlayer',
   outdir: `${dist}/demo/player`,
-  banner: { js: `/*! rrweb-player ${version}, ${license}, ${homepage} */` },
+  banner: { js: `/*! Licences: ${LICENCES} */` },
 });
+await writeFile(`${dist}/demo/player/${LICENCES}`, await licenceOf(player));
 const swagger = `${here}node_modules/swagger-ui-dist`;
 for (const name of ['swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js']) {
   await cp(`${swagger}/${name}`, `${dist}/docs/${name}`);

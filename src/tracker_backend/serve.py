@@ -13,6 +13,7 @@ from types import FrameType
 
 import msgspec
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from tracker_backend.errors import SettingsError
@@ -103,9 +104,18 @@ def _run(settings: Settings, listening: socket.socket, dsn: str, ending: Ending)
     os.environ[PARENT_VARIABLE] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="tracker-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        supervisor = Multiprocess(config, sockets=[listening])  # takes all signals from here on
+        supervisor = _Workers(config, sockets=[listening])  # takes all signals from here on
         if not ending.is_wanted:
             supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            sys.exit(1)
+
+
+class _Workers(Multiprocess):
+    """Several processes, which a closed terminal ends like one; uvicorn would start them again."""
+
+    def handle_hup(self) -> None:
+        self.handle_term()
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -14,8 +14,20 @@ async function watch(page, last = 'h1') {
   const problems = [];
   page.on('pageerror', (error) => problems.push(error.message));
   const frame = page.frameLocator('.replayer-wrapper > iframe');
+  const shown = await frame.locator('h1').textContent();
   await frame.locator(last).waitFor({ state: 'attached' });
-  return { state: await page.locator('[data-testid="watch-state"]').textContent(), shown: await frame.locator('h1').textContent(), hit: await page.evaluate(() => window.hit ?? null), problems };
+  for (const event of ['click', 'pointermove', 'error', 'load']) await frame.locator(last).dispatchEvent(event, { bubbles: true });
+  const hit = await page.evaluate(async () => {
+    // Nor may a program run that got out of the frame.
+    for (const [tag, text] of [['script', 'window.hit = 3'], ['div', '<img src="data:," onerror="window.hit = 4">']]) {
+      const element = document.body.appendChild(document.createElement(tag));
+      if (tag === 'script') element.textContent = text;
+      else element.innerHTML = text;
+    }
+    for (let frame = 0; frame < 10; frame++) await new Promise(requestAnimationFrame);
+    return window.hit ?? null;
+  });
+  return { state: await page.locator('[data-testid="watch-state"]').textContent(), shown, hit, problems };
 }
 
 /** A session whose recording tries to run a program in the page that replays it, in all ways that a page has. */

@@ -161,6 +161,14 @@ def test_what_the_command_line_says_holds_for_the_app_and_its_workers(data_dir: 
         assert web.get(f"{server.url}/api/v1/sessions").status_code == 401
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_closed_terminal_ends_the_server_and_its_database(data_dir: Path, workers: str) -> None:
+    with Running("--workers", workers, TRACKER_DATA_DIR=str(data_dir)) as server:
+        server.end(signal.SIGHUP)
+        assert server.process.returncode == 0
+    assert not (data_dir / "postgres" / "data" / "postmaster.pid").exists()
+
+
 def test_a_signal_while_the_database_starts_leaves_nothing_running(data_dir: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
     process = subprocess.Popen(

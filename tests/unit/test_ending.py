@@ -25,10 +25,12 @@ class Dying:
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_a_signal_is_remembered_that_comes_where_no_exception_gets_out(ending: Ending) -> None:
-    assert not ending.is_wanted
+def test_a_signal_that_comes_where_no_exception_gets_out_stops_all_the_same(ending: Ending) -> None:
+    stopped: list[int] = []
+    ending.use(lambda number, _: stopped.append(number))
+    assert (ending.is_wanted, stopped) == (False, [])
     Dying()
-    assert ending.is_wanted
+    assert (ending.is_wanted, stopped) == (True, [signal.SIGTERM])
 
 
 def test_a_signal_of_before_stops_at_once_and_each_later_one_again(ending: Ending) -> None:

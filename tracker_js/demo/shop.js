@@ -135,8 +135,9 @@ function recordingPanel() {
   const watch = link(`/demo/watch.html?session=${id}`, 'watch this visit');
   watch.addEventListener('click', (event) => {
     event.preventDefault();
-    // What waits goes first, or the replay would end some seconds ago.
-    window.tracker.flush().then(() => window.open(watch.href, '_blank', 'noopener'));
+    // What waits goes first, or the replay would end some seconds ago; a browser opens nothing long after a click.
+    const late = new Promise((resolve) => setTimeout(resolve, 1_000));
+    Promise.race([window.tracker.flush(), late]).then(() => window.open(watch.href, '_blank', 'noopener'));
   });
   const details = make('details', { 'data-testid': 'recording' },
     make('summary', {}, make('span', { class: 'dot' }), id ? 'You are being recorded' : 'The recorder did not load'),

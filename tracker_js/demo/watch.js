@@ -6,8 +6,8 @@ const META = 4;
 /** The controls below the picture. */
 const CONTROLS_PX = 80;
 /** A visit that has just begun is not there yet; a server that says no is not asked again. */
-const TRIES = 10;
-const TRY_MS = 1_000;
+const TRIES = 5;
+const TRY_MS = 2_000;
 
 const asked = new URLSearchParams(location.search);
 const session = asked.get('session') ?? '';
@@ -52,10 +52,15 @@ async function watch() {
   state.textContent = `${events.length} events in ${seconds} seconds on ${pages} ${pages === 1 ? 'page' : 'pages'}.`;
 }
 
-const again = () => {
-  watch().catch((error) => {
+const button = document.querySelector('[data-testid="watch-again"]');
+const again = async () => {
+  button.disabled = true;
+  try {
+    await watch();
+  } catch (error) {
     state.textContent = `The recording cannot be shown: ${error.message}`;
-  });
+  }
+  button.disabled = false;
 };
-document.querySelector('[data-testid="watch-again"]').addEventListener('click', again);
-again();
+button.addEventListener('click', again);
+void again();

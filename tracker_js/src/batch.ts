@@ -7,11 +7,8 @@ export interface Batch extends Item {
   fill: (json: string) => void;
 }
 
-/**
- * Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent.
- * `seal` has the last word about its events.
- */
-export function openBatch(path: string, sessionId: string, seal = (events: string): string => events): Batch {
+/** Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent. */
+export function openBatch(path: string, sessionId: string): Batch {
   const batchId = uuid();
   let text = '';
   const batch: Batch = {
@@ -22,7 +19,7 @@ export function openBatch(path: string, sessionId: string, seal = (events: strin
     fill(json) {
       text += (batch.events++ > 0 ? ',' : '') + json;
     },
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${seal(text)}]}`,
+    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${text}]}`,
   };
   return batch;
 }

@@ -149,11 +149,11 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       session ??= openSession();
       mode = policy.tells(session.id) ? 'tell' : 'drop';
       // Also for a visit that is not told: an earlier one may have left something behind.
-      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, onStop: stopAll }, load);
+      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, seal: policy.seal, ready: isDecided, onStop: stopAll }, load);
       if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
       else {
         context ??= createContext(policy, session);
-        queue ??= createQueue(delivery, policy.seal);
+        queue ??= createQueue(delivery);
       }
     }
     const isFirst = policy.isCertain && !isCertain;

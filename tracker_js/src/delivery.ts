@@ -38,6 +38,10 @@ export interface DeliveryOptions {
   fetch: typeof globalThis.fetch;
   debug: (...said: unknown[]) => void;
   json: Json;
+  /** What masks in a body, at last, what has turned out to be a secret since it was written. */
+  seal?: (text: string) => string;
+  /** Nothing is sent before, unless the page is left; it is written down. */
+  ready?: Promise<void>;
   /** Called once, when the server refuses the key or the origin: then nothing is sent any more. */
   onStop: () => void;
 }

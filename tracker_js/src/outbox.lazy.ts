@@ -37,7 +37,11 @@ function halve({ parse, toJson }: Json, { path, sessionId }: Item, text: string)
  * A lane sends one item at a time, in order, until the server has it. What waits longer than half a second is also on
  * disk, under its name: the next page goes on with it, and what was stored already is not stored again.
  */
-export function createOutbox({ endpoint, project, debug, json, onStop }: DeliveryOptions, requests: Requests, random: () => number = Math.random): Delivery {
+export function createOutbox(
+  { endpoint, project, debug, json, seal = (text) => text, ready, onStop }: DeliveryOptions,
+  requests: Requests,
+  random: () => number = Math.random,
+): Delivery {
   const transport = createTransport(requests, (reason) => {
     debug(`not recorded: ${reason}`);
   });
@@ -47,6 +51,7 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
   const entryOf = new WeakMap<Item, Entry>();
   let waiters: (() => void)[] = [];
   let stopped = false;
+  let held = ready;
   let isLeaving = false;
   let dropped = 0;
 
@@ -76,7 +81,9 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
     journal.forget(entry, isReplaced);
     entry.onGone?.();
   };
-  const enter = (line: Line, item: Item, key?: Key): Entry => {
+  const enter = (line: Line, given: Item, key?: Key): Entry => {
+    // It grows as `given` does.
+    const item = { __proto__: given, body: (at: string) => seal(given.body(at)) } as unknown as Item;
     const text = item.open ? undefined : item.body(SENT_AT);
     const entry: Entry = { item, key: key ?? journal.key(line.lane, text), text, flights: 0 };
     let excess = entry.key[4] - LIMITS[line.lane];
@@ -145,13 +152,13 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
     for (const half of halves) enter(line, half);
     done(entry, halves.length > 0);
   };
-  const bodyOf = ({ text = '' }: Entry): string => text.replace(SENT_AT, new Date().toISOString());
+  const bodyOf = ({ text = '' }: Entry): string => seal(text).replace(SENT_AT, new Date().toISOString());
   const fly = async (line: Line, entry: Entry, flight: Promise<Outcome>): Promise<void> => {
     entry.flights++;
     settle(line, entry, await flight);
   };
   function pump(line: Line): void {
-    if (line.busy || line.timer !== undefined || isLeaving) return;
+    if (held || line.busy || line.timer !== undefined || isLeaving) return;
     for (const entry of line.entries) {
       if (entry.item.open || entry.flights > 0) continue;
       line.busy = true;
@@ -164,6 +171,18 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
     }
   }
 
+  void ready?.then(() => {
+    held = undefined;
+    for (const line of all) {
+      for (const entry of line.entries) {
+        if (entry.text !== undefined) journal.complete(entry, seal(entry.text));
+        // One that grows is written again, too.
+        else if (entry.saved) entry.saved = -1;
+      }
+      pump(line);
+    }
+    journal.saveSoon();
+  });
   // There may be something that an earlier page has left.
   journal.begin();
   return {
@@ -177,7 +196,7 @@ export function createOutbox({ endpoint, project, debug, json, onStop }: Deliver
       let entry = entryOf.get(item);
       if (!entry) entryOf.set(item, (entry = enter(line, item)));
       if (!item.open) {
-        if (entry.text === undefined) journal.complete(entry, item.body(SENT_AT));
+        if (entry.text === undefined) journal.complete(entry, entry.item.body(SENT_AT));
         pump(line);
       }
       journal.saveSoon();

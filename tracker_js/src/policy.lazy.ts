@@ -11,6 +11,8 @@ import { selectorOf } from './selector';
 const SOON_MS = 250;
 /** Nor with what is sent, and with what parts observe. It applies its rules itself to all that it gets. */
 const LATE_MS = 3_000;
+/** Events that are looked at once more when the server has said what is a secret. */
+const MAX_EARLY = 1_000;
 
 /** What the core asks before anything is told. */
 export interface Policy {
@@ -27,8 +29,8 @@ export interface Policy {
   tells: (sessionId: string) => boolean;
   /** An event as JSON, without any secret. */
   write: (type: string, fields: EventFields, target?: EventTarget | null) => string;
-  /** Texts of `write`, joined, by the rules that became known behind them. */
-  seal: (events: string) => string;
+  /** A text with events of `write` in it, by the rules that became known behind them. */
+  seal: (text: string) => string;
   /** The body of the call that begins a session. */
   begin: (sessionId: string, user?: string, traits?: Record<string, unknown>) => string;
   stop: Teardown;
@@ -50,21 +52,16 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
   let isCertain = false;
   let isStopped = false;
   let isRecorded: ((projectId: number, sessionId: string, rate: number) => boolean) | undefined;
-  /** Written before it was certain what is a secret. */
-  const early: string[] = [];
+  /** Written before the server has said what is a secret; undefined once it has, or will not. */
+  let early: string[] | undefined = [];
   /** Those of them that hold one, and what is sent in their place. */
-  const sealed: [was: string, now: string][] = [];
+  let sealed: [was: string, now: string][] = [];
 
   const scrub = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.scrub(value) : value);
   const rewrite = (text: string): string => {
     const event = parse(text) as EventFields;
-    const { page_url: url, target_element: element, event_data: data } = event;
-    return toJson({
-      ...event,
-      page_url: url && secrets.url(url),
-      target_element: element && secrets.scrub(element),
-      event_data: data && (parse(toJson(data, scrub)) as unknown),
-    });
+    const { page_url: url = '', target_element, input_value, event_data } = event;
+    return toJson({ ...event, page_url: secrets.url(url), ...(parse(toJson({ target_element, input_value, event_data }, scrub)) as EventFields) });
   };
   const policy: Policy = {
     options,
@@ -85,10 +82,10 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
       const text = toJson({ timestamp, event_type: type, page_url: secrets.url(url), ...(target && describe(target, secrets)), ...rest });
       const told = data === undefined ? undefined : toJson(data, scrub);
       const event = told === undefined ? text : `${text.slice(0, -1)},"event_data":${told}}`;
-      if (!isCertain) early.push(event);
+      if (early && early.length < MAX_EARLY) early.push(event);
       return event;
     },
-    seal: (events) => sealed.reduce((text, [was, now]) => text.replace(was, () => now), events),
+    seal: (text) => sealed.reduce((text, [was, now]) => text.replace(was, () => now), text),
     begin(sessionId, user, traits) {
       return toJson({
         session_id: sessionId,
@@ -118,7 +115,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     },
   };
 
-  const know = async (known: Config): Promise<void> => {
+  const know = async (known: Config, said?: boolean): Promise<void> => {
     if (known.sampling_rate > 0 && known.sampling_rate < 1 && !isRecorded) {
       try {
         ({ isRecorded } = (await load('sampling')) as { isRecorded: typeof isRecorded });
@@ -131,15 +128,13 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     try {
       secrets.apply(known.masking);
       config = known;
+      if (early) sealed = early.map((was): [string, string] => [was, rewrite(was)]).filter(([was, now]) => now !== was);
     } catch (error) {
       // What does not look like a configuration is none.
       debug('no configuration:', error);
     }
     isCertain = true;
-    for (const was of early.splice(0)) {
-      const now = rewrite(was);
-      if (now !== was) sealed.push([was, now]);
-    }
+    if (said) early = undefined;
     onKnown();
   };
   const cached = memory.read('config') as Config | undefined;
@@ -156,10 +151,11 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     (known) => {
       if (isStopped) return;
       memory.write('config', known);
-      void know(known);
+      void know(known, true);
     },
     (error: unknown) => {
       debug('no configuration:', error);
+      early = undefined;
       assume();
     },
   );

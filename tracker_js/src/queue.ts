@@ -17,7 +17,7 @@ export interface Queue {
   clear: () => void;
 }
 
-export function createQueue(delivery: Pick<Delivery, 'add'>, seal?: (events: string) => string): Queue {
+export function createQueue(delivery: Pick<Delivery, 'add'>): Queue {
   let batch: Batch | undefined;
   let bytes = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -40,7 +40,7 @@ export function createQueue(delivery: Pick<Delivery, 'add'>, seal?: (events: str
       const more = utf8(json) + 1;
       if (batch && (batch.sessionId !== sessionId || bytes + more > BATCH_BYTES)) cut();
       if (!batch) {
-        batch = openBatch('/track', sessionId, seal);
+        batch = openBatch('/track', sessionId);
         bytes = 0;
         timer = setTimeout(cut, BATCH_MS);
       }

@@ -356,7 +356,9 @@ describe('the project', () => {
       await tracker.stop();
       config = {};
     }
-    expect(events().map(({ page_url }) => new URL(page_url).search)).toEqual(Array(4).fill('?ref=********&code=1&token=********'));
+    const [one, other] = ['?ref=********&code=1&token=********', '?ref=********&code=********&token=********'];
+    // The second page begins by the rules of the first, and hears then that its project allows nothing any more.
+    expect(events().map(({ page_url }) => new URL(page_url).search)).toEqual([one, one, other, other]);
     expect(JSON.stringify(posts)).not.toContain('shorty');
   });
 
@@ -634,6 +636,7 @@ describe('a server that is slow to say how to record', () => {
   });
 
   test('is sent nothing before, and nothing at all of a session that it does not record', async () => {
+    for (let n = 0; n < 120; n++) tracker.track('early', { n });
     await vi.dynamicImportSettled();
     await pass(2_000);
     expect([posts, started.size]).toEqual([[], 0]);
@@ -659,6 +662,51 @@ describe('a server that is slow to say how to record', () => {
     expect(events().slice(2).map(({ page_url }) => new URL(page_url).search)).toEqual(Array(4).fill('?ref=********&page=1'));
     expect(events()[3]?.event_data).toEqual({ name: 'said', data: { text: 'it was ********', others: ['$& ********'], shorty: 5 } });
     expect(events()[4]?.target_element).toBe('<button>it was ********</button>');
+  });
+
+  const SECRETIVE: Partial<Config> = { masking: { inputs: 'secrets', fields: ['nickname'], parameters: [], allow: [] } };
+
+  test.each([
+    ['of many batches', 120, 201, 1_000],
+    ['that waits for a server that refuses', 120, 503, 1_000],
+    ['that was assumed to hold none, as the answer came late', 3, 201, 3_600],
+  ])('is sent no secret %s', async (_, count, answered, after) => {
+    status = answered;
+    document.body.innerHTML = '<input name="nickname" value="shorty">';
+    for (let n = 0; n < count; n++) tracker.track('said', `${n} shorty`);
+    await vi.dynamicImportSettled();
+    await pass(after);
+    answer(SECRETIVE);
+    await pass(30_000);
+    expect(events().length).toBeGreaterThan(count);
+    expect(JSON.stringify(posts)).not.toContain('shorty');
+  });
+
+  test('sends no secret once more that left with a page which stayed', async () => {
+    document.body.innerHTML = '<input name="nickname" value="shorty">';
+    tracker.track('said', 'it was shorty');
+    await vi.dynamicImportSettled();
+    await pass(500);
+    status = 503;
+    window.dispatchEvent(new Event('pagehide'));
+    await pass(0);
+    posts = [];
+    answer(SECRETIVE);
+    await pass(30_000);
+    expect(types()).toContain('custom');
+    expect(JSON.stringify(posts)).not.toContain('shorty');
+  });
+
+  test('finds a tracker that works, whatever stands in a secret field', async () => {
+    document.body.innerHTML = '<input name="nickname">';
+    const field = document.querySelector('input');
+    if (field) field.value = 'half \ud83d';
+    await vi.dynamicImportSettled();
+    await pass(1_000);
+    answer(SECRETIVE);
+    await pass(10_000);
+    expect(started.has('behaviour')).toBe(true);
+    expect(types()).toEqual(['pageview', 'custom']);
   });
 
   test('is not waited for when the page goes', async () => {
