@@ -97,7 +97,7 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
     },
     async clear(onlyOwn) {
       waiting.clear();
-      await begin();
+      if (!outbox) await begin();
       // Rejects where there is none.
       await (outbox as unknown as Delivery).clear(onlyOwn);
     },

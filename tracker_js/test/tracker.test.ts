@@ -697,6 +697,17 @@ describe('a server that is slow to say how to record', () => {
     expect(JSON.stringify(posts)).not.toContain('shorty');
   });
 
+  test('is sent nothing of a visitor who refuses meanwhile', async () => {
+    for (let n = 0; n < 120; n++) tracker.track('early', { n });
+    await vi.dynamicImportSettled();
+    await pass(1_000);
+    void tracker.optOut();
+    await pass(1_000);
+    answer({});
+    await pass(30_000);
+    expect(posts).toEqual([]);
+  });
+
   test('finds a tracker that works, whatever stands in a secret field', async () => {
     document.body.innerHTML = '<input name="nickname">';
     const field = document.querySelector('input');
