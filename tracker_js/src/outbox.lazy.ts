@@ -175,9 +175,9 @@ export function createOutbox(
     held = undefined;
     for (const line of all) {
       for (const entry of line.entries) {
-        if (entry.text !== undefined) journal.complete(entry, seal(entry.text));
-        // One that grows is written again, too.
-        else if (entry.saved) entry.saved = -1;
+        if (entry.text) entry.text = seal(entry.text);
+        // What of this page is on disk is written once more.
+        if (entry.saved && !entry.onGone) entry.saved = -1;
       }
       pump(line);
     }
