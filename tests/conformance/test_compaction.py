@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,8 +39,14 @@ from tracker_backend.storage.erase import erase_session
 from tracker_backend.zstd import ZstdDecompressor
 
 
-async def test_rows_of_a_silent_session_become_one_frame(database: Database, pipeline: Pipeline) -> None:
+def _earlier() -> datetime:
+    """Some three hours ago, and an hour before the next midnight: a day's frames are its own."""
     start = now() - 3 * HOUR
+    return start if (start + HOUR).date() == start.date() else start - HOUR
+
+
+async def test_rows_of_a_silent_session_become_one_frame(database: Database, pipeline: Pipeline) -> None:
+    start = _earlier()
     batches = [page(start) + moves(start, 20), *[moves(start + n * timedelta(seconds=5), 20) for n in range(1, 10)]]
     session = await record(pipeline, *batches)
     before, originals = await text_of(database, session), await rows_of(database, session)
@@ -68,7 +74,7 @@ async def test_a_session_is_left_alone_until_it_was_silent_for_an_hour(database:
 
 
 async def test_frames_hold_at_most_one_mebibyte_or_one_event(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     big = event(start + HOUR / 6, 2, node="x" * (3 * MIB))
     batches = [moves(start + n * timedelta(minutes=1), 100, 9000) for n in range(5)]
     session = await record(pipeline, *batches, [big], moves(start + HOUR / 3, 100, 9000))
@@ -88,7 +94,7 @@ async def test_frames_hold_at_most_one_mebibyte_or_one_event(database: Database,
 
 
 async def test_a_page_and_its_full_snapshot_stay_in_one_frame(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     session = await record(
         pipeline,
         page(start) + moves(start, 60, 9000),
@@ -158,7 +164,7 @@ async def test_the_replay_is_the_same_after_any_compaction(
 
 
 async def test_a_late_batch_is_packed_into_what_was_packed(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     session = await record(pipeline, moves(start, 50), moves(start + HOUR / 60, 50))
     first = await rows_of(database, session)
     await pack(database)
@@ -203,7 +209,7 @@ class _CutError(Exception):
 async def test_a_run_that_is_cut_off_leaves_all_as_it_was(
     database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     session = await record(pipeline, *[moves(start + n * timedelta(seconds=5), 20) for n in range(5)])
     before, replayed = await rows_of(database, session), await text_of(database, session)
     loop = asyncio.get_running_loop()
@@ -235,7 +241,7 @@ async def test_a_run_that_is_cut_off_leaves_all_as_it_was(
 
 
 async def test_a_replay_goes_on_through_a_compaction(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     batches = [page(start), *[moves(start + n * timedelta(seconds=5), 400, 300) for n in range(12)]]
     session = await record(pipeline, *batches)
     before = await text_of(database, session)
@@ -262,7 +268,7 @@ def _inflate(data: bytes) -> bytes:
 
 
 async def test_a_batch_that_comes_meanwhile_is_stored_and_packed_later(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     session = await record(pipeline, moves(start, 20), moves(start + HOUR / 60, 20))
     late = recorded(session, moves(start, 30), now() - 2 * HOUR)
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
@@ -284,7 +290,7 @@ async def test_a_batch_that_comes_meanwhile_is_stored_and_packed_later(database:
 async def test_a_session_that_somebody_holds_is_packed_the_next_time(
     database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     held, free = [await record(pipeline, moves(start, 20), moves(start + HOUR / 60, 20)) for _ in range(2)]
     monkeypatch.setattr(compaction, "_sql", _Impatient())
     async with database.pool.acquire() as holder, holder.transaction():
@@ -309,7 +315,7 @@ class _Impatient:
 async def test_an_unreadable_row_does_not_stop_the_others(
     database: Database, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     broken, whole = [await record(pipeline, moves(start, 20), moves(start + HOUR / 60, 20)) for _ in range(2)]
     await database.pool.execute("update tracker.recordings set data = 'x' where session_id = $1", broken)
     assert await pack(database) == 2
@@ -318,7 +324,7 @@ async def test_an_unreadable_row_does_not_stop_the_others(
 
 
 async def test_erasing_a_packed_session_leaves_nothing(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     gone, kept = [await record(pipeline, moves(start, 20), moves(start + HOUR / 60, 20)) for _ in range(2)]
     await pack(database)
     await record(pipeline, moves(start, 5), session=gone)
@@ -329,7 +335,7 @@ async def test_erasing_a_packed_session_leaves_nothing(database: Database, pipel
 
 
 async def test_only_rows_that_are_not_packed_are_searched(database: Database, pipeline: Pipeline) -> None:
-    start = now() - 3 * HOUR
+    start = _earlier()
     await record(pipeline, *[moves(start + n * timedelta(seconds=1), 2) for n in range(30)])
     await pack(database)
     await database.pool.execute("analyze tracker.recordings")
@@ -344,7 +350,7 @@ async def test_only_rows_that_are_not_packed_are_searched(database: Database, pi
 async def test_packed_frames_are_smaller(
     database: Database, pipeline: Pipeline, record_property: Callable[[str, object], None]
 ) -> None:
-    begin = round((now() - 3 * HOUR).timestamp() * 1000)
+    begin = round((_earlier()).timestamp() * 1000)
     session = await record(pipeline, *sample.batches(sample.events(), begin))
     before = await rows_of(database, session)
     await pack(database)
