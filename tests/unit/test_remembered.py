@@ -1,6 +1,7 @@
 """The cache in front of the look-ups of keys and logins."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,7 +43,7 @@ async def table() -> Table:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Its one element is the time."""
     now = [1000.0]
-    monkeypatch.setattr(remembered.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: now[0]))  # the loop's clock goes on
     return now
 
 

@@ -23,6 +23,7 @@ SPREAD_MS = 60_000
 """How much later than its row's time the time inside a screenshot's id may be; `find_screenshot` knows it too."""
 LEASE = timedelta(seconds=60)
 _RENEW_SECONDS = 15
+_RETRY_SECONDS = 2
 _WINDOW = 60_000 * PER_MS
 
 _sql = load(__file__, "nodes")
@@ -62,8 +63,10 @@ class Node:
 
     async def keep(self) -> None:
         """Renews the lease until cancelled; a database that is away is tried again, a lost lease is replaced."""
+        pause = _RENEW_SECONDS
         while True:
-            await asyncio.sleep(_RENEW_SECONDS)
+            await asyncio.sleep(pause)
+            pause = _RENEW_SECONDS
             try:
                 reserved = max(_now_counter(), self._counter) + _WINDOW
                 if await self._pool.fetchval(_sql.renew_node, self.number, self._holder, LEASE, reserved) is None:
@@ -72,6 +75,7 @@ class Node:
                 else:
                     self._reserved = reserved
             except Exception as error:
+                pause = _RETRY_SECONDS  # nothing is stored while there is none
                 _log.warning("the lease of node %d could not be renewed: %s", self.number, error)
 
     async def release(self) -> None:
