@@ -17,6 +17,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from tracker_backend.errors import SettingsError
+from tracker_backend.live.ending import STOP_SIGNALS
 from tracker_backend.queries import keys, links
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import open_small_pool
@@ -30,9 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 class Ending:
-    """Remembers that SIGINT, SIGTERM or SIGHUP (a closed terminal) came, so that this process ends in order and an
-    embedded database is stopped on the way out. While the database starts a signal only waits: nobody would stop what
-    is half started.
+    """Remembers that one of the STOP_SIGNALS came, so that this process ends in order and an embedded database is
+    stopped on the way out. While the database starts a signal only waits: nobody would stop what is half started.
 
     A handler that raised would be lost in places that no error leaves, such as a weak reference's callback: the
     process would then serve for ever.
@@ -42,9 +42,8 @@ class Ending:
 
     def __init__(self) -> None:
         self._stop: Callable[[int, FrameType | None], None] | None = None
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._end)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._end)
 
     def use(self, stop: Callable[[int, FrameType | None], None]) -> None:
         """From now on a signal also calls this, which must not raise; at once if one came before."""

@@ -1,20 +1,20 @@
 """What happens to a signal that comes at a bad moment."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 
 import pytest
 
+from tracker_backend.live.ending import STOP_SIGNALS, on_stop
 from tracker_backend.serve import Ending
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture
 def ending() -> Iterator[Ending]:
-    before = [signal.getsignal(number) for number in SIGNALS]
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
     yield Ending()
-    for number, handler in zip(SIGNALS, before, strict=True):
+    for number, handler in zip(STOP_SIGNALS, before, strict=True):
         signal.signal(number, handler)
 
 
@@ -40,3 +40,15 @@ def test_a_signal_of_before_stops_at_once_and_each_later_one_again(ending: Endin
     assert stopped == [signal.SIGTERM]
     signal.raise_signal(signal.SIGHUP)
     assert stopped == [signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+async def test_subscribers_hear_of_every_signal_that_stops_the_server(ending: Ending, number: int) -> None:
+    stopped: list[int] = []
+    heard = asyncio.Event()
+    ending.use(lambda number, _: stopped.append(number))
+    undo = on_stop(heard.set)
+    signal.raise_signal(number)
+    await heard.wait()
+    undo()
+    assert stopped == [number]

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""What asks a server to stop; SIGHUP says that its terminal was closed."""
 
 
 def on_stop(end: Callable[[], None]) -> Callable[[], None]:
@@ -18,7 +19,7 @@ def on_stop(end: Callable[[], None]) -> Callable[[], None]:
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
     loop = asyncio.get_running_loop()
-    undo = [_chain(number, loop, end) for number in _SIGNALS]
+    undo = [_chain(number, loop, end) for number in STOP_SIGNALS]
 
     def undo_all() -> None:
         for each in undo:
