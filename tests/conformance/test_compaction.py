@@ -350,7 +350,7 @@ async def test_only_rows_that_are_not_packed_are_searched(database: Database, pi
 async def test_packed_frames_are_smaller(
     database: Database, pipeline: Pipeline, record_property: Callable[[str, object], None]
 ) -> None:
-    begin = round((_earlier()).timestamp() * 1000)
+    begin = round(_earlier().timestamp() * 1000)
     session = await record(pipeline, *sample.batches(sample.events(), begin))
     before = await rows_of(database, session)
     await pack(database)

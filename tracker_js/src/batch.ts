@@ -7,7 +7,10 @@ export interface Batch extends Item {
   fill: (json: string) => void;
 }
 
-/** Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent (unless that has to be masked since). */
+/**
+ * Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent
+ * (unless that has to be masked since).
+ */
 export function openBatch(path: string, sessionId: string): Batch {
   const batchId = uuid();
   let text = '';

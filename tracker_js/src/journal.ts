@@ -43,8 +43,8 @@ export interface Journal {
   clear: () => Promise<void>;
 }
 
-/** Where the browser keeps nothing, nothing is written and all else goes on. */
-export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers): Journal {
+/** Where the browser keeps nothing, nothing is written and all else goes on. `seal` has the last word about what is. */
+export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers, seal: (text: string) => string): Journal {
   let opened: Promise<Store> | undefined;
   /** Undefined while the owner's name is not held: others might send an item that grows. */
   let store: Store | undefined;
@@ -80,7 +80,7 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       if (open || !document.hidden) isIdle = false;
       if (entry.saved === events) continue;
       entry.saved = events;
-      puts.push([{ path, sessionId, events, text: entry.text ?? entry.item.body(SENT_AT) }, entry.key]);
+      puts.push([{ path, sessionId, events, text: seal(entry.text ?? entry.item.body(SENT_AT)) }, entry.key]);
     }
     const old = replaced;
     replaced = [];

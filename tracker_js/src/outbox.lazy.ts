@@ -75,15 +75,14 @@ export function createOutbox(
     },
     LIMITS,
     takers,
+    seal,
   );
 
   const done = (entry: Entry, isReplaced?: boolean): void => {
     journal.forget(entry, isReplaced);
     entry.onGone?.();
   };
-  const enter = (line: Line, given: Item, key?: Key): Entry => {
-    // It grows as `given` does.
-    const item = { __proto__: given, body: (at: string) => seal(given.body(at)) } as unknown as Item;
+  const enter = (line: Line, item: Item, key?: Key): Entry => {
     const text = item.open ? undefined : item.body(SENT_AT);
     const entry: Entry = { item, key: key ?? journal.key(line.lane, text), text, flights: 0 };
     let excess = entry.key[4] - LIMITS[line.lane];
@@ -174,11 +173,8 @@ export function createOutbox(
   void ready?.then(() => {
     held = undefined;
     for (const line of all) {
-      for (const entry of line.entries) {
-        if (entry.text) entry.text = seal(entry.text);
-        // What of this page is on disk is written once more.
-        if (entry.saved && !entry.onGone) entry.saved = -1;
-      }
+      // What of this page is on disk is written once more.
+      for (const entry of line.entries) if (entry.saved && !entry.onGone) entry.saved = -1;
       pump(line);
     }
     journal.saveSoon();
@@ -196,7 +192,7 @@ export function createOutbox(
       let entry = entryOf.get(item);
       if (!entry) entryOf.set(item, (entry = enter(line, item)));
       if (!item.open) {
-        if (entry.text === undefined) journal.complete(entry, entry.item.body(SENT_AT));
+        if (entry.text === undefined) journal.complete(entry, item.body(SENT_AT));
         pump(line);
       }
       journal.saveSoon();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { json } from '../src/json';
-import type { Delivery } from '../src/delivery';
+import type { Delivery, DeliveryOptions } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
 import { createQueue, type Queue } from '../src/queue';
 import type { Requests } from '../src/requests';
@@ -66,7 +66,7 @@ interface Sent {
   events: number[];
 }
 /** A page with a tracker. Its server answers `once`, and then `status`; 0 is no answer. */
-function openPage(status = 201, project = 'pk') {
+function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions> = {}) {
   const sent: Sent[] = [];
   const take = (_: string, body: BodyInit): Promise<Response> => {
     sent.push(JSON.parse(body as string) as Sent);
@@ -74,7 +74,7 @@ function openPage(status = 201, project = 'pk') {
     return status === 0 ? Promise.reject(new TypeError()) : Promise.resolve(new Response(null, { status }));
   };
   const requests: Requests = { post: take, postLast: take };
-  const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, json, debug: never, onStop: never }, requests, () => 1);
+  const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, json, debug: never, onStop: never, ...options }, requests, () => 1);
   const queue: Queue = createQueue(outbox);
   let n = 0;
   const page = {
@@ -185,6 +185,24 @@ test('what the server has is no longer on disk', async () => {
   page.capture(2);
   await pass(6_000);
   expect(page.sent.map(({ events }) => events)).toEqual([upTo(2)]);
+  expect(onDisk()).toEqual([]);
+});
+
+test('what was written before it might be sent is masked on disk, too, and gone when the server has it', async () => {
+  let release: () => void = never;
+  const ready = new Promise<void>((resolve) => (release = resolve));
+  let secret = 'nothing';
+  const page = openPage(503, 'pk', { ready, seal: (text) => text.replaceAll(secret, '7') });
+  page.capture(51);
+  await pass(1_000);
+  expect([page.sent.length, onDisk()]).toEqual([0, [upTo(50), [50]]]);
+  secret = '50';
+  release();
+  await pass(600);
+  expect(onDisk()).toEqual([upTo(50), [7]]);
+  page.status = 201;
+  await pass(10_000);
+  expect(page.sent.at(-1)?.events).toEqual([7]);
   expect(onDisk()).toEqual([]);
 });
 
