@@ -3,10 +3,11 @@
 from typing import Any
 
 from tracker_backend import cli
-from tracker_backend.http.access import Access, Caller
-from tracker_backend.ingest import pipeline, recording
-from tracker_backend.ingest.policy import DEFAULT
-from tracker_backend.ingest.rrweb import Masked
+from tracker_backend.accounts.project_settings import DEFAULT
+from tracker_backend.http.auth.access import Access, Caller
+from tracker_backend.ingest import pipeline
+from tracker_backend.masking.rrweb import Masked
+from tracker_backend.recordings import reading
 from tracker_backend.settings import Settings
 from tracker_backend.storage.store import Store
 
@@ -25,7 +26,7 @@ def _unmasked(*_: Any) -> Masked:
 def main() -> None:
     """Takes them out, then does what `tracker-backend` does."""
     Access.check = _anybody
-    recording.mask_events = _unmasked
+    reading.mask_events = _unmasked
     begin = pipeline.Pipeline.__init__
 
     def without_masking(self: pipeline.Pipeline, settings: Settings, store: Store) -> None:

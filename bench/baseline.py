@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.commit import EVENT_COLUMNS
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.wire import decode_track
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import connect
-from tracker_backend.storage.store import EVENT_COLUMNS
 
 ROWS = 1000  # a COPY; more gain nothing
 

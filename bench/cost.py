@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bench import recordings, requests
-from tracker_backend.queries import keys
+from tracker_backend.accounts import keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import migrate
 from tracker_backend.storage.pool import open_small_pool

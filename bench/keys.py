@@ -7,7 +7,7 @@ import time
 import httpx
 
 from tests.processes import Running
-from tracker_backend.queries import keys
+from tracker_backend.accounts import keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import migrate
 from tracker_backend.storage.pool import open_small_pool

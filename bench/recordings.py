@@ -11,7 +11,7 @@ import msgspec
 
 from bench import load, sample
 from tests.processes import Running
-from tracker_backend.maintenance.compaction import pack_before
+from tracker_backend.recordings.compaction import pack_before
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.pool import Pool

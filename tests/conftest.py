@@ -21,9 +21,9 @@ from litestar import Litestar
 
 from tests.unit.browser_packers import Packers
 from tracker_backend.app import create_app
-from tracker_backend.http import remembered
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedPostgres, Installation, find_installations
@@ -241,7 +241,7 @@ async def app(settings: Settings, dsn: str) -> AsyncIterator[Litestar]:
 @pytest.fixture
 def without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a second had passed before each look at a key, a login or a project's settings."""
-    monkeypatch.setattr(remembered, "SECONDS", 0.0)
+    monkeypatch.setattr(ttl_cache, "SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from tracker_backend.http import (
     analytics,
     audit,
     config,
-    doors,
     export,
     keys,
-    links,
     live,
     login,
+    login_pages,
+    one_time_links,
     pages,
     people,
     problem,
@@ -37,12 +37,12 @@ from tracker_backend.http import (
 )
 from tracker_backend.http.cors import preflight
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
-from tracker_backend.http.dropped import add_header
+from tracker_backend.http.drop_reasons import add_header
+from tracker_backend.http.services import Services
 from tracker_backend.http.timeout import RequestTimeout
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
-from tracker_backend.storage.running import serving_database
+from tracker_backend.storage.lifecycle import serving_database
 
 API = "/api/v1"
 
@@ -77,8 +77,8 @@ ROUTES = [
             people.invite,
             people.list_invitations,
             people.withdraw_invitation,
-            links.look,
-            links.use,
+            one_time_links.look,
+            one_time_links.use,
             analytics.hourly,
             analytics.daily,
             projects.list_projects,
@@ -126,9 +126,9 @@ ROUTES = [
     pages.tracker_part,
     docs_asset,
     errors_page,
-    doors.login_page,
-    doors.join_page,
-    doors.door_asset,
+    login_pages.login_page,
+    login_pages.join_page,
+    login_pages.door_asset,
     pages.home,
     pages.demo_home,
     pages.demo,

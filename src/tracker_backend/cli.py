@@ -21,7 +21,7 @@ from tracker_backend.serve import serve
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedError
-from tracker_backend.storage.running import command_database
+from tracker_backend.storage.lifecycle import command_database
 
 _EPILOG = """\
 Settings are environment variables, for example TRACKER_DATA_DIR, DATABASE_URL, PORT, TRACKER_AUTH;

@@ -16,12 +16,12 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from tracker_backend.accounts import keys, one_time_links
 from tracker_backend.errors import SettingsError
-from tracker_backend.live.ending import STOP_SIGNALS
-from tracker_backend.queries import keys, links
 from tracker_backend.settings import Settings
+from tracker_backend.stop_signals import STOP_SIGNALS
+from tracker_backend.storage.lifecycle import serving_database
 from tracker_backend.storage.pool import open_small_pool
-from tracker_backend.storage.running import serving_database
 
 DSN_VARIABLE = "_TRACKER_READY_DSN"
 """How worker processes learn of the database that this process started and migrated."""
@@ -142,7 +142,7 @@ async def _first_values(settings: Settings, dsn: str) -> tuple[str, str | None]:
     """The default project's public key; and, while there is no account, the token by which the owner's is made."""
     pool = await open_small_pool(settings, dsn)
     try:
-        offered = await links.offer_ownership(pool)
+        offered = await one_time_links.offer_ownership(pool)
         key = await keys.public_key(pool, await keys.default_project(pool))
         return key, offered and offered.token
     finally:
@@ -153,7 +153,7 @@ def _announce(
     settings: Settings, listening: socket.socket, write_key: str, owner_token: str | None, *, as_json: bool
 ) -> None:
     url = local_url(*listening.getsockname()[:2])
-    owner_link = owner_token and links.address(settings.public_url or url, owner_token)
+    owner_link = owner_token and one_time_links.address(settings.public_url or url, owner_token)
     values = {
         "url": url,
         "demo": f"{url}/demo/",

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from tests.conformance.columnstore import compress
 from tests.conformance.visits import batch, clicks, days_ago, event, now
+from tracker_backend.accounts import analysts
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.storage import analysts, rollups
+from tracker_backend.storage import rollups
 from tracker_backend.storage.database import Database
 
 Login: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -12,9 +12,8 @@ import msgspec
 from tests.conformance.visits import HOUR, microseconds, now
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.maintenance import compaction
-from tracker_backend.queries import recordings
+from tracker_backend.recordings import compaction, replay
+from tracker_backend.recordings.reading import read_recording
 from tracker_backend.storage.database import Database
 from tracker_backend.zstd import decompress
 
@@ -64,8 +63,8 @@ async def record(
 
 async def text_of(database: Database, session: UUID, **span: datetime) -> bytes:
     """The replay's JSON text."""
-    parts = recordings.replay(database.pool, 1, session, **span)
-    return b"".join([text async for text in recordings.json_text(parts)])
+    parts = replay.replay(database.pool, 1, session, **span)
+    return b"".join([text async for text in replay.json_text(parts)])
 
 
 async def rows_of(database: Database, session: UUID) -> list[asyncpg.Record]:
@@ -111,7 +110,7 @@ def events_by_batch(rows: Sequence[asyncpg.Record]) -> dict[int, list[bytes]]:
     """The events of each batch, put together again from all rows in their order."""
     found: dict[int, list[bytes]] = {}
     for row in rows:
-        index, events = index_of(row), recordings.unpack(row["data"])
+        index, events = index_of(row), replay.unpack(row["data"])
         assert sum(count for _, count in index.runs) == len(events)
         for number, count in index.runs:
             found.setdefault(index.batches[number]["id"], []).extend(events[:count])
@@ -123,7 +122,7 @@ def check_rows(rows: Sequence[asyncpg.Record]) -> None:
     """Each row's columns tell what is in it."""
     for row in rows:
         text = decompress(row["data"])
-        events = recordings.unpack(row["data"])
+        events = replay.unpack(row["data"])
         decoded = [msgspec.json.decode(event) for event in events]
         assert row["inflated_size"] == len(text)
         assert row["event_count"] == len(events)

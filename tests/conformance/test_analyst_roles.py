@@ -13,10 +13,10 @@ from tests.conformance.analysts import Login, analyst, as_superuser, new_name, r
 from tests.conformance.visits import clicks, now, visit
 from tests.conftest import Server
 from tests.migration.test_tier import other_role
+from tracker_backend.accounts import analysts
 from tracker_backend.errors import SettingsError
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
-from tracker_backend.storage import analysts
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedPostgres
 

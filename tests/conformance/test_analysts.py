@@ -15,10 +15,10 @@ import pytest
 from tests.conformance.analysts import VIEWS, Login, Teams, analyst, as_superuser, make_teams, run
 from tests.conformance.visits import DAY, days_ago, now
 from tests.conftest import Server
+from tracker_backend.accounts import analysts
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.live.transports import PostgresTransport
 from tracker_backend.settings import Settings
-from tracker_backend.storage import analysts
 from tracker_backend.storage.database import Database
 
 _RELATIONS = """

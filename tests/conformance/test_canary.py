@@ -5,7 +5,6 @@ import base64
 import json
 import zlib
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,10 +16,9 @@ from litestar import Litestar
 from tests.conformance.visits import batch, event, now, visit
 from tests.http.api import API, local, track
 from tests.http.api import event as sent_event
+from tracker_backend.http.services import Services
 from tracker_backend.importing.run import import_files
-from tracker_backend.ingest import steps
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.zstd import decompress
@@ -264,6 +262,5 @@ async def test_a_batch_is_masked_within_the_group_that_tells_its_field(
     for each in (first, second):
         for step in pipeline.steps:
             step(each)
-    place = partial(steps.place, settings=settings, node=database.node)
-    await database.store.write([first, second], place)
+    await pipeline.commit.write([first, second])
     assert await traces_in(database, *TRACES) == []

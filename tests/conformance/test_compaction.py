@@ -32,10 +32,11 @@ from tests.conformance.recorded import (
 )
 from tests.conformance.visits import DAY, HOUR, days_ago, now
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import compaction, frames, retention
-from tracker_backend.queries import recordings, sessions
+from tracker_backend.maintenance import retention
+from tracker_backend.privacy.session_erasure import erase_session
+from tracker_backend.queries import sessions
+from tracker_backend.recordings import compaction, packing, replay
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 from tracker_backend.zstd import ZstdDecompressor
 
 
@@ -105,7 +106,7 @@ async def test_a_page_and_its_full_snapshot_stay_in_one_frame(database: Database
     await pack(database)
     rows = await rows_of(database, session)
     assert [row["has_full_snapshot"] for row in rows] == [True, True]
-    assert msgspec.json.decode(recordings.unpack(rows[1]["data"])[0])["type"] == 4
+    assert msgspec.json.decode(replay.unpack(rows[1]["data"])[0])["type"] == 4
     assert await text_of(database, session, **span) == before
 
 
@@ -118,7 +119,7 @@ batch_lists = st.lists(st.lists(rrweb_event, min_size=1, max_size=6), min_size=1
 @pytest.fixture
 def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames of a few events, so that small examples fill several."""
-    monkeypatch.setattr(frames, "FRAME", 300)
+    monkeypatch.setattr(packing, "FRAME", 300)
     monkeypatch.setattr(compaction, "FRAME", 300)
     monkeypatch.setattr(compaction, "_STRETCH", 1000)
 
@@ -216,9 +217,9 @@ async def test_a_run_that_is_cut_off_leaves_all_as_it_was(
     written = (
         "select count(*) from pg_stat_activity where state = 'idle in transaction' and datname = current_database()"
     )
-    finish = frames.Packer.finish
+    finish = packing.Packer.finish
 
-    def cut(packer: frames.Packer) -> list[frames.Frame]:
+    def cut(packer: packing.Packer) -> list[packing.Frame]:
         made = finish(packer)
         statement = written if how == "raised" else written.replace("count(*)", "count(pg_terminate_backend(pid))")
         found = asyncio.run_coroutine_threadsafe(database.pool.fetchval(statement), loop).result()
@@ -227,14 +228,14 @@ async def test_a_run_that_is_cut_off_leaves_all_as_it_was(
             raise _CutError
         return made
 
-    monkeypatch.setattr(frames, "FRAME", 3000)  # so that new rows have been written when it is cut off
-    monkeypatch.setattr(frames.Packer, "finish", cut)
+    monkeypatch.setattr(packing, "FRAME", 3000)  # so that new rows have been written when it is cut off
+    monkeypatch.setattr(packing.Packer, "finish", cut)
     # asyncpg has no one error for this: which it is depends on whether it has seen the end before its next message.
     gone = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
     with pytest.raises((_CutError, *gone)):
         await pack(database)
     assert await rows_of(database, session) == before
-    monkeypatch.setattr(frames.Packer, "finish", finish)
+    monkeypatch.setattr(packing.Packer, "finish", finish)
     assert await pack(database) == 5
     assert 1 < len(await rows_of(database, session)) < 5
     assert await text_of(database, session) == replayed
@@ -247,8 +248,8 @@ async def test_a_replay_goes_on_through_a_compaction(database: Database, pipelin
     before = await text_of(database, session)
     for wanted in range(1, 8):
         copy = await record(pipeline, *batches)
-        texts = recordings.json_text(recordings.replay(database.pool, 1, copy))
-        frames_ = recordings.zstd_frames(recordings.replay(database.pool, 1, copy))
+        texts = replay.json_text(replay.replay(database.pool, 1, copy))
+        frames_ = replay.zstd_frames(replay.replay(database.pool, 1, copy))
         read = [await anext(texts) for _ in range(wanted)]
         packed = [await anext(frames_) for _ in range(wanted)]
         assert await pack(database) > 0
@@ -361,5 +362,5 @@ async def test_packed_frames_are_smaller(
         sum(len(row["data"]) for row in rows),
     )
     record_property("ratios", (json / small, json / large))
-    print(f"a batch of 5 s at level 3: {json / small:.1f}, packed at level {frames.LEVEL}: {json / large:.1f}")
+    print(f"a batch of 5 s at level 3: {json / small:.1f}, packed at level {packing.LEVEL}: {json / large:.1f}")
     assert large < small

@@ -9,8 +9,8 @@ from tests.conformance.hourly import counted, event_hours, wrong_event_hours, wr
 from tests.conformance.visits import batch, clicks, days_ago, now, visit
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.tasks import refresh_sessions
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 
 _TABLES = """
     select table_name from information_schema.columns

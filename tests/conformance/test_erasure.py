@@ -22,12 +22,12 @@ from tracker_backend.ingest.batch import Drop, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
 from tracker_backend.ingest.wire import ScreenshotRequest
-from tracker_backend.maintenance import erasures, proof
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
-from tracker_backend.queries.erasures import Receipt, get_receipt
+from tracker_backend.privacy import erasure_check, erasures
+from tracker_backend.privacy.receipts import Receipt, get_receipt
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.marks import Subject
+from tracker_backend.storage.keyed_hash import Subject
 
 LOCKS = "select count(*) from pg_locks where relation = 'tracker.tombstones'::regclass and not granted"
 USER, MAIL = "visitor-of-the-canary", "canary@shop.example"
@@ -125,7 +125,7 @@ async def test_nothing_of_a_visitor_is_left_and_all_others_stay_byte_by_byte(
     assert await counted(past.pool) == await past.pool.fetchval("select count(*) from tracker.events")
     assert await past.pool.fetchval("select sum(sessions)::int from tracker.session_totals where project_id = 1") == 4
 
-    checked = await proof.check(place(past), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check(place(past), 1, receipt.erasure_id, "user", USER)
     assert checked.is_clean
     assert set(checked.left.values()) == {0}
     assert checked.dropped_until is not None
@@ -244,7 +244,7 @@ async def test_what_came_of_a_session_before_it_named_the_erased_user_goes_too(
     after = await get_receipt(database.pool, 1, receipt.erasure_id)
     assert removed(after) == {"sessions": 1, "events": 4, "ingest_batches": 1}
     assert await erasures.finish_all(database.maintained) == 0
-    assert (await proof.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+    assert (await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
 
 
 async def test_what_came_before_is_found_although_its_group_commits_after_the_name(
@@ -289,16 +289,16 @@ async def test_a_group_that_is_under_way_is_erased_with_the_rest(
 async def test_the_proof_finds_what_is_left_and_refuses_another_visitor(database: Database, pipeline: Pipeline) -> None:
     session = await browse(pipeline, days_ago(2))
     receipt = await erase(database)
-    assert (await proof.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+    assert (await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
     with pytest.raises(Invalid, match="was not of this user"):
-        await proof.check(place(database), 1, receipt.erasure_id, "user", "somebody")
+        await erasure_check.check(place(database), 1, receipt.erasure_id, "user", "somebody")
     with pytest.raises(Invalid, match="was not of this session"):
-        await proof.check(place(database), 1, receipt.erasure_id, "session", str(session))
+        await erasure_check.check(place(database), 1, receipt.erasure_id, "session", str(session))
     # What a defect, a restored backup or a hand could bring back, one after the other.
     columns = "(event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)"
     row = "select 1, 1, $1, now() - interval '2 days', 'native', 'click', '', '', ''"
     await database.pool.execute(f"insert into tracker.events {columns} {row}", session)
-    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
     assert (checked.is_clean, checked.left["events"], checked.left["sessions"]) == (False, 1, 0)
     await database.pool.execute(
         "insert into tracker.sessions (project_id, session_id, user_id, started_at, last_activity_at)"
@@ -306,7 +306,7 @@ async def test_the_proof_finds_what_is_left_and_refuses_another_visitor(database
         uuid4(),
         USER,
     )
-    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
     assert (checked.left["events"], checked.left["sessions"]) == (1, 1)
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from tests.conformance.test_erasure import USER, erase, place, removed
 from tests.conformance.visits import DAY, clicks, now, visit
+from tracker_backend import archive
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import archive, expiry, proof
+from tracker_backend.maintenance import expiry
+from tracker_backend.privacy import erasure_check
 from tracker_backend.storage.database import Database
 
 
@@ -36,10 +38,10 @@ async def test_archived_sessions_of_a_visitor_are_erased_from_the_folder(
     assert left.pop("notes.txt").read_text() == "not ours"
     (kept,) = left.values()
     assert b'"other"' in gzip.decompress(kept.read_bytes())
-    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
     assert checked.left["archived_files"] == 0
     (tmp_path / "1" / f"{living}.json.gz").write_bytes(b"")
-    checked = await proof.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
     assert checked.left["archived_files"] == 1
 
 

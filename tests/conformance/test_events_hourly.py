@@ -9,8 +9,8 @@ from tests.conformance.hourly import counted, event_hours, wrong_event_hours
 from tests.conformance.visits import DAY, HOUR, clicks, days_ago, event, now, visit
 from tests.projects import make_project
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 
 
 async def test_events_of_the_current_hour_are_counted_without_a_refresh(database: Database, pipeline: Pipeline) -> None:

@@ -17,17 +17,19 @@ from tests.conformance.conftest import maintained
 from tests.conformance.hourly import wrong_event_hours, wrong_session_hours
 from tests.conformance.test_erase import rows_of
 from tests.conformance.visits import DAY, HOUR, batch, clicks, microseconds, now, visit
+from tracker_backend import archive
 from tracker_backend.errors import SettingsError
 from tracker_backend.importing.run import import_files
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.maintenance import archive, expiry
+from tracker_backend.maintenance import expiry
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
-from tracker_backend.queries import recordings, sessions
+from tracker_backend.privacy.session_erasure import Removed
+from tracker_backend.queries import sessions
+from tracker_backend.recordings import replay
+from tracker_backend.recordings.reading import read_recording
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import Removed
 from tracker_backend.storage.store import Store
 
 
@@ -55,9 +57,9 @@ def archiving(database: Database, folder: Path) -> Store:
     return maintained(database, Settings(archive_dir=folder))
 
 
-async def replay(database: Database, session: UUID) -> list[Any]:
+async def recorded_events(database: Database, session: UUID) -> list[Any]:
     """The events of a stored recording."""
-    parts = recordings.json_text(recordings.replay(database.pool, 1, session))
+    parts = replay.json_text(replay.replay(database.pool, 1, session))
     return json.loads(b"".join([part async for part in parts]))
 
 
@@ -97,7 +99,7 @@ async def test_a_session_is_archived_and_comes_back_as_it_was(
     settings: Settings, database: Database, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     session = await old(pipeline)
-    recorded, rows = await replay(database, session), await rows_of(database, session)
+    recorded, rows = await recorded_events(database, session), await rows_of(database, session)
     before = await sessions.get_session(database.pool, 1, session)
     folder = tmp_path / "made" / "for it"
     assert await expiry.expire_sessions(archiving(database, folder)) == 1
@@ -111,7 +113,7 @@ async def test_a_session_is_archived_and_comes_back_as_it_was(
 
     (line,) = await import_files(settings, database, 1, [path])
     assert line.session_id == session
-    assert await replay(database, session) == recorded
+    assert await recorded_events(database, session) == recorded
     back = await rows_of(database, session)
     assert {name: back[name] for name in ("events", "recordings")} == {
         name: rows[name] for name in ("events", "recordings")

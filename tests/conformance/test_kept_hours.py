@@ -12,9 +12,9 @@ from tests.conformance.visits import DAY, LONG_AGO, clicks, days_ago, now, visit
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance import retention
 from tracker_backend.maintenance.tasks import refresh_sessions
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 
 REFRESH_POLICY = (
     "select job_id from timescaledb_information.jobs where proc_name = 'policy_refresh_continuous_aggregate'"

@@ -23,11 +23,11 @@ from tracker_backend.errors import NotFound
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.leader import Leader
 from tracker_backend.maintenance.tasks import TASKS
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries.events import list_events
 from tracker_backend.queries.sessions import SessionFilter, list_sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
-from tracker_backend.storage.erase import erase_session
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 POOLED = Settings(pool_min=1, pool_max=8, database_pooler=True)

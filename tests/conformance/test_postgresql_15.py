@@ -13,11 +13,11 @@ from tests.conformance.visits import LONG_AGO, clicks, days_ago, now, visit
 from tests.conftest import Server
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.tasks import TASKS
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries.events import list_events
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.embedded import EmbeddedPostgres, find_installations
-from tracker_backend.storage.erase import erase_session
 
 FOUND = [each for each in find_installations() if each.major == 15 and each.timescaledb is None]
 

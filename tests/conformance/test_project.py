@@ -11,15 +11,15 @@ from tests.conformance.columnstore import compress
 from tests.conformance.hourly import event_hours, session_hours, wrong_event_hours, wrong_session_hours
 from tests.conformance.visits import CART, clicks, days_ago, microseconds, now, visit
 from tests.projects import make_project
+from tracker_backend.accounts import audit, keys
+from tracker_backend.accounts.project_deletion import delete_project
 from tracker_backend.errors import SettingsError
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import expiry, projects
-from tracker_backend.maintenance.projects import remove_deleted
+from tracker_backend.maintenance import deleted_projects, expiry
+from tracker_backend.maintenance.deleted_projects import remove_deleted
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
-from tracker_backend.queries import audit, keys
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.project import delete_project
 from tracker_backend.storage.store import Store
 
 _TABLES = """
@@ -165,8 +165,8 @@ async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session
         emptied.append((await rows_of(database, gone))["events"])
         await visit(pipeline, clicks(days_ago(2), 7), session=session, project=gone, name="late")
 
-    remove_days = projects._remove_days  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(projects, "_remove_days", empty_and_let_one_in)
+    remove_days = deleted_projects._remove_days  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(deleted_projects, "_remove_days", empty_and_let_one_in)
     assert await remove_deleted(database.maintained) == 1
     assert emptied == [0]
     await refresh(database)

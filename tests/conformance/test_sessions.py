@@ -11,11 +11,11 @@ from tests.conformance.visits import CART, DAY, HOUR, batch, clicks, days_ago, e
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance import retention
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries.events import list_events
 from tracker_backend.queries.sessions import SessionFilter, get_session, list_sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 
 KINDS = ("click", "click", "error", "pageview", "rage_click", "scroll")
 

@@ -13,10 +13,9 @@ from tests.conformance.visits import DAY, batch, clicks, days_ago, now, visit
 from tracker_backend.errors import Unavailable
 from tracker_backend.ingest.batch import Drop, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import erasures
-from tracker_backend.queries.erasures import get_receipt
+from tracker_backend.privacy import erasures, tombstones
+from tracker_backend.privacy.receipts import get_receipt
 from tracker_backend.settings import Settings
-from tracker_backend.storage import tombstones
 from tracker_backend.storage.database import Database
 
 

@@ -6,9 +6,9 @@ from tests.conformance.analysts import make_teams
 from tests.conformance.hourly import wrong_event_hours, wrong_session_hours
 from tests.conftest import running
 from tests.http.api import API, Json, local
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.queries import keys
 from tracker_backend.settings import Settings
 from tracker_backend.storage import rollups
 from tracker_backend.storage.database import Database

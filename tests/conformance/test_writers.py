@@ -1,7 +1,6 @@
 """Groups of batches, several writers at once, and what they wait for."""
 
 import asyncio
-from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,12 +11,11 @@ from tests.conformance.hourly import table_of, until, wrong_event_hours
 from tests.conformance.visits import HOUR, batch, clicks, days_ago, now, visit
 from tests.conftest import other_process
 from tracker_backend.errors import Invalid, Unavailable
-from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
 
 
 async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) -> list[Outcome]:
@@ -28,8 +26,7 @@ async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) ->
         for step in pipeline.steps:
             made = step(made)
         prepared.append(made)
-    place = partial(steps.place, settings=database.store.settings, node=database.node)
-    return await database.store.write(prepared, place)
+    return await pipeline.commit.write(prepared)
 
 
 async def test_two_writers_of_the_same_sessions_in_opposite_orders_never_deadlock(

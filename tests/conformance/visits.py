@@ -12,10 +12,10 @@ import msgspec
 
 from tracker_backend.ingest.batch import Batch, Image, Outcome, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.ingest.times import EPOCH
 from tracker_backend.ingest.wire import Event
+from tracker_backend.recordings.reading import read_recording
 from tracker_backend.settings import Settings
+from tracker_backend.times import EPOCH
 
 CART = "https://shop.example/cart?step=1#top"
 HOUR = timedelta(hours=1)

@@ -9,8 +9,8 @@ import asyncpg
 import httpx
 from litestar import Litestar
 
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 from tracker_backend.storage.pool import Pool
 
 API = "/api/v1"

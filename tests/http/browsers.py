@@ -9,10 +9,10 @@ import httpx
 from litestar import Litestar
 
 from tests.http.api import API, Json, local
-from tracker_backend.queries import keys, links
-from tracker_backend.queries.audit import COMMAND_LINE
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys, one_time_links
+from tracker_backend.accounts.audit import COMMAND_LINE
+from tracker_backend.accounts.logins import Role
+from tracker_backend.http.services import Services
 
 PASSWORD = "a few words together"
 _numbers = itertools.count(1)
@@ -64,7 +64,7 @@ class Browser:
 async def invitation(services: Services, project_id: int, role: Role, email: str | None = None) -> str:
     """The token of an invitation, as the command line makes it."""
     async with services.pool.acquire() as connection:
-        return (await links.invite(connection, COMMAND_LINE, project_id, role, email)).token
+        return (await one_time_links.invite(connection, COMMAND_LINE, project_id, role, email)).token
 
 
 async def member(app: Litestar, services: Services, project_id: int, role: Role) -> Browser:

@@ -11,9 +11,9 @@ from tests.conftest import Server, Servers, running
 from tests.http.api import local
 from tests.http.browsers import Browser, member
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 SETTINGS = Settings(pool_min=1, pool_max=8, limit_keyless=0, limit_key=0, limit_spectra=0, limit_project=0)

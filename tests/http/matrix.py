@@ -10,13 +10,13 @@ from msgspec import Struct
 from tests.http.api import PAGE, Json, event, new_session, now
 from tests.http.browsers import logged_in
 from tests.projects import make_project
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.logins import Role
 from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http.examples import SCREENSHOT, SESSION_ID
-from tracker_backend.queries import keys
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 Need = Literal["nothing", "write", "read", "edit", "admin", "person", "owner", "account"]
 """A scope; or to be logged in (`person`), as an owner of any project; or to be told of one's own account or key."""

@@ -25,14 +25,14 @@ from tests.http.api import (
 )
 from tests.http.browsers import logged_in
 from tests.projects import make_project
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.keys import Kind
+from tracker_backend.accounts.logins import Role
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.errors import Forbidden
-from tracker_backend.http.access import Scope
+from tracker_backend.http.auth.access import Scope
 from tracker_backend.http.examples import RECORDING
-from tracker_backend.queries import keys
-from tracker_backend.queries.keys import Kind
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 PIXEL = (

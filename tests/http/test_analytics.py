@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.http.api import API, Json, check_problem, event, get, now, refresh, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 HOURS = 4
 PAGES = ("https://shop.example/cart?q=1", "https://shop.example/", "http://blog.example:8080/post#2")

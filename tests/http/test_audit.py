@@ -11,10 +11,10 @@ from tests.http.api import API, Json, check_problem, get, local, new_session, no
 from tests.http.browsers import member
 from tests.live.watching import reachable, socket_url
 from tests.projects import make_project
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.keys import Kind
 from tracker_backend.app import create_app
-from tracker_backend.queries import keys
-from tracker_backend.queries.keys import Kind
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.http.api import API, PAGE, Json, batch, check_problem, event, events_of, new_session, now, row_counts, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.zstd import ZstdCompressor
 
 BODY_LIMIT = "15728640"

@@ -8,9 +8,8 @@ import httpx
 import pytest
 
 from tests.http.api import API, batch, check_problem, event, events_of, get
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, Outcome
-from tracker_backend.services import Services
-from tracker_backend.storage.store import Place
 
 BROKEN = b'{"n":' + b"9" * 140_000 + b"}"  # jsonb holds 131,072 digits: only the database finds that out
 
@@ -26,9 +25,9 @@ class Gate:
         self._all_wait = asyncio.Event()
         self._arrived = 0
         self._write = services.pipeline.writer.write
-        self._store = services.database.store.write
+        self._store = services.pipeline.commit.write
         monkeypatch.setattr(services.pipeline.writer, "write", self.write)
-        monkeypatch.setattr(services.database.store, "write", self.store)
+        monkeypatch.setattr(services.pipeline.commit, "write", self.store)
 
     async def write(self, batch: Batch) -> Outcome:
         self._arrived += 1
@@ -36,11 +35,11 @@ class Gate:
             asyncio.get_running_loop().call_soon(self._all_wait.set)
         return await self._write(batch)
 
-    async def store(self, batches: Sequence[Batch], place: Place) -> list[Outcome]:
+    async def store(self, batches: Sequence[Batch]) -> list[Outcome]:
         self.is_held.set()
         await self._all_wait.wait()
         self.groups.append(len(batches))
-        return await self._store(batches, place)
+        return await self._store(batches)
 
 
 @pytest.mark.parametrize("broken", [{0}, {SENT - 1}, {5}, {2, 3, 9}, set(range(SENT))])

@@ -6,9 +6,9 @@ from litestar import Litestar
 
 from tests.conftest import running
 from tests.http.api import API, Json, check_problem, local
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.http.api import API, Json, check_problem, event, get, now, track
 from tests.http.test_recordings import BASE, META, click, send
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 _INSERT = """
     insert into tracker.sessions (

@@ -20,8 +20,8 @@ from tests.http.api import (
     track,
 )
 from tests.projects import make_project
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 
 PIXEL = (
     "data:image/png;base64,"

@@ -12,17 +12,17 @@ from litestar.routes import HTTPRoute
 
 from tests.conftest import running
 from tests.http.api import API, Json, local, new_session, public_key, row_counts
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http import examples
 from tracker_backend.http.cors import OPTION
-from tracker_backend.http.dropped import is_recorded
+from tracker_backend.http.drop_reasons import is_recorded
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Drop
 from tracker_backend.metrics import DROPPED
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
 WRITES: dict[str, tuple[str, Json]] = {

@@ -16,9 +16,9 @@ from PIL import Image
 
 from tests.conftest import running
 from tests.http.api import API, PAGE, Json, batch, event, events_of, get, local, new_session, now, row_counts, track
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 

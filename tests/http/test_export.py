@@ -11,8 +11,8 @@ import pytest
 from tests.http.api import API, check_problem, event, get, new_session, now, track
 from tests.http.test_recordings import BASE, META, SNAPSHOT, click, send
 from tests.http.test_screenshots import picture, shot, upload
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from tests.conftest import running
 from tests.http.api import API, Json, batch, check_problem, get, local
 from tests.http.browsers import member
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.commands import keys as commands
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.http import remembered
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 HOUR = timedelta(hours=1)
@@ -238,7 +238,7 @@ class TestRevoking:
         self, settings: Settings, dsn: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = SimpleNamespace(now=1000.0)
-        monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: clock.now))
         async with (
             running(create_app(settings, dsn)) as first,
             running(create_app(settings, dsn)) as second,
@@ -262,7 +262,7 @@ class TestRevoking:
         self, own_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = SimpleNamespace(now=1000.0)
-        monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: clock.now))
         key = await made(own_client, kind="read")
         assert await status(own_client, key["key"]) == 200
         assert (await own_client.delete(f"{API}/keys/{key['prefix']}")).status_code == 204
@@ -276,7 +276,7 @@ class TestRevoking:
         self, own_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = SimpleNamespace(now=1000.0)
-        monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: clock.now))
         monkeypatch.setattr(keys, "secrets", given("guessed-before-it-was"))
         assert await status(own_client, "tb_r_guessed-before-it-was") == 401
         await made(own_client, kind="read")

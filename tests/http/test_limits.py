@@ -9,8 +9,8 @@ from litestar import Litestar
 from tests.http.api import API, batch, check_problem, local, new_session
 from tests.http.browsers import logged_in
 from tests.projects import make_project
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 LIMIT = 5

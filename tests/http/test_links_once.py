@@ -10,8 +10,8 @@ from tests.http.api import check_problem
 from tests.http.browsers import PASSWORD, Browser, invitation, invite, new_email, roles, token_of
 from tests.projects import make_project
 from tracker_backend.app import create_app
-from tracker_backend.maintenance import logins as maintenance
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
+from tracker_backend.maintenance import expired_logins as maintenance
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_memory")

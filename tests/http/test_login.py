@@ -12,11 +12,11 @@ from litestar import Litestar
 from tests.conftest import running
 from tests.http.api import API, check_problem, local, now, row_counts
 from tests.http.browsers import PASSWORD, Browser, invitation, member, new_email
+from tracker_backend.accounts import logins, one_time_links
 from tracker_backend.app import create_app
-from tracker_backend.http import remembered
-from tracker_backend.http.cookie import NAME
-from tracker_backend.queries import links, logins
-from tracker_backend.services import Services
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.auth.cookies import NAME
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 
@@ -78,7 +78,7 @@ async def test_a_changed_cookie_is_nobody(standing_app: Litestar, ann: Browser) 
 
 
 async def test_a_logout_is_known_to_every_process_within_a_second(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert remembered.SECONDS == 1.0
+    assert ttl_cache.SECONDS == 1.0
     settings = Settings(pool_min=1, pool_max=8)
     async with running(create_app(settings, dsn)) as app, running(create_app(settings, dsn)) as other_app:
         here = await member(app, app.state["services"], 1, "owner")
@@ -86,9 +86,9 @@ async def test_a_logout_is_known_to_every_process_within_a_second(dsn: str, monk
         there.client.cookies.set(NAME, here.client.cookies[NAME])
         assert await there.is_logged_in()
         assert (await here.call("POST", "/logout")).status_code == 204
-        monkeypatch.setattr(remembered, "SECONDS", 3600.0)
+        monkeypatch.setattr(ttl_cache, "SECONDS", 3600.0)
         assert await there.is_logged_in(), "it has looked within the second"
-        monkeypatch.setattr(remembered, "SECONDS", 0.0)  # the second is over
+        monkeypatch.setattr(ttl_cache, "SECONDS", 0.0)  # the second is over
         assert not await there.is_logged_in()
         for browser in (here, there):
             await browser.client.aclose()
@@ -241,7 +241,7 @@ async def test_who_guesses_does_not_lock_an_owner_out_of_a_browser_that_they_hav
         assert await attempt(ann, PASSWORD, anns) == 429, "it may have been stolen"
         assert await attempt(bob, PASSWORD) == 200
         async with services.pool.acquire() as connection:
-            token = (await links.offer_password(connection, ann)).token
+            token = (await one_time_links.offer_password(connection, ann)).token
         async with Browser(app) as browser:
             await browser.enter("/links/use", token=token, email=ann, password="some other words")
 

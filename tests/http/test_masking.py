@@ -10,8 +10,8 @@ from litestar import Litestar
 
 from tests.http.api import API, event, events_of, get, local, new_session, now, track
 from tests.projects import make_project
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 
 MASK = "********"
 MAIL = "mary@example.com"

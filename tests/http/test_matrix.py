@@ -17,7 +17,7 @@ from tests.conftest import Server, Servers
 from tests.http import matrix
 from tests.http.api import Json
 from tests.http.conftest import Standing
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 SETTINGS = Settings(

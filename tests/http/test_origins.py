@@ -6,9 +6,9 @@ from litestar import Litestar
 
 from tests.http import matrix
 from tests.http.api import API, Json, batch, check_problem, local, new_session, row_counts
-from tracker_backend.http.origin import is_allowed
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.auth.origin import is_allowed
+from tracker_backend.http.services import Services
 
 ALLOWED = ["https://shop.example", "https://*.shop.example", "http://localhost:3000"]
 GOOD = "https://www.shop.example"

@@ -12,13 +12,13 @@ from tests.conftest import running
 from tests.http.api import API, check_problem, local, now
 from tests.http.browsers import PASSWORD, Browser, invite, member, new_email, roles, token_of
 from tests.projects import make_project
+from tracker_backend.accounts import keys, one_time_links
+from tracker_backend.accounts.logins import Role
 from tracker_backend.app import create_app
 from tracker_backend.commands import users
 from tracker_backend.errors import Invalid, NotFound, SettingsError, Unauthorized
-from tracker_backend.http import remembered
-from tracker_backend.queries import keys, links
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import Services
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_memory")
@@ -101,7 +101,7 @@ async def test_an_admin_key_has_an_owners_power(
 async def test_who_is_no_owner_any_more_leaves_no_way_back_in_within_the_second(
     standing_app: Litestar, standing_services: Services, project: int, ann: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembered, "SECONDS", 3600.0)
+    monkeypatch.setattr(ttl_cache, "SECONDS", 3600.0)
     pool = standing_services.pool
     async with Browser(standing_app) as program:
         program.client.headers["x-api-key"] = key = await keys.create_key(pool, project, "admin")
@@ -170,7 +170,7 @@ async def test_a_key_that_was_revoked_has_no_invitation_left_to_come_back_by(
     assert (await stranger.call("GET", "/members")).status_code == 200, "who has joined stays"
     async with standing_services.pool.acquire() as connection:
         with pytest.raises(Unauthorized, match="revoked"):  # it was checked before, and comes after
-            await links.invite(connection, "key", project, "owner", None, key=keys.digest(key))
+            await one_time_links.invite(connection, "key", project, "owner", None, key=keys.digest(key))
 
 
 async def test_an_invitation_of_a_key_works_no_longer_than_the_key(
@@ -191,7 +191,7 @@ async def test_the_first_owner_owns_every_project_and_there_is_no_second(dsn: st
     async with running(create_app(Settings(pool_min=1, pool_max=8), dsn)) as app:
         services: Services = app.state["services"]
         await make_project(services.pool, "second")
-        first, second = [await links.offer_ownership(services.pool) for _ in range(2)]
+        first, second = [await one_time_links.offer_ownership(services.pool) for _ in range(2)]
         assert first is not None
         assert second is not None
         async with Browser(app) as browser, Browser(app) as late:
@@ -208,7 +208,7 @@ async def test_the_first_owner_owns_every_project_and_there_is_no_second(dsn: st
             winner = both[[answer.status_code for answer in answers].index(200)]
             projects = (await winner.call("GET", "/me")).json()["projects"]
             assert [(it["name"], it["role"]) for it in projects] == [("default", "owner"), ("second", "owner")]
-        assert await links.offer_ownership(services.pool) is None
+        assert await one_time_links.offer_ownership(services.pool) is None
         assert await services.pool.fetchval("select count(*) from tracker.users") == 1
         lines = await services.pool.fetch("select project_id, action from tracker.audit order by audit_id")
         assert [tuple(line) for line in lines] == [

@@ -10,12 +10,12 @@ from litestar import Litestar
 from tests.http.api import API, Json, batch, check_problem, get, local, new_session, row_counts, track
 from tests.http.browsers import member
 from tests.projects import make_project
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.projects import ProjectChange, change_project
 from tracker_backend.errors import Invalid
-from tracker_backend.http import remembered
-from tracker_backend.maintenance.projects import remove_deleted
-from tracker_backend.queries import keys
-from tracker_backend.queries.projects import ProjectChange, change_project
-from tracker_backend.services import Services
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.services import Services
+from tracker_backend.maintenance.deleted_projects import remove_deleted
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_memory")
@@ -72,7 +72,7 @@ class TestWhose:
     async def test_a_project_that_was_just_made_is_there_at_once(
         self, standing_app: Litestar, standing_services: Services, project: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(remembered, "SECONDS", 3600.0)
+        monkeypatch.setattr(ttl_cache, "SECONDS", 3600.0)
         async with await member(standing_app, standing_services, project, "owner") as owner:
             assert (await owner.call("GET", "/projects")).status_code == 200  # who they are is remembered
             made = (await owner.call("POST", "/projects", {"name": "new"})).json()["project_id"]

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.http.api import API, PAGE, Json, events_of, get, new_session, now
+from tracker_backend.accounts.project_settings import DEFAULT
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.mask import mask
-from tracker_backend.ingest.policy import DEFAULT
-from tracker_backend.ingest.rules import rules_of
 from tracker_backend.ingest.wire import Event
+from tracker_backend.masking.events import mask
+from tracker_backend.masking.rules import rules_of
 
 # Each example is a session of its own, so that examples may share a server and its fixture; the machine sets no pace.
 moderate = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.http.api import API, PAGE, Json, check_problem, event, get, new_session, now, rows_of, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 MEDIA = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.http.api import API, CHROME, PAGE, Json, batch, check_problem, event, get, new_session, now, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"

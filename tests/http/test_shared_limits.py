@@ -13,14 +13,14 @@ import pytest
 from tests.conftest import running
 from tests.http.api import API, local
 from tests.redis_server import PROGRAM, RedisServer
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.errors import LimitExceeded
-from tracker_backend.http import shared_limits
-from tracker_backend.http.limits import Asked, Limits
-from tracker_backend.http.shared_limits import SharedLimits
+from tracker_backend.http.limits import redis_limits
+from tracker_backend.http.limits.redis_limits import SharedLimits
+from tracker_backend.http.limits.token_bucket import Asked, Limits
+from tracker_backend.http.services import Services
 from tracker_backend.live.transports import open_redis
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
@@ -45,8 +45,8 @@ class Processes:
 @pytest.fixture
 async def processes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Processes]:
     # A busy machine may take its time: nothing here is about how long Redis is waited for.
-    monkeypatch.setattr(shared_limits, "_ANSWER_SECONDS", 30.0)
-    monkeypatch.setattr(shared_limits, "_LEASE_SECONDS", 3600.0)
+    monkeypatch.setattr(redis_limits, "_ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(redis_limits, "_LEASE_SECONDS", 3600.0)
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tracker-redis-"))
         redis = RedisServer(Path(folder))
@@ -125,7 +125,7 @@ def end_leases(shared: SharedLimits) -> None:
 async def test_what_a_process_was_lent_and_did_not_use_it_gives_back(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_limits, "_SHARE", 1)
+    monkeypatch.setattr(redis_limits, "_SHARE", 1)
     one, two = processes.limits
     assert await passes(one, key(4), most=2) == 2  # it was lent one, then two
     end_leases(processes.shared[0])
@@ -136,7 +136,7 @@ async def test_what_a_process_was_lent_and_did_not_use_it_gives_back(
 async def test_what_comes_back_after_the_bucket_was_full_has_overflowed(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_limits, "_SHARE", 1)
+    monkeypatch.setattr(redis_limits, "_SHARE", 1)
     one, two = processes.limits
     assert await passes(one, key(4), most=2) == 2
     async with open_redis(processes.redis.url) as client:
@@ -168,8 +168,8 @@ async def test_redis_learns_no_key_and_no_address_and_forgets_within_a_minute(pr
 async def test_a_redis_that_goes_costs_no_request_and_comes_back_unnoticed(
     processes: Processes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", logger=shared_limits.__name__)
-    monkeypatch.setattr(shared_limits, "_RETRY_SECONDS", 0.01)
+    caplog.set_level("INFO", logger=redis_limits.__name__)
+    monkeypatch.setattr(redis_limits, "_RETRY_SECONDS", 0.01)
     one, two = processes.limits
     assert await passes(one, key(5), most=3) == 3
     processes.redis.kill()
@@ -185,8 +185,8 @@ async def test_a_redis_that_goes_costs_no_request_and_comes_back_unnoticed(
 
 
 async def test_a_redis_that_hangs_fails_no_request(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_limits, "_ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr(shared_limits, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(redis_limits, "_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(redis_limits, "_RETRY_SECONDS", 0.01)
     shared = SharedLimits(processes.redis.url, SECRET)
     limits = Limits(shared)
     processes.redis.pause()

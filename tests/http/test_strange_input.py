@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.http.api import API, CHROME, Json, batch, event, events_of, get, new_session, now, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 TEXTS = (
     "target_element",

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.http.api import API, Json, batch, event, now, track
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 WRITES = ("/api/v1/sessions", "/api/v1/track", "/api/v1/track/screenshot")
 
@@ -18,7 +18,7 @@ WRITES = ("/api/v1/sessions", "/api/v1/track", "/api/v1/track/screenshot")
 async def test_health_tells_what_stores_and_what_goes_on(
     client: httpx.AsyncClient, tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker_backend.services._ACTIVITY_SECONDS", -1.0)  # counts are kept for some seconds
+    monkeypatch.setattr("tracker_backend.http.services._ACTIVITY_SECONDS", -1.0)  # counts are kept for some seconds
     answer = await client.get("/health")
     assert answer.status_code == 200
     health = answer.json()

@@ -25,7 +25,7 @@ from tests.http.two_projects import (
     path_of,
     record,
 )
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.storage.pool import Pool
 
 Teams = tuple[Team, Team, Same]

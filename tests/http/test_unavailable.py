@@ -11,11 +11,10 @@ import pytest
 from tests.conftest import Server, running
 from tests.http.api import API, batch, check_problem, event, events_of, get, local, new_session, row_counts, track
 from tracker_backend.app import create_app
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, Outcome
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 from tracker_backend.storage.embedded import EmbeddedPostgres
-from tracker_backend.storage.store import Place
 
 READS = ("/sessions", f"/sessions/{new_session()}", f"/sessions/{new_session()}/events", "/analytics/hourly")
 
@@ -31,13 +30,13 @@ class Stalled:
     def __init__(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         self.has_begun = asyncio.Event()
         self.let = asyncio.Event()
-        self._write = services.database.store.write
-        monkeypatch.setattr(services.database.store, "write", self.write)
+        self._write = services.pipeline.commit.write
+        monkeypatch.setattr(services.pipeline.commit, "write", self.write)
 
-    async def write(self, batches: Sequence[Batch], place: Place) -> list[Outcome]:
+    async def write(self, batches: Sequence[Batch]) -> list[Outcome]:
         self.has_begun.set()
         await self.let.wait()
-        return await self._write(batches, place)
+        return await self._write(batches)
 
 
 class TestFullQueue:

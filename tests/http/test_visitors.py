@@ -15,11 +15,11 @@ from tests.http.api import API, Json, batch, check_problem, event, get, local, n
 from tests.http.test_recordings import BASE, META, SNAPSHOT, click, send
 from tests.http.test_screenshots import picture, shot, upload
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.http import visitors as http
+from tracker_backend.http.services import Services
 from tracker_backend.importing.run import import_files
-from tracker_backend.maintenance import erasures
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.privacy import erasures
 
 
 async def start(client: httpx.AsyncClient, user: str, session: str | None = None) -> str:

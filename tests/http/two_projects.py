@@ -11,11 +11,11 @@ from msgspec import Struct
 from tests.http.api import API, PAGE, Json, event, local, new_session
 from tests.http.browsers import logged_in
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http.examples import SCREENSHOT
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 READS = {
     f"GET {API}/sessions": f"{API}/sessions?limit=100&user_id={{user}}",

@@ -16,7 +16,7 @@ from tests.importing.test_round_trip import FIELDS, fill, text_of, without_ids
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import erasures
+from tracker_backend.privacy import erasures
 from tracker_backend.storage.database import Database
 
 

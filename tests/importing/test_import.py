@@ -15,16 +15,17 @@ from tests.projects import make_project
 from tracker_backend.errors import Invalid
 from tracker_backend.importing import batches
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
-from tracker_backend.queries import events, recordings, sessions
+from tracker_backend.queries import events, sessions
+from tracker_backend.recordings import replay
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 
 SESSION = "6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11"
 
 
-async def replay(database: Database, session: UUID, project: int = 1) -> list[Any]:
+async def recorded_events(database: Database, session: UUID, project: int = 1) -> list[Any]:
     """The events of a stored recording."""
-    parts = recordings.json_text(recordings.replay(database.pool, project, session))
+    parts = replay.json_text(replay.replay(database.pool, project, session))
     return json.loads(b"".join([part async for part in parts]))
 
 
@@ -77,7 +78,7 @@ async def test_every_kind_of_file_is_stored_once(
     again = await run(path)
     assert [(line.session_id, line.stored) for line in again] == [(line.session_id, 0) for line in stored]
     assert sum(line.repeated for line in again) == len(EVENTS)
-    assert await replay(database, session) == EVENTS
+    assert await recorded_events(database, session) == EVENTS
     found = await sessions.get_session(database.pool, 1, session)
     assert (found.recorded_event_count, found.click_count, found.page_count) == (30, 28, 1)
     assert (found.is_bot, found.is_active, found.ended_at) == (False, False, None)
@@ -115,7 +116,7 @@ async def test_pieces_of_one_session_may_lie_in_several_files(tmp_path: Path, ru
     paths = [write(tmp_path, EVENTS[:10], "1.json"), write(tmp_path, EVENTS[10:], "2.json")]
     stored = await run(*paths, session="whole")
     assert {line.session_id for line in stored} == {stored[0].session_id}
-    assert await replay(database, stored[0].session_id) == EVENTS
+    assert await recorded_events(database, stored[0].session_id) == EVENTS
 
 
 async def test_a_large_recording_is_stored_in_batches_and_the_rest_of_one_that_was_cut_off(
@@ -141,7 +142,7 @@ async def test_a_large_recording_is_stored_in_batches_and_the_rest_of_one_that_w
     (line,) = await run(path)
     assert line.repeated > 0
     assert line.stored + line.repeated == 2_500
-    assert await replay(database, line.session_id) == long
+    assert await recorded_events(database, line.session_id) == long
     rows = await database.pool.fetchval("select count(*) from tracker.recordings")
     assert rows == 5  # the page; the large one; three of up to 1,000
 
@@ -149,7 +150,7 @@ async def test_a_large_recording_is_stored_in_batches_and_the_rest_of_one_that_w
 async def test_equal_batches_of_one_recording_are_all_stored(tmp_path: Path, run: Run, database: Database) -> None:
     same = [click(BASE)] * 2_000
     (line,) = await run(write(tmp_path, same))
-    assert len(await replay(database, line.session_id)) == 2_000
+    assert len(await recorded_events(database, line.session_id)) == 2_000
     assert (await run(write(tmp_path, same)))[0].stored == 0
 
 
@@ -166,7 +167,7 @@ async def test_data_before_the_late_window_keeps_its_times_and_is_counted_in_its
     listed = await events.list_events(database.pool, 1, line.session_id)
     assert [event.timestamp for event in listed.data][:2] == [found.started_at, found.started_at + timedelta(seconds=1)]
     assert not any(event.event_data and b"$client_timestamp" in bytes(event.event_data) for event in listed.data)
-    assert await replay(database, line.session_id) == old
+    assert await recorded_events(database, line.session_id) == old
     await refresh_events(database.maintained)
     await refresh_sessions(database.maintained)
     counted = "select sum(count)::int from tracker.events_hourly where bucket < now() - interval '7 days'"
@@ -202,7 +203,7 @@ async def test_data_past_retention_is_refused_and_moved_on_request(
     stored = await run(path, shift=True)
     assert {line.moved_days for line in stored} == {700}
     moved = [{**event, "timestamp": event["timestamp"] + 700 * 86_400_000} for event in old]
-    assert await replay(database, stored[0].session_id) == moved
+    assert await recorded_events(database, stored[0].session_id) == moved
     found = await sessions.get_session(database.pool, 1, stored[0].session_id)
     assert now() - DAY < found.started_at <= now()
     assert sum(line.stored for line in await run(path, shift=True)) == 0
@@ -218,7 +219,7 @@ async def test_the_unit_of_a_moved_time_is_milliseconds(tmp_path: Path, run: Run
     seconds = [{**meta(start), "timestamp": start / 1000}, {**click(start), "timestamp": "2026-01-01T00:00:00.5Z"}]
     seconds[1]["timestamp"] = datetime.fromtimestamp(start / 1000 + 1, UTC).isoformat()
     (line,) = await run(write(tmp_path, seconds), shift=True)
-    assert [it["timestamp"] for it in await replay(database, line.session_id)] == [BASE, BASE + 1000]
+    assert [it["timestamp"] for it in await recorded_events(database, line.session_id)] == [BASE, BASE + 1000]
 
 
 async def test_data_from_the_future_is_refused(tmp_path: Path, run: Run) -> None:
@@ -273,4 +274,4 @@ async def test_an_event_larger_than_the_limit_is_refused(tmp_path: Path, run: Ru
 async def test_text_that_postgresql_cannot_hold_is_replaced(tmp_path: Path, run: Run, database: Database) -> None:
     path = write(tmp_path, b'[{"type":3,"data":"a\\u0000\\ud800b","timestamp":%d}]' % BASE)
     (line,) = await run(path)
-    assert (await replay(database, line.session_id))[0]["data"] == "a��b"
+    assert (await recorded_events(database, line.session_id))[0]["data"] == "a��b"

@@ -26,14 +26,14 @@ from tracker_backend.errors import Invalid
 from tracker_backend.importing.run import import_files
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.screenshot import check_image
-from tracker_backend.ingest.times import to_datetime
 from tracker_backend.ingest.wire import Event, ScreenshotRequest
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries import export, sessions
+from tracker_backend.recordings.reading import read_recording
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.erase import erase_session
+from tracker_backend.times import to_datetime
 
 SETTINGS = Settings(pool_min=1, pool_max=8)
 _GIVEN_ANEW = {"event_id", "screenshot_id"}

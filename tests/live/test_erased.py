@@ -5,9 +5,9 @@ import uuid
 import httpx
 
 from tests.http.api import API, track
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
 from tracker_backend.live.subscription import GONE, Missed
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
 
 
 async def test_a_subscriber_of_a_deleted_session_is_ended_and_others_go_on(

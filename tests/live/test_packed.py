@@ -9,9 +9,9 @@ from litestar import Litestar
 
 from tests.live.watching import moves, new_session, reachable, record, stream, track, watching
 from tracker_backend.app import create_app
-from tracker_backend.maintenance import frames
-from tracker_backend.maintenance.compaction import pack_before
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
+from tracker_backend.recordings import packing
+from tracker_backend.recordings.compaction import pack_before
 from tracker_backend.settings import Settings
 
 
@@ -22,7 +22,7 @@ def live_app(live_settings: Settings, dsn: str) -> Litestar:
 
 @pytest.mark.parametrize("taken", [0, 1, 3, 5, 8, 14])
 async def test_a_stream_goes_on_in_packed_rows(live_app: Litestar, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    monkeypatch.setattr(frames, "FRAME", 350)  # three events: a batch is cut into several rows
+    monkeypatch.setattr(packing, "FRAME", 350)  # three events: a batch is cut into several rows
     session = new_session()
     async with reachable(live_app) as url, httpx.AsyncClient(base_url=url, timeout=None) as web:
         services: Services = live_app.state["services"]

@@ -15,12 +15,12 @@ from websockets.exceptions import InvalidStatus
 from tests.http.api import public_key
 from tests.live.watching import Json, new_session, reachable, record, socket_url, stored_ids, stream, track, watching
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.http import streams
+from tracker_backend.http.services import Services
 from tracker_backend.live import subscription
 from tracker_backend.metrics import LIVE_DROPPED
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
 from tracker_backend.settings import Settings
 
 

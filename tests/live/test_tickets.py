@@ -16,12 +16,12 @@ from websockets.exceptions import InvalidStatus
 from tests.http.browsers import logged_in
 from tests.live.watching import Watcher, new_session, reachable, socket_url, stream, track
 from tests.projects import make_project
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.logins import Role
 from tracker_backend.app import create_app
-from tracker_backend.http import remembered, streams
-from tracker_backend.http.cookie import NAME
-from tracker_backend.queries import keys
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import Services
+from tracker_backend.http import streams, ttl_cache
+from tracker_backend.http.auth.cookies import NAME
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 
@@ -113,7 +113,7 @@ async def test_who_may_not_read_gets_no_ticket(site: Site) -> None:
 
 
 async def test_who_has_logged_out_within_the_second_gets_no_ticket(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "SECONDS", 3600.0)
+    monkeypatch.setattr(ttl_cache, "SECONDS", 3600.0)
     login = await site.login()
     assert (await site.ask(login)).status_code == 201
     await site.services.pool.execute("delete from tracker.logins")

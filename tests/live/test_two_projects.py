@@ -13,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.live.watching import Json, clicks, new_session, reachable, socket_url, stream
 from tests.projects import make_project
+from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
 Read = Callable[[], Awaitable[str]]

@@ -9,7 +9,7 @@ from tests.conftest import Server
 from tracker_backend.errors import SchemaError
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import migrate
-from tracker_backend.storage.running import serving_database
+from tracker_backend.storage.lifecycle import serving_database
 
 
 async def serve(data_dir: Path, dsn: str) -> None:

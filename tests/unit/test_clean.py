@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.clean import check_numbers, clean_json, clean_text
+from tracker_backend.text_cleaning import check_numbers, clean_json, clean_text
 
 BAD = "\ufffd"
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)

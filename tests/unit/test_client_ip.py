@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from litestar.connection import ASGIConnection
 
-from tracker_backend.http.client_ip import client_ip, counted, is_from_proxy, networks, truncated
+from tracker_backend.http.client_address import client_ip, counted, is_from_proxy, networks, truncated
 
 TRUSTED = networks(("10.0.0.0/8", "192.0.2.1", "fd00::/8"))
 

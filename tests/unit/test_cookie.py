@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker_backend.http.cookie import LIFE_DAYS, NAME, Cookies
+from tracker_backend.http.auth.cookies import LIFE_DAYS, NAME, Cookies
 
 COOKIES = Cookies(b"s" * 32)
 

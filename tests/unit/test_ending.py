@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracker_backend.live.ending import STOP_SIGNALS, on_stop
 from tracker_backend.serve import Ending
+from tracker_backend.stop_signals import STOP_SIGNALS, on_stop
 
 
 @pytest.fixture

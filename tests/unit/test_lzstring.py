@@ -15,7 +15,7 @@ from tests.unit.browser_packers import LZ, Packers, needs_packers
 from tracker_backend.dialects.lzstring import decompress
 from tracker_backend.dialects.text_member import read_text_member
 from tracker_backend.errors import Invalid, TooLarge
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.text_cleaning import clean_json
 
 LIMIT = 4_000_000
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)

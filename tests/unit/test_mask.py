@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from tests.unit.test_steps import event, make
-from tracker_backend.ingest import secrets
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.ingest.batch import Known, SessionFields
-from tracker_backend.ingest.mask import mask, remask
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.rules import rules_of
-from tracker_backend.ingest.secrets import MASK
-from tracker_backend.ingest.target import target_of
 from tracker_backend.ingest.wire import Event
+from tracker_backend.masking import patterns
+from tracker_backend.masking.events import mask, remask
+from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.rules import rules_of
+from tracker_backend.masking.targets import target_of
 
 MAIL, CARD = "mary.jones+shop@example.com", "4111 1111 1111 1111"
 SECRETS = [MAIL, CARD, "5555555555554444", "3782-822463-10005", "mary%40example.com", "mary%2540example.com"]
@@ -238,6 +238,6 @@ def test_what_is_known_of_the_session_masks_later_batches() -> None:
 
 
 def test_the_check_digit_is_that_of_cards() -> None:
-    assert secrets.is_card("4111111111111111")
-    assert not secrets.is_card("4111111111111112")
-    assert not secrets.is_card("0")
+    assert patterns.is_card("4111111111111111")
+    assert not patterns.is_card("4111111111111112")
+    assert not patterns.is_card("0")

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.ingest.rrweb import remask_frame
-from tracker_backend.ingest.rules import rules_of
-from tracker_backend.ingest.secrets import MASK
+from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.rrweb import remask_frame
+from tracker_backend.masking.rules import rules_of
+from tracker_backend.recordings.reading import read_recording
 from tracker_backend.zstd import decompress
 
 TIME = 1_795_255_200_000

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from tracker_backend.misfits import told
+from tracker_backend.validation_errors import told
 
 
 class Inner(Struct, forbid_unknown_fields=True):

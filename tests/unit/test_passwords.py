@@ -7,7 +7,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
-from tracker_backend import passwords
+from tracker_backend.accounts import passwords
 from tracker_backend.errors import Invalid
 
 EMAIL = "ann@shop.example"

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tracker_backend.http import remembered
-from tracker_backend.http.remembered import Remembered
+from tracker_backend.http import ttl_cache
+from tracker_backend.http.ttl_cache import Remembered
 
 
 class Table:
@@ -43,7 +43,7 @@ async def table() -> Table:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Its one element is the time."""
     now = [1000.0]
-    monkeypatch.setattr(remembered, "time", SimpleNamespace(monotonic=lambda: now[0]))  # the loop's clock goes on
+    monkeypatch.setattr(ttl_cache, "time", SimpleNamespace(monotonic=lambda: now[0]))  # the loop's clock goes on
     return now
 
 
@@ -102,7 +102,7 @@ async def test_who_gives_up_takes_the_answer_from_nobody(table: Table, clock: li
 async def test_the_longest_unasked_name_is_forgotten_first(
     table: Table, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembered, "_MOST", 2)
+    monkeypatch.setattr(ttl_cache, "_MOST", 2)
     found = Remembered(table.look_up)
     for name in "abc":
         await found.find(name)
@@ -119,6 +119,6 @@ async def test_what_was_given_within_the_second_is_recalled_without_waiting(tabl
     table.answer.set()
     await waiting
     assert found.recall("a") == "a valid"
-    clock[0] += remembered.SECONDS
+    clock[0] += ttl_cache.SECONDS
     assert found.recall("a") is None
     assert table.asked == ["a"]

@@ -20,8 +20,8 @@ _BY_MARK = "by a mark, which is a keyed hash of project and id"
 _BY_RECEIPT = "by a receipt, a random id that was found by its project before"
 _OF_ALL = "the server's own, over all projects; no caller gets what it finds"
 UNSCOPED = {
-    "maintenance/sql/compaction.sql": {"find_sessions": _OF_ALL},
-    "maintenance/sql/erasures.sql": {
+    "recordings/sql/compaction.sql": {"find_sessions": _OF_ALL},
+    "privacy/sql/erasures.sql": {
         "find": _OF_ALL,
         "unfinished": _OF_ALL,
         "pending": _OF_ALL,
@@ -32,45 +32,45 @@ UNSCOPED = {
         "done": _BY_MARK,
     },
     "maintenance/sql/expiry.sql": {"list_expired": _OF_ALL},
-    "maintenance/sql/logins.sql": {"drop_over": _BY_AGE},
-    "maintenance/sql/proof.sql": {"dropped_until": _BY_MARK},
+    "maintenance/sql/expired_logins.sql": {"drop_over": _BY_AGE},
+    "privacy/sql/erasure_check.sql": {"dropped_until": _BY_MARK},
     "maintenance/sql/project_retention.sql": {"list_projects": _OF_ALL},
-    "maintenance/sql/projects.sql": {"list_ended": _OF_ALL, "drop_projects": _BY_AGE},
+    "maintenance/sql/deleted_projects.sql": {"list_ended": _OF_ALL, "drop_projects": _BY_AGE},
     "maintenance/sql/retention.sql": {"drop_sessions_hours": _BY_AGE, "drop_batches": _BY_AGE},
-    "queries/sql/keys.sql": {
+    "accounts/sql/keys.sql": {
         "find_key": "by the hash of a key, which tells the project",
         "use_keys": "by the hashes of keys that were found before",
         "default_project": "the first project's number, for the keyless local caller",
     },
-    "queries/sql/links.sql": {
+    "accounts/sql/one_time_links.sql": {
         "offer_ownership": "of the whole server",
         "withdraw_passwords": "of an account",
         "find": "by the secret of the link, which tells the project",
     },
-    "queries/sql/logins.sql": {"find_login": "by the secret of a login, which tells the projects"},
-    "queries/sql/people.sql": {
+    "accounts/sql/logins.sql": {"find_login": "by the secret of a login, which tells the projects"},
+    "accounts/sql/people.sql": {
         "list_accounts": "the operator's command",
         "list_projects": "a person's own",
         "list_memberships": "a person's own",
         "delete_links": "of an account that the operator deletes",
     },
-    "queries/sql/projects.sql": {
+    "accounts/sql/projects.sql": {
         "insert": "it is not there yet",
         "is_owned": "whether anybody is there yet",
         "list_persons": "a person's own",
     },
     "queries/sql/sessions.sql": {"activity": "two sums of the whole server, for /health"},
-    "queries/sql/tickets.sql": {"use_ticket": "by the secret of a ticket, which tells the project"},
-    "storage/sql/analysts.sql": {"list_grants": "the operator's command"},
+    "accounts/sql/tickets.sql": {"use_ticket": "by the secret of a ticket, which tells the project"},
+    "accounts/sql/analysts.sql": {"list_grants": "the operator's command"},
     "storage/sql/partitions.sql": {"drop_hours": _BY_AGE},
-    "storage/sql/project.sql": {"lock_projects": "so that one is left"},
+    "accounts/sql/project_deletion.sql": {"lock_projects": "so that one is left"},
     "storage/sql/rollups.sql": {
         "extend_events_hours": _OF_ALL,
         "extend_sessions_hours": _OF_ALL,
         "take_hours": _OF_ALL,
     },
     "storage/sql/timescale.sql": {"list_hours": _OF_ALL, "unlist_hours": _OF_ALL},
-    "storage/sql/tombstones.sql": {"standing": _BY_MARK, "lift": _BY_MARK, "sweep": _BY_AGE},
+    "privacy/sql/tombstones.sql": {"standing": _BY_MARK, "lift": _BY_MARK, "sweep": _BY_AGE},
 }
 _IN_CODE = {
     # The only SQL outside of .sql files: a WHERE of queries/filters.py, whose first condition is the project.

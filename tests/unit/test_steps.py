@@ -11,10 +11,10 @@ from msgspec import Raw
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
-from tracker_backend.ingest.mask import mask
-from tracker_backend.ingest.times import DAY, HOUR, SECOND
 from tracker_backend.ingest.wire import Event, decode_track, with_extra
+from tracker_backend.masking.events import mask
 from tracker_backend.settings import Settings
+from tracker_backend.times import DAY, HOUR, SECOND
 
 NOW = 1_795_255_204_250_000
 SETTINGS = Settings()

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.rules import rules_of
-from tracker_backend.ingest.secrets import MASK
-from tracker_backend.ingest.strings import secret_strings
+from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.masking.json_strings import secret_strings
+from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.rules import rules_of
 
 MAIL = "mary.jones+shop@example.com"
 PIECES = st.one_of(

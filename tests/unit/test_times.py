@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.times import HOUR, hour_of, parse_time, to_datetime
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.times import HOUR, hour_of, parse_time, to_datetime
 
 MOMENT = datetime(2026, 11, 21, 10, 0, 4, 250_000, tzinfo=UTC)
 MICROSECONDS = 1_795_255_204_250_000

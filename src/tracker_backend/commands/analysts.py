@@ -3,10 +3,10 @@
 import argparse
 from typing import Any
 
+from tracker_backend.accounts import analysts
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import NotFound
 from tracker_backend.settings import Settings
-from tracker_backend.storage import analysts
 from tracker_backend.storage.database import Database
 
 

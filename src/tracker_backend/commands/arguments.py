@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tracker_backend.accounts import keys, projects
 from tracker_backend.errors import SettingsError
-from tracker_backend.queries import keys, projects
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from tracker_backend.accounts import keys
+from tracker_backend.accounts.audit import COMMAND_LINE
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.queries import keys
-from tracker_backend.queries.audit import COMMAND_LINE
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool

@@ -6,18 +6,18 @@ from typing import Any, get_args
 import msgspec
 from msgspec import Struct
 
+from tracker_backend.accounts import keys, projects
+from tracker_backend.accounts.audit import COMMAND_LINE
+from tracker_backend.accounts.project_deletion import delete_project
+from tracker_backend.accounts.project_settings import Masking, ProjectSettings
+from tracker_backend.accounts.projects import ProjectChange, ProjectRequest
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.policy import Masking, ProjectSettings
-from tracker_backend.maintenance.projects import remove_deleted
-from tracker_backend.misfits import told
-from tracker_backend.queries import keys, projects
-from tracker_backend.queries.audit import COMMAND_LINE
-from tracker_backend.queries.projects import ProjectChange, ProjectRequest
+from tracker_backend.maintenance.deleted_projects import remove_deleted
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.project import delete_project
+from tracker_backend.validation_errors import told
 
 
 class Deleted(Struct, frozen=True):

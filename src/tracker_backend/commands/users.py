@@ -6,11 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from tracker_backend.accounts import one_time_links, people
+from tracker_backend.accounts.audit import COMMAND_LINE
+from tracker_backend.accounts.logins import Role
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import NotFound, SettingsError
-from tracker_backend.queries import links, people
-from tracker_backend.queries.audit import COMMAND_LINE
-from tracker_backend.queries.logins import Role
 from tracker_backend.serve import local_url
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -107,7 +107,7 @@ async def invite(settings: Settings, pool: Pool, project_id: int, email: str, ro
     """An invitation to a project; Invalid for what is no e-mail."""
     normal = people.check_email(email)
     async with pool.acquire() as connection, connection.transaction():
-        made = await links.invite(connection, COMMAND_LINE, project_id, role, normal)
+        made = await one_time_links.invite(connection, COMMAND_LINE, project_id, role, normal)
     return Made(_link(settings, made), normal, made.expires_at, project_id, role)
 
 
@@ -115,7 +115,7 @@ async def password_link(settings: Settings, pool: Pool, email: str) -> Made:
     """A link that sets an account's password; SettingsError where there is no such account."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        made = await links.offer_password(connection, account.email)
+        made = await one_time_links.offer_password(connection, account.email)
         await people.note_about(connection, COMMAND_LINE, "password link made", account.user_id)
     return Made(_link(settings, made), account.email, made.expires_at)
 
@@ -148,6 +148,6 @@ async def _account(pool: Pool, email: str) -> people.Account:
     return account
 
 
-def _link(settings: Settings, made: links.NewLink) -> str:
+def _link(settings: Settings, made: one_time_links.NewLink) -> str:
     base = settings.public_url or local_url(settings.host, settings.port)
-    return links.address(base, made.token)
+    return one_time_links.address(base, made.token)

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tracker_backend.accounts import audit
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import SettingsError
-from tracker_backend.http.received import session_key
-from tracker_backend.ingest.clean import clean_text
-from tracker_backend.maintenance import erasures, proof
-from tracker_backend.queries import audit, visitors
-from tracker_backend.queries import erasures as receipts
+from tracker_backend.http.ingest_request import session_key
+from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.marks import Subject
+from tracker_backend.storage.keyed_hash import Subject
+from tracker_backend.text_cleaning import clean_text
 
 
 def add(commands: Any) -> None:
@@ -66,7 +65,7 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
     if options.session:
         subject, wanted = "session", str(session_key(project_id, wanted)[0])
     if options.action == "check":
-        return await proof.check(place, project_id, options.erasure, subject, wanted)
+        return await erasure_check.check(place, project_id, options.erasure, subject, wanted)
     erasure_id = await erasures.ask(place, project_id, subject, wanted, audit.COMMAND_LINE, "visitor erased")
     await erasures.go_on(place, erasure_id)
     return await receipts.get_receipt(place.pool, project_id, erasure_id)
@@ -74,12 +73,12 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
 
 async def _export(database: Database, project_id: int, user_id: str, path: Path) -> dict[str, object]:
     pool = database.maintained.pool
-    count = await visitors.count_sessions(pool, project_id, user_id)
+    count = await visitor_export.count_sessions(pool, project_id, user_id)
     await audit.write(pool, audit.COMMAND_LINE, "visitor exported", project_id=project_id, sessions=count)
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(number, "wb") as out:
-            async for text in visitors.export_visitor(pool, project_id, user_id):
+            async for text in visitor_export.export_visitor(pool, project_id, user_id):
                 await asyncio.to_thread(out.write, text)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error

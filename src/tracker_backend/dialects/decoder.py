@@ -11,7 +11,7 @@ from tracker_backend.dialects.lz_worker import ANSWER, OK, QUESTION
 from tracker_backend.dialects.lzstring import decompress
 from tracker_backend.errors import Invalid, TooLarge, Unavailable
 from tracker_backend.http.body import off_loop
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.text_cleaning import clean_json
 
 # Decompressing LZ-String is pure Python and holds the interpreter: 64 KB of text for 40 ms at most, in a thread that
 # gives way every 5 ms; the 15 MB of a whole body for 2 s, which no thread may.

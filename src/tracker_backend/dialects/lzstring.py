@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tracker_backend.errors import Invalid, TooLarge
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.text_cleaning import clean_json
 
 # Base64, and the URI alphabet, which differs in the 64th digit and may have had its `+` read as a space.
 _SIX_BITS = re.compile(r"[A-Za-z0-9+/ -]+[=$]*")

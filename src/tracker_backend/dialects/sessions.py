@@ -15,18 +15,18 @@ from tracker_backend.dialects.wire import error_text, refusal
 from tracker_backend.errors import Invalid
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.dropped import told
+from tracker_backend.http.drop_reasons import told
 from tracker_backend.http.examples import operation
+from tracker_backend.http.ingest_request import receive, session_key, time_of
 from tracker_backend.http.problem import SHAPE
-from tracker_backend.http.received import receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import services_of
 from tracker_backend.http.sessions import From, To
-from tracker_backend.ingest.clean import clean_text
-from tracker_backend.ingest.times import from_datetime
 from tracker_backend.queries import sessions
 from tracker_backend.queries.days import day_span
 from tracker_backend.queries.filters import time_parameter
-from tracker_backend.services import services_of
+from tracker_backend.text_cleaning import clean_text
+from tracker_backend.times import from_datetime
 
 _COLUMNS = {
     "timestamp": "started_at",

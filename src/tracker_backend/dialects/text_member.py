@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.text_cleaning import clean_json
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -9,10 +9,10 @@ from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import services_of
 from tracker_backend.http.sessions import From, To
 from tracker_backend.queries import analytics
 from tracker_backend.queries.filters import time_parameter
-from tracker_backend.services import services_of
 
 
 @get("/analytics/hourly", summary="Count events by the hour", tags=["read"])

@@ -7,10 +7,10 @@ from litestar import get
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from tracker_backend.http.access import Caller
+from tracker_backend.accounts import audit
+from tracker_backend.http.auth.access import Caller
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import audit
-from tracker_backend.services import Services, services_of
+from tracker_backend.http.services import Services, services_of
 
 
 class AuditPage(Struct, frozen=True):

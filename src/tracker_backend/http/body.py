@@ -9,7 +9,7 @@ import brotli
 
 from tracker_backend.errors import TooLarge, TrackerError, Undecodable
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.text_cleaning import clean_json
 from tracker_backend.zstd import ZstdDecompressor, ZstdError
 
 P = ParamSpec("P")

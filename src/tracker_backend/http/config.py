@@ -7,11 +7,11 @@ import msgspec
 from litestar import Response, get
 from msgspec import Meta, Struct
 
+from tracker_backend.accounts import projects
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.queries import projects
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 
 _CACHE = "public, max-age=60"
 

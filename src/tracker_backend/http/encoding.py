@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from litestar.response import Stream
 
-from tracker_backend.gzipped import gzipped
+from tracker_backend.gzip_stream import gzipped
 from tracker_backend.http.request import AnyRequest
 
 

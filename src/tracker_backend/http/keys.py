@@ -7,12 +7,12 @@ from litestar import Response, delete, get, post
 from litestar.params import FromPath, RawBody
 from msgspec import Meta, Struct
 
+from tracker_backend.accounts import keys
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.examples import operation
-from tracker_backend.http.form import NO_STORE, read_form
+from tracker_backend.http.json_body import NO_STORE, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import keys
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 
 _TAG = "keys"
 

@@ -15,11 +15,12 @@ from msgspec import Struct
 from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import TrackerError, Unavailable
-from tracker_backend.http.access import Caller
 from tracker_backend.http.audit import note_replay
+from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.problem import SHAPE
-from tracker_backend.http.received import session_key
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import services_of
 from tracker_backend.http.streams import (
     AnySocket,
     EventStream,
@@ -37,7 +38,6 @@ from tracker_backend.live.reader import AWAY
 from tracker_backend.live.reference import Key
 from tracker_backend.live.subscription import Ended, Subscription
 from tracker_backend.queries import sessions
-from tracker_backend.services import services_of
 
 SUBSCRIBE_SECONDS = 30.0
 Ticket = Annotated[str | None, QueryParameter(description="In place of a key or a cookie; opens one stream")]

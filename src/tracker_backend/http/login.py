@@ -8,16 +8,15 @@ from litestar import Response, get, post
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
-from tracker_backend import passwords
+from tracker_backend.accounts import logins, one_time_links, passwords, people
+from tracker_backend.accounts.keys import digest
+from tracker_backend.accounts.people import Account
 from tracker_backend.errors import Forbidden, Invalid, LoginRefused, Unauthorized
 from tracker_backend.http import examples
-from tracker_backend.http.cookie import LIFE_DAYS
-from tracker_backend.http.form import NO_STORE, check_origin, read_form
+from tracker_backend.http.auth.cookies import LIFE_DAYS
+from tracker_backend.http.json_body import NO_STORE, check_origin, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import links, logins, people
-from tracker_backend.queries.keys import digest
-from tracker_backend.queries.people import Account
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 from tracker_backend.storage.pool import Connection
 
 Email = Annotated[str, Meta(max_length=people.LONGEST_EMAIL)]
@@ -161,7 +160,7 @@ async def replace_password(
     if not await people.set_password(connection, account, password_hash):
         raise Invalid("the password was changed by somebody else just now: log in again.")
     await logins.end_logins(connection, account.user_id, except_token)
-    await links.withdraw_passwords(connection, account.email)
+    await one_time_links.withdraw_passwords(connection, account.email)
     await people.note(connection, account.user_id, "password changed")
 
 

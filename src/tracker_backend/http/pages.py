@@ -6,11 +6,11 @@ from litestar import Response, get
 from litestar.params import FromPath
 from litestar.response import Redirect
 
+from tracker_backend.accounts import keys
 from tracker_backend.bundled import TRACKER_JS
 from tracker_backend.http.assets import IMMUTABLE, REVALIDATE, answer, find_asset, make_asset
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import keys
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 
 _HINT = ": run `make build` in a checkout, it makes the browser's files"
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}

@@ -8,13 +8,13 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath, RawBody
 from msgspec import Meta, Struct
 
+from tracker_backend.accounts import one_time_links, people
+from tracker_backend.accounts.logins import Role
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http import examples
-from tracker_backend.http.form import NO_STORE, read_form
+from tracker_backend.http.json_body import NO_STORE, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import links, people
-from tracker_backend.queries.logins import Role
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 
 
 class RoleChange(Struct, frozen=True):
@@ -94,18 +94,20 @@ async def invite(request: AnyRequest, body: RawBody) -> Response[Invited]:
             raise Invalid(f"{email} is {member.role} of this project already: change the role instead.")
     created_by = caller.person.user_id if caller.person else None
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await links.invite(connection, caller.actor, caller.project_id, sent.role, email, created_by, caller.key)
-    link = links.address(_base(request), made.token)
+        made = await one_time_links.invite(
+            connection, caller.actor, caller.project_id, sent.role, email, created_by, caller.key
+        )
+    link = one_time_links.address(_base(request), made.token)
     answer = Invited(made.link_id, link, email, sent.role, made.expires_at)
     return Response(answer, status_code=201, headers=NO_STORE)
 
 
 @get("/invitations", summary="List open invitations", tags=["people"])
-async def list_invitations(request: AnyRequest) -> list[links.Invitation]:
+async def list_invitations(request: AnyRequest) -> list[one_time_links.Invitation]:
     """List the project's invitations that can still be used, the newest first; never their links."""
     services = services_of(request)
     caller = await services.access.check(request, "admin")
-    return await links.list_invitations(services.pool, caller.project_id)
+    return await one_time_links.list_invitations(services.pool, caller.project_id)
 
 
 @delete("/invitations/{invitation_id:int}", summary="Withdraw an invitation", tags=["people"])
@@ -114,7 +116,7 @@ async def withdraw_invitation(request: AnyRequest, invitation_id: FromPath[int])
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        if not await links.withdraw(connection, caller.actor, caller.project_id, _number(invitation_id)):
+        if not await one_time_links.withdraw(connection, caller.actor, caller.project_id, _number(invitation_id)):
             raise NotFound(f"there is no open invitation {invitation_id} in this project.")
 
 

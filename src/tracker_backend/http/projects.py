@@ -7,15 +7,15 @@ from litestar import delete, get, patch, post
 from litestar.params import QueryParameter, RawBody
 from msgspec import Struct
 
+from tracker_backend.accounts import projects
+from tracker_backend.accounts.logins import Person
+from tracker_backend.accounts.project_deletion import delete_project
+from tracker_backend.accounts.projects import Project, ProjectChange, ProjectLine, ProjectRequest
 from tracker_backend.errors import Forbidden, Unauthorized
 from tracker_backend.http.examples import operation
-from tracker_backend.http.form import read_form
+from tracker_backend.http.json_body import read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.queries import projects
-from tracker_backend.queries.logins import Person
-from tracker_backend.queries.projects import Project, ProjectChange, ProjectLine, ProjectRequest
-from tracker_backend.services import services_of
-from tracker_backend.storage.project import delete_project
+from tracker_backend.http.services import services_of
 
 _TAG = "projects"
 _CHANGE: dict[str, Any] = {

@@ -8,13 +8,13 @@ from litestar import Response, get
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
-from tracker_backend.http.received import session_key
+from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import Services, services_of
 from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.screenshot import THUMBNAIL_WIDTH
 from tracker_backend.queries import screenshots, sessions
 from tracker_backend.queries.filters import time_parameter
-from tracker_backend.services import Services, services_of
 
 
 @get(

@@ -12,16 +12,16 @@ from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.received import receive, session_key
+from tracker_backend.http.ingest_request import receive, session_key
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import services_of
 from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.times import to_datetime
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
-from tracker_backend.services import services_of
+from tracker_backend.times import to_datetime
 
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
 To = Annotated[str | None, QueryParameter(name="to", description="ISO 8601, epoch milliseconds or seconds")]

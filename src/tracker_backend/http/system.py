@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tracker_backend import metrics
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
 
 
 class Health(Struct, frozen=True):

@@ -11,14 +11,15 @@ from litestar import Response, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
+from tracker_backend.accounts import keys, tickets
 from tracker_backend.errors import Unauthorized
-from tracker_backend.http.access import Caller
-from tracker_backend.http.form import NO_STORE
-from tracker_backend.http.received import session_key
+from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.ingest_request import session_key
+from tracker_backend.http.json_body import NO_STORE
 from tracker_backend.http.request import AnyRequest, Connection
+from tracker_backend.http.services import services_of
 from tracker_backend.live.reference import Key
-from tracker_backend.queries import keys, sessions, tickets
-from tracker_backend.services import services_of
+from tracker_backend.queries import sessions
 
 
 class TicketMade(Struct, frozen=True):

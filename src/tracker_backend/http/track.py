@@ -10,11 +10,10 @@ from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.dropped import told
-from tracker_backend.http.received import receive, time_of
+from tracker_backend.http.drop_reasons import told
+from tracker_backend.http.ingest_request import receive, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.recording import read_recording
 from tracker_backend.ingest.screenshot import check_image
 from tracker_backend.ingest.wire import (
     RecordingRequest,
@@ -25,6 +24,7 @@ from tracker_backend.ingest.wire import (
     decode_track,
 )
 from tracker_backend.queries import sessions
+from tracker_backend.recordings.reading import read_recording
 
 
 class Tracked(Struct, frozen=True):

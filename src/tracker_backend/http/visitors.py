@@ -10,19 +10,18 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
+from tracker_backend.accounts import audit
 from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.http import examples
-from tracker_backend.http.access import Caller
+from tracker_backend.http.auth.access import Caller
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.form import read_form
-from tracker_backend.http.received import session_key
+from tracker_backend.http.ingest_request import session_key
+from tracker_backend.http.json_body import read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.clean import clean_text
-from tracker_backend.maintenance import erasures, proof
-from tracker_backend.queries import audit, visitors
-from tracker_backend.queries import erasures as receipts
-from tracker_backend.services import Services, services_of
-from tracker_backend.storage.marks import Subject
+from tracker_backend.http.services import Services, services_of
+from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
+from tracker_backend.storage.keyed_hash import Subject
+from tracker_backend.text_cleaning import clean_text
 
 _WAIT_SECONDS = 5.0
 
@@ -71,10 +70,12 @@ async def export_visitor(
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     user_id = clean_text(user_id)
-    count = await visitors.count_sessions(services.pool, caller.project_id, user_id)  # 404 before the answer begins
+    count = await visitor_export.count_sessions(
+        services.pool, caller.project_id, user_id
+    )  # 404 before the answer begins
     # Without the user's id: it would outlive the visitor in the audit log.
     await audit.write(services.pool, caller.actor, "visitor exported", project_id=caller.project_id, sessions=count)
-    content = visitors.export_visitor(services.pool, caller.project_id, user_id)
+    content = visitor_export.export_visitor(services.pool, caller.project_id, user_id)
     headers = {"Content-Disposition": 'attachment; filename="visitor.ndjson"', "Cache-Control": "no-store"}
     return stream(request, content, media_type="application/x-ndjson", headers=headers)
 
@@ -119,7 +120,7 @@ async def get_erasure(request: AnyRequest, erasure_id: FromPath[UUID]) -> receip
     summary="Check an erasure",
     tags=["privacy"],
 )
-async def check_erasure(request: AnyRequest, erasure_id: FromPath[UUID], body: RawBody) -> proof.Check:
+async def check_erasure(request: AnyRequest, erasure_id: FromPath[UUID], body: RawBody) -> erasure_check.Check:
     """Prove that nothing is left: looks through every table for the visitor or session of a receipt.
 
     The receipt does not tell who it was: name them again. 422 if it was somebody else.
@@ -128,7 +129,7 @@ async def check_erasure(request: AnyRequest, erasure_id: FromPath[UUID], body: R
     caller = await services.access.check(request, "admin")
     subject, wanted = _wanted(caller, read_form(request, body, _request))
     try:
-        return await proof.check(place_of(services), caller.project_id, erasure_id, subject, wanted)
+        return await erasure_check.check(place_of(services), caller.project_id, erasure_id, subject, wanted)
     except TimeoutError:
         raise Unavailable(
             "there is too much to look through within a request: run `tracker-backend visitor check`."

@@ -12,15 +12,15 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import TrackerError
 from tracker_backend.importing.files import refuse
+from tracker_backend.importing.inspection import Found, Header, Shot, Timed, add_to, read_event, read_shot, read_time
 from tracker_backend.importing.items import Item, Kind
-from tracker_backend.importing.survey import Found, Header, Shot, Timed, add_to, read_event, read_shot, read_time
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.ingest.times import DAY, HOUR, from_datetime, parse_time, to_datetime
 from tracker_backend.ingest.wire import Event
+from tracker_backend.recordings.reading import read_recording
+from tracker_backend.times import DAY, HOUR, from_datetime, parse_time, to_datetime
 
 BATCH_BYTES = 1024 * 1024
 BATCH_ITEMS = 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracker_backend.errors import Invalid
 from tracker_backend.importing.items import Item, read_items
-from tracker_backend.importing.scan import Scanner, UnreadableError
+from tracker_backend.json_scanner import Scanner, UnreadableError
 
 ELEMENT_BYTES = 24 * 1024 * 1024
 """The largest element: a screenshot of 10 MiB is 14 MB as a `data:` URL. For rrweb events there is a limit below."""

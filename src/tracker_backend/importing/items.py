@@ -10,8 +10,8 @@ from enum import Enum
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from tracker_backend.importing.scan import Scanner
-from tracker_backend.ingest.clean import clean_json
+from tracker_backend.json_scanner import Scanner
+from tracker_backend.text_cleaning import clean_json
 
 
 class Kind(Enum):

@@ -11,26 +11,26 @@ import msgspec
 from msgspec import Struct
 from tqdm import tqdm
 
+from tracker_backend.accounts import projects
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.http.received import session_key
+from tracker_backend.http.ingest_request import session_key
 from tracker_backend.importing.batches import Batcher, Piece, Plan
 from tracker_backend.importing.files import Told, by_session, read_file, refuse
+from tracker_backend.importing.inspection import Found, survey
 from tracker_backend.importing.items import Kind
-from tracker_backend.importing.survey import Found, survey
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
-from tracker_backend.ingest.mask import mask
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.policy import Masking
 from tracker_backend.ingest.screenshot import check_image
-from tracker_backend.ingest.times import DAY, HOUR, to_datetime
 from tracker_backend.ingest.wire import ScreenshotRequest
-from tracker_backend.queries import projects
+from tracker_backend.masking.events import mask
+from tracker_backend.privacy import tombstones
 from tracker_backend.settings import Settings
-from tracker_backend.storage import tombstones
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.marks import mark
+from tracker_backend.storage.keyed_hash import mark
 from tracker_backend.storage.sql import load
+from tracker_backend.times import DAY, HOUR, to_datetime
 
 _PATIENCE_SECONDS = 3600  # nobody waits at the other end
 _sql = load(__file__, "run")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from tracker_backend.ingest.policy import Masking
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.ingest.wire import Event, Time
 
 

@@ -5,8 +5,9 @@ from functools import partial
 
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
-from tracker_backend.ingest.mask import mask
+from tracker_backend.ingest.commit import GroupCommit
 from tracker_backend.ingest.writer import Writer
+from tracker_backend.masking.events import mask
 from tracker_backend.settings import Settings
 from tracker_backend.storage.store import Store
 
@@ -18,7 +19,8 @@ class Pipeline:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         place = partial(steps.place, settings=settings, node=store.node)
-        self.writer = Writer(settings, store, place)
+        self.commit = GroupCommit(store)
+        self.writer = Writer(settings, self.commit)
         self.steps: list[Step] = [
             steps.read_times,
             mask,  # first, so that not even a digest is made of a secret

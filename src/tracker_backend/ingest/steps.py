@@ -15,12 +15,12 @@ from msgspec.structs import astuple
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, Known, Lane, Recording
-from tracker_backend.ingest.clean import check_numbers
-from tracker_backend.ingest.mask import remask
-from tracker_backend.ingest.times import DAY, HOUR, SECOND, hour_of, parse_time
 from tracker_backend.ingest.wire import Event, Time, with_extra
+from tracker_backend.masking.events import remask
 from tracker_backend.settings import Settings
 from tracker_backend.storage.nodes import Node
+from tracker_backend.text_cleaning import check_numbers
+from tracker_backend.times import DAY, HOUR, SECOND, hour_of, parse_time
 
 EVENT_TYPE_LENGTH = 50
 ELEMENT_LENGTH = 255

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from tracker_backend import misfits
+from tracker_backend import validation_errors
 from tracker_backend.errors import Invalid, Malformed
-from tracker_backend.ingest.clean import check_numbers
+from tracker_backend.text_cleaning import check_numbers
 
 MAX_EVENTS = 100
 MAX_FIELDS = 200
@@ -182,7 +182,7 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$"
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
-        told = misfits.told(error, decoder.type)
+        told = validation_errors.told(error, decoder.type)
         if place != "$":
             told = told.replace("`$", f"`{place}") if "`$" in told else f"{told} - at `{place}`"
         raise Invalid(f"{told}.") from error

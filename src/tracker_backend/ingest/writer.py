@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
 from tracker_backend.ingest.batch import Batch, Lane, Outcome
+from tracker_backend.ingest.commit import GroupCommit
 from tracker_backend.metrics import BATCHES, EVENTS, GROUPS, QUEUE_BYTES
 from tracker_backend.settings import Settings
-from tracker_backend.storage.store import Place, Store
 
 GROUP_BYTES = 8 * 1024 * 1024
 GROUP_BATCHES = 500
@@ -70,10 +70,9 @@ class _Queue:
 class Writer:
     """`start`, then `write` from any number of requests, then `stop`, which writes what waits."""
 
-    def __init__(self, settings: Settings, store: Store, place: Place) -> None:
+    def __init__(self, settings: Settings, commit: GroupCommit) -> None:
         self._settings = settings
-        self._store = store
-        self._place = place
+        self._group_commit = commit
         self._queues = {lane: [_Queue() for _ in range(number)] for lane, number in _QUEUES.items()}
         self._tasks: list[asyncio.Task[None]] = []
         self._bytes = dict.fromkeys(Lane, 0)
@@ -206,8 +205,8 @@ class Writer:
     async def _attempt(self, batches: list[Batch]) -> list[Outcome]:
         for _ in range(_ATTEMPTS - 1):
             with suppress(*_TRY_AGAIN):
-                return await self._store.write(batches, self._place)
-        return await self._store.write(batches, self._place)
+                return await self._group_commit.write(batches)
+        return await self._group_commit.write(batches)
 
 
 def _count(group: list[_Waiting], outcomes: list[Outcome]) -> None:

@@ -10,9 +10,9 @@ from msgspec import Struct
 from tracker_backend.live.cursor import Cursor
 from tracker_backend.live.reader import Reader
 from tracker_backend.live.seen import OVERLAP_MS, Seen, id_at
+from tracker_backend.live.stored import PAGE, Stored
 from tracker_backend.live.subscription import Fresh, Missed, Subscription
 from tracker_backend.queries.events import Event
-from tracker_backend.queries.live import PAGE, Stored
 
 _LAST = (1 << 53) - 1
 _BATCHES = 64  # recorded batches that are given as one part

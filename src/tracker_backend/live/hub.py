@@ -11,6 +11,7 @@ from typing import Literal
 
 from tracker_backend.errors import Unavailable
 from tracker_backend.ingest.batch import Batch
+from tracker_backend.live import stored
 from tracker_backend.live.peers import Peers
 from tracker_backend.live.reader import AWAY, Reader
 from tracker_backend.live.reference import Key, Reference, reference_to
@@ -18,7 +19,6 @@ from tracker_backend.live.seen import OVERLAP_MS, id_at
 from tracker_backend.live.subscription import GONE, Subscription
 from tracker_backend.live.transports import PostgresTransport, RedisTransport
 from tracker_backend.metrics import LIVE_SUBSCRIBERS
-from tracker_backend.queries import live
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.nodes import milliseconds_of
@@ -163,7 +163,7 @@ class Hub:
     async def _look(self) -> None:
         """Makes the subscribers of sessions that got something look for it; ends those of sessions that are gone."""
         asked = list(self._subscriptions)
-        found = await live.counts(self._pool, asked)
+        found = await stored.counts(self._pool, asked)
         for key in self._counts.keys() & set(asked) - found.keys():
             del self._counts[key]
             for subscription in list(self._subscriptions.get(key, ())):

@@ -10,11 +10,11 @@ import asyncpg
 from msgspec import Struct
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.ingest.times import to_datetime
+from tracker_backend.live import stored
 from tracker_backend.live.reference import Key, Reference
-from tracker_backend.queries import live
-from tracker_backend.queries.live import Stored
+from tracker_backend.live.stored import Stored
 from tracker_backend.storage.pool import Pool
+from tracker_backend.times import to_datetime
 
 AWAY = (
     OSError,  # a time-out is one
@@ -64,9 +64,9 @@ class Reader:
             task.add_done_callback(lambda _: self._keep(reference))
         return await asyncio.shield(task)  # who asked first may leave; the others wait for it too
 
-    async def session(self, key: Key) -> live.Session:
+    async def session(self, key: Key) -> stored.Session:
         """Its rows; NotFound."""
-        return await live.Session.find(self._pool, self.patiently, *key)
+        return await stored.Session.find(self._pool, self.patiently, *key)
 
     async def patiently(self, read: Callable[[], Awaitable[T]]) -> T:
         """A read, again while the database is away. Raises Unavailable when it does not come back."""
@@ -94,10 +94,12 @@ class Reader:
         if reference.first_id:
             times = to_datetime(reference.first_at), to_datetime(reference.last_at)
             ids = reference.first_id, reference.last_id
-            events = await self.patiently(lambda: live.batch_events(self._pool, key, times, ids))
+            events = await self.patiently(lambda: stored.batch_events(self._pool, key, times, ids))
         if reference.recording_id:
             moment = to_datetime(reference.recording_at)
-            rrweb = await self.patiently(lambda: live.batch_recording(self._pool, key, moment, reference.recording_id))
+            rrweb = await self.patiently(
+                lambda: stored.batch_recording(self._pool, key, moment, reference.recording_id)
+            )
         return Content(events, rrweb)
 
     def _keep(self, reference: Reference) -> None:

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
+from tracker_backend import archive
 from tracker_backend.errors import NotFound, SettingsError
-from tracker_backend.maintenance import archive
-from tracker_backend.storage.erase import erase_session
+from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
 

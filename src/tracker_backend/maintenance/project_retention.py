@@ -8,10 +8,10 @@ hour for all projects at once, and would count these again without their rows at
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tracker_backend.ingest.policy import read_settings
-from tracker_backend.storage.rows import lift_limit
-from tracker_backend.storage.span import remove_span
+from tracker_backend.accounts.project_settings import read_settings
+from tracker_backend.storage.bulk_delete import remove_span
 from tracker_backend.storage.sql import load
+from tracker_backend.storage.statements import lift_limit
 from tracker_backend.storage.store import SERIES, Store
 
 _DAY = timedelta(days=1)

@@ -5,15 +5,9 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from tracker_backend.maintenance import (
-    compaction,
-    erasures,
-    expiry,
-    logins,
-    project_retention,
-    projects,
-    retention,
-)
+from tracker_backend.maintenance import deleted_projects, expired_logins, expiry, project_retention, retention
+from tracker_backend.privacy import erasures
+from tracker_backend.recordings import compaction
 from tracker_backend.storage import rollups
 from tracker_backend.storage.store import Store
 
@@ -48,7 +42,7 @@ TASKS: list[Task] = [
     Task("events-hourly", None, "compute new and changed hours of events", refresh_events),
     Task("sessions-hourly", None, "compute new and changed hours of sessions", refresh_sessions),
     Task("compaction", timedelta(minutes=10), "pack recordings of silent sessions", compaction.pack_recordings),
-    Task("projects", timedelta(minutes=1), "remove what deleted projects have left", projects.remove_deleted),
+    Task("projects", timedelta(minutes=1), "remove what deleted projects have left", deleted_projects.remove_deleted),
     Task("retention", timedelta(hours=1), "drop raw rows past their retention", retention.drop_series),
     Task("hourly-retention", timedelta(hours=6), "drop hourly numbers past theirs", retention.drop_hours),
     Task("sessions", timedelta(hours=1), "drop sessions whose rows have all expired", retention.drop_sessions),
@@ -62,5 +56,5 @@ TASKS: list[Task] = [
         project_retention.remove_old,
     ),
     Task("batches", timedelta(hours=1), "drop identities that no repeat can name", retention.drop_batches),
-    Task("logins", timedelta(hours=1), "drop logins, links and tickets that are over", logins.drop_over),
+    Task("logins", timedelta(hours=1), "drop logins, links and tickets that are over", expired_logins.drop_over),
 ]

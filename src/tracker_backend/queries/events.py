@@ -8,9 +8,7 @@ from msgspec import Raw, Struct
 from tracker_backend.queries import sessions
 from tracker_backend.queries.filters import Where, decode_cursor, encode_cursor
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.sql import load
-
-_sql = load(__file__, "events")
+from tracker_backend.storage.sql import columns_of
 
 
 class Event(Struct, frozen=True):
@@ -40,6 +38,9 @@ class Event(Struct, frozen=True):
     mouse_button: int | None
     click_count: int | None
     event_data: Raw | None
+
+
+_COLUMNS = columns_of(Event)
 
 
 class EventPage(Struct, frozen=True, omit_defaults=True):
@@ -73,7 +74,7 @@ async def list_events(
     if cursor is not None:
         page.add("(timestamp, event_id) > (?, ?)", *decode_cursor(cursor, tuple[datetime, int]))
     rows = await pool.fetch(
-        f"select {_sql.columns} from tracker.events where {page} order by timestamp, event_id"
+        f"select {_COLUMNS} from tracker.events where {page} order by timestamp, event_id"
         f" limit {page.parameter(limit + 1)}",
         *page.values,
     )

@@ -10,16 +10,17 @@ from uuid import UUID
 
 import msgspec
 
-from tracker_backend.ingest.recording import decode_list
-from tracker_backend.queries import recordings, screenshots, sessions
+from tracker_backend.queries import screenshots, sessions
 from tracker_backend.queries.events import Event
+from tracker_backend.recordings import replay
+from tracker_backend.recordings.reading import decode_list
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.sql import load
+from tracker_backend.storage.sql import columns_of, load
 
 Format = Literal["json", "ndjson"]
 _PAGE = 100  # of events, each of which may hold 64 KB and more
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
-_sql = load(__file__, "export")
+_sql = load(__file__, "export", event=columns_of(Event))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -32,7 +33,7 @@ async def export_session(pool: Pool, project_id: int, session: sessions.Session,
     key = (pool, project_id, session.session_id)
     if form == "json":
         yield b'{"session":' + _encode(session) + b',"events":'
-        async for text in recordings.json_text(recordings.replay(*key)):
+        async for text in replay.json_text(replay.replay(*key)):
             yield text
         yield b',"track_events":['
         async for text in _joined(_track_events(*key)):
@@ -43,7 +44,7 @@ async def export_session(pool: Pool, project_id: int, session: sessions.Session,
         yield b"]}\n"
         return
     yield b'{"session":' + _encode(session) + b"}\n"
-    async for part in recordings.replay(*key):
+    async for part in replay.replay(*key):
         yield await asyncio.to_thread(_lines, part)
     async for text in _track_events(*key):
         yield b'{"track_event":' + text + b"}\n"
@@ -51,7 +52,7 @@ async def export_session(pool: Pool, project_id: int, session: sessions.Session,
         yield b'{"screenshot":' + text + b"}\n"
 
 
-def _lines(part: recordings.Part) -> bytes:
+def _lines(part: replay.Part) -> bytes:
     """One event a line. A line break inside an event can only stand between two tokens: it becomes a space."""
     events = decode_list(b"[" + part.text() + b"]")
     return b"".join(bytes(event).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for event in events)

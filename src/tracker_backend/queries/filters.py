@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.times import parse_time, to_datetime
+from tracker_backend.times import parse_time, to_datetime
 
 
 class Where:

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.queries.filters import Where, contains, decode_cursor, encode_cursor
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.sql import load
+from tracker_backend.storage.sql import columns_of, load
 
 EXACT_TOTAL = 10_000
 SORTS = (
@@ -95,6 +95,9 @@ class Session(Struct, frozen=True):
         return self.client_session_id or str(self.session_id)
 
 
+_COLUMNS = columns_of(Session, is_active="(ended_at is null and last_activity_at > now() - interval '5 minutes')")
+
+
 class SessionPage(Struct, frozen=True, omit_defaults=True):
     """A page of a list. `total_estimated` is there, and true, where `total` is not exact."""
 
@@ -136,7 +139,7 @@ class Bounds(Struct, frozen=True):
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
     """The session, or NotFound."""
     where = Where(project_id=project_id, session_id=session_id)
-    row = await pool.fetchrow(f"select {_sql.columns} from tracker.sessions where {where}", *where.values)
+    row = await pool.fetchrow(f"select {_COLUMNS} from tracker.sessions where {where}", *where.values)
     if row is None:
         raise _not_found(session_id)
     return Session(*row)
@@ -192,7 +195,7 @@ async def list_sessions(
             raise Invalid(f"this `cursor` belongs to `sort={of}`.")
         page.add(f"({column}, session_id) {operator} (?, ?)", value, session_id)
     rows = await pool.fetch(
-        f"select {_sql.columns} from tracker.sessions where {page}"
+        f"select {_COLUMNS} from tracker.sessions where {page}"
         f" order by {column} {direction}, session_id {direction}"
         f" limit {page.parameter(limit + 1)} offset {page.parameter(offset)}",
         *page.values,

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from tracker_backend.ingest.times import from_datetime
 from tracker_backend.queries import sessions
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
+from tracker_backend.times import from_datetime
 
 _sql = load(__file__, "timeline")
 

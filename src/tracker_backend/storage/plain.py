@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
-from tracker_backend.storage.rows import count_of
 from tracker_backend.storage.sql import load
+from tracker_backend.storage.statements import count_of
 from tracker_backend.storage.store import SERIES, Store
 
 _sql = load(__file__, "partitions")

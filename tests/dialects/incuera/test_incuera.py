@@ -13,9 +13,9 @@ from litestar import Litestar
 from tests.dialects.recorded import BASE, META, click, replay, visit
 from tests.dialects.spectra.requests import now
 from tests.http.api import CHROME, get, local
+from tracker_backend.accounts import keys
 from tracker_backend.dialects.incuera import examples
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 METADATA = {
     "url": "https://shop.example/",

@@ -14,9 +14,9 @@ from litestar import Litestar
 
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, visit
 from tests.http.api import get, local, public_key, row_counts
-from tracker_backend.maintenance.compaction import pack_before
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
+from tracker_backend.recordings.compaction import pack_before
 
 MIB = 1024 * 1024
 _SESSION = """

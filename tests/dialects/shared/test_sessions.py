@@ -11,7 +11,7 @@ import pytest
 from tests.dialects.recorded import BASE, META, Json, click, session_text, visit
 from tests.dialects.spectra.requests import FAILURE, METADATA, batch, iso, new_id, post, read, start
 from tests.http.api import CHROME, get
-from tracker_backend.services import Services
+from tracker_backend.http.services import Services
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"

@@ -13,10 +13,10 @@ from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, s
 from tests.http.api import get, local, row_counts
 from tests.lzstring import lz
 from tests.unit.browser_packers import LZ, Packers, needs_packers
+from tracker_backend.accounts import keys
 from tracker_backend.dialects.uxcam.device import device_fields
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.agent import AGENT_LENGTH
-from tracker_backend.queries import keys
-from tracker_backend.services import Services
 
 SNAPSHOTS, EVENTS = "/api/snapshots/ingest", "/api/events/ingest"
 MIB = 1024 * 1024

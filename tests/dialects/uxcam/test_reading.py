@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.dialects.recorded import BASE, META, SNAPSHOT, Json, click, replay, session_text, visit
 from tests.http.api import event, now, public_key, track
 from tests.projects import make_project
-from tracker_backend.maintenance.compaction import pack_before
-from tracker_backend.queries import keys, snapshots
-from tracker_backend.services import Services
+from tracker_backend.accounts import keys
+from tracker_backend.http.services import Services
+from tracker_backend.recordings import source_batches
+from tracker_backend.recordings.compaction import pack_before
 from tracker_backend.zstd import compress
 
 _ids = itertools.count(1)
@@ -261,7 +262,7 @@ class TestMerged:
         for number in range(4):
             await ingest(standing_client, session, [click(number * 1000)])
         key = uuid5(UUID(int=1), session)
-        found = snapshots.snapshots(standing_services.pool, 1, key)
+        found = source_batches.snapshots(standing_services.pool, 1, key)
         got = [await anext(found)]
         await pack(standing_services)
         got += [snapshot async for snapshot in found]

@@ -22,7 +22,7 @@ from tests.conftest import Servers
 from tests.e2e.chromium import needs_chromium
 from tests.e2e.driver import drive
 from tests.processes import Running
-from tracker_backend.http.dropped import is_recorded
+from tracker_backend.http.drop_reasons import is_recorded
 
 HERE = Path(__file__).parent
 MASK = "********"

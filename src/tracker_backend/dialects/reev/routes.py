@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 
+from tracker_backend.accounts import projects
 from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
@@ -17,12 +18,13 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import RECORDING, SESSION_ID, operation
+from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
 from tracker_backend.http.problem import SHAPE
-from tracker_backend.http.received import Received, receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.queries import projects, recordings, stats, timeline
-from tracker_backend.services import services_of
+from tracker_backend.http.services import services_of
+from tracker_backend.queries import stats, timeline
+from tracker_backend.recordings import replay
+from tracker_backend.recordings.reading import read_recording
 
 _TAG = "reev"
 _EXAMPLE: dict[str, Any] = {
@@ -76,7 +78,7 @@ async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     key, _ = session_key(caller.project_id, session_id)
     began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "reev events")
-    return stream(request, _texts(recordings.replay(services.pool, caller.project_id, key), began))
+    return stream(request, _texts(replay.replay(services.pool, caller.project_id, key), began))
 
 
 @get("/api/stats/today", opt={SHAPE: error_text}, summary="Count today's sessions (reev)", tags=[_TAG])
@@ -116,7 +118,7 @@ async def _receive(request: AnyRequest, body: bytes) -> Received:
     return received
 
 
-async def _texts(parts: AsyncIterator[recordings.Part], began: int) -> AsyncIterator[bytes]:
+async def _texts(parts: AsyncIterator[replay.Part], began: int) -> AsyncIterator[bytes]:
     yield b'{"events":['
     separator = b""
     async for part in parts:

@@ -7,9 +7,9 @@ from msgspec import Meta, Raw, Struct
 
 from tracker_backend.dialects.wire import text_of
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.recording import decode_list, time_of
 from tracker_backend.ingest.wire import Time, decode, json_object, unknown_fields
-from tracker_backend.queries.recordings import Part
+from tracker_backend.recordings.reading import decode_list, time_of
+from tracker_backend.recordings.replay import Part
 
 _PAGE = "pageUrl"
 

@@ -15,9 +15,9 @@ from msgspec import Raw, Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
 from tracker_backend.ingest.steps import EVENT_TYPE_LENGTH
-from tracker_backend.ingest.times import from_datetime, parse_time
 from tracker_backend.ingest.wire import ROW_FIELDS, Event, Time, decode
 from tracker_backend.queries import events
+from tracker_backend.times import from_datetime, parse_time
 
 SOURCE = "spectra"
 ERROR, PAGEVIEW = "error", "pageview"

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
-from tracker_backend.ingest.recording import LEVEL
 from tracker_backend.ingest.steps import RRWEB
-from tracker_backend.queries import events, recordings, sessions
+from tracker_backend.queries import events, sessions
+from tracker_backend.recordings import replay
+from tracker_backend.recordings.reading import LEVEL
 from tracker_backend.storage.pool import Pool
 from tracker_backend.zstd import compress
 
@@ -27,7 +28,7 @@ class Replay:
     async def texts(self) -> AsyncIterator[bytes]:
         """The JSON text."""
         yield self._head
-        async for text in recordings.json_text(recordings.replay(self._pool, *self._key)):
+        async for text in replay.json_text(replay.replay(self._pool, *self._key)):
             yield text
         async for text in self._tail():
             yield text
@@ -35,7 +36,7 @@ class Replay:
     async def zstd_frames(self) -> AsyncIterator[bytes]:
         """The same as zstd frames one after the other; those of the recording as they are stored."""
         yield compress(self._head, LEVEL)
-        async for frame in recordings.zstd_frames(recordings.replay(self._pool, *self._key)):
+        async for frame in replay.zstd_frames(replay.replay(self._pool, *self._key)):
             yield frame
         async for text in self._tail():
             yield compress(text, LEVEL)

@@ -24,19 +24,19 @@ from tracker_backend.dialects.spectra.wire import (
     read_events,
 )
 from tracker_backend.dialects.wire import error_text
-from tracker_backend.http.access import DIALECT
 from tracker_backend.http.audit import note_replay
+from tracker_backend.http.auth.access import DIALECT
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
+from tracker_backend.http.ingest_request import receive, session_key, time_of
 from tracker_backend.http.problem import SHAPE
-from tracker_backend.http.received import receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.ingest.clean import clean_text
+from tracker_backend.http.services import services_of
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
-from tracker_backend.services import services_of
+from tracker_backend.text_cleaning import clean_text
 
 _OPTIONS = {DIALECT: "spectra", OPTION: True, SHAPE: error_text}
 _EVENT_BYTES = 200  # of an event that waits, beside its data

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from tracker_backend.dialects.start import SPECTRA_TTL
 from tracker_backend.errors import Invalid
-from tracker_backend.http.received import Received, session_key
+from tracker_backend.http.ingest_request import Received, session_key
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.clean import clean_text
+from tracker_backend.text_cleaning import clean_text
 
 
 def session_of(received: Received, in_path: str, in_body: str | None) -> tuple[UUID, SessionFields]:

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.dialects.inflate import inflate_text
 from tracker_backend.dialects.spectra.custom import decode_custom, decode_error, time_of
 from tracker_backend.dialects.start import SessionText
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
-from tracker_backend.ingest.clean import clean_json
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.recording import decode_list, read_recording
 from tracker_backend.ingest.wire import Event, Label, Time, decode, json_object, unknown_fields
+from tracker_backend.recordings.reading import decode_list, read_recording
 from tracker_backend.settings import Settings
+from tracker_backend.text_cleaning import clean_json
 
 MAX_CUSTOM = 10_000
 """Custom events and errors of a batch: their rows are made while other requests wait, 10 µs each."""

@@ -11,6 +11,7 @@ from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Raw, Struct
 
+from tracker_backend.accounts import keys, projects
 from tracker_backend.dialects.text_member import read_text_member
 from tracker_backend.dialects.uxcam import examples
 from tracker_backend.dialects.uxcam.wire import (
@@ -30,15 +31,15 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
+from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.projects import projects_of
-from tracker_backend.http.received import Received, receive, session_key, time_of
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import services_of
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.times import to_datetime
-from tracker_backend.queries import keys, projects, sessions
-from tracker_backend.queries.snapshots import Snapshot, snapshots
-from tracker_backend.services import services_of
+from tracker_backend.queries import sessions
+from tracker_backend.recordings.source_batches import Snapshot, snapshots
+from tracker_backend.times import to_datetime
 
 _TAG = "uxcam"
 _DEVICE_COLUMNS = (

@@ -9,14 +9,14 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.dialects.uxcam.device import device_fields
 from tracker_backend.dialects.wire import text_of
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording, SessionFields
-from tracker_backend.ingest.policy import Masking
-from tracker_backend.ingest.recording import read_recording
-from tracker_backend.ingest.times import parse_time
 from tracker_backend.ingest.wire import MAX_FIELDS, Event, Time, decode, json_object, unknown_fields, with_extra
+from tracker_backend.recordings.reading import read_recording
+from tracker_backend.times import parse_time
 
 SOURCE = "uxcam"
 DEVICE_INFO = "device_info"

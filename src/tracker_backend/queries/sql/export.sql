@@ -1,7 +1,5 @@
 -- track_events: what was sent of a session, after a position ($1 project, $2 session, $3 and $4 its bounds, $5 and $6 position, $7 how many); what was found in its recording comes from there again
-select event_id, timestamp, source, event_type, target_element, target_selector, target_tag, target_id, target_class,
-    page_url, page_host, page_path, viewport_x, viewport_y, screen_x, screen_y, scroll_x, scroll_y, input_value,
-    input_masked, key_pressed, mouse_button, click_count, event_data
+select {event}
 from tracker.events
 where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4 and source <> 'rrweb'
     and (timestamp, event_id) > ($5::timestamptz, $6::bigint)

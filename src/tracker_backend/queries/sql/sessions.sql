@@ -1,12 +1,3 @@
--- columns: of a session, in the order of queries.sessions.Session
-session_id, client_session_id, user_id, user_email, fingerprint, started_at, ended_at, last_activity_at, first_at,
-last_at, duration_seconds, (ended_at is null and last_activity_at > now() - interval '5 minutes') as is_active,
-page_url, referrer, user_agent, screen_width, screen_height, viewport_width, viewport_height, device_type, browser, os,
-language, app_id, ticket_id, metadata, event_count, click_count, error_count, page_count, rage_click_count,
-screenshot_count, native_event_count, native_click_count, native_error_count, native_page_count,
-native_rage_click_count, rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count,
-rrweb_rage_click_count, recorded_event_count, last_page_url, client_stats, has_recording, is_bot, bot_reason, client_address, clock_offset_ms, ttl_hours, expires_at
-
 -- total: sessions of a project, from the counts that writers keep
 select coalesce(sum(sessions), 0)::bigint from tracker.session_totals where project_id = $1;
 

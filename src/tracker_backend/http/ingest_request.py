@@ -1,0 +1,123 @@
+"""What every write begins with: the caller, the body's text, and when and from which browser it came."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+
+from tracker_backend.errors import Invalid
+from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.body import clean_body, off_loop, read_body
+from tracker_backend.http.client_address import truncated
+from tracker_backend.http.drop_reasons import is_recorded, objection, tell_dropped
+from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.services import Services, services_of
+from tracker_backend.ingest.agent import AGENT_LENGTH
+from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
+from tracker_backend.ingest.wire import Time
+from tracker_backend.metrics import DROPPED
+from tracker_backend.text_cleaning import clean_text
+from tracker_backend.times import parse_time
+
+ID_LENGTH = 200
+
+
+class Received(Struct):
+    """A write, before its body is decoded."""
+
+    services: Services
+    caller: Caller
+    text: bytes
+    """The body's JSON text, inflated and cleaned."""
+    inflated: bytes
+    """The same before it was cleaned, for texts in it that are no text but compressed data."""
+    received_at: int
+    """Microseconds since 1970."""
+    user_agent: str
+    tell_dropped: Callable[[Drop], None]
+    """Has the answer say why the batch is not stored."""
+    drop: Drop | None = None
+    """Why nothing of this request is stored, whatever it holds."""
+    client_address: str | None = None
+    """Where it came from, as far as that is stored."""
+
+    def drop_of(self, session_id: UUID) -> Drop | None:
+        """Why nothing of this session is stored."""
+        if self.drop is not None or is_recorded(self.caller.project_id, session_id, self.caller.settings.sampling_rate):
+            return self.drop
+        return Drop.SAMPLED
+
+    def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
+        """An empty batch of this caller for a session; `size` where it is not that of the body."""
+        fields = session or SessionFields()
+        fields.user_agent = fields.user_agent or self.user_agent
+        fields.client_address = self.client_address
+        size = len(self.text) if size is None else size
+        masking = self.caller.settings.masking
+        return Batch(self.caller.project_id, session_id, self.received_at, size, fields, masking)
+
+    async def submit(self, batch: Batch) -> Outcome:
+        """Stores the batch, unless it is dropped; returns after the commit."""
+        drop = self.drop_of(batch.session_id)
+        if drop is None:
+            outcome = await self.services.pipeline.submit(batch)
+        else:
+            outcome = Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=drop)
+        if outcome.dropped is not None:
+            DROPPED.labels(outcome.dropped.value).inc()
+            self.tell_dropped(outcome.dropped)
+        return outcome
+
+
+async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], str | None] | None = None) -> Received:
+    """Checks the caller's key and reads the body; `key_in` finds the key of dialects that send it in the body."""
+    received_at = time.time_ns() // 1000
+    services = services_of(request)
+    limit = services.settings.max_body
+    if key_in is None:
+        caller = await services.access.check(request, "write")
+        inflated = await read_body(request, body, limit)
+        text = await clean_body(inflated)
+    else:
+        inflated = await read_body(request, body, limit)
+        text = await clean_body(inflated)
+        caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
+    headers = request.headers
+    agent = clean_text(headers.get("user-agent", "")[:AGENT_LENGTH])
+    is_kept = services.settings.store_address == "truncated"
+    return Received(
+        services,
+        caller,
+        text,
+        inflated,
+        received_at,
+        agent,
+        partial(tell_dropped, request),
+        objection(headers, services.settings),
+        truncated(services.access.address(request)) if is_kept else None,
+    )
+
+
+def time_of(value: Time, field: str) -> int:
+    """A client's time in microseconds; Invalid names the field."""
+    parsed = parse_time(value)
+    if parsed is None:
+        raise Invalid(f"`{field}` is {value!r}: send an ISO 8601 text, epoch milliseconds or epoch seconds.")
+    return parsed
+
+
+def session_key(project_id: int, text: str) -> tuple[UUID, str | None]:
+    """The stored id of a session that a client names by any text, and that text where it is not the id itself.
+
+    The id is the text's own UUID, else made from project and text: no look-up finds it, and two projects never meet.
+    Raises Invalid for an empty text and one of more than 200 characters.
+    """
+    if not 0 < len(text) <= ID_LENGTH:
+        raise Invalid(f"the session's id has {len(text)} characters: send 1 to {ID_LENGTH}.")
+    try:
+        session_id = UUID(text)
+    except ValueError:
+        return uuid5(UUID(int=project_id), text), text
+    return session_id, None if text == str(session_id) else text

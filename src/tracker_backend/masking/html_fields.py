@@ -1,0 +1,58 @@
+"""Form fields in a piece of HTML, which may be cut off: what their attributes tell, and their values."""
+
+import re
+from functools import lru_cache
+from typing import Protocol
+
+from tracker_backend.masking import patterns
+from tracker_backend.masking.patterns import MASK, STYLE_WORDS
+
+FORM_TAG = re.compile(r"<(?:input|textarea|select|option)\b[^>]*>?", re.IGNORECASE)
+TAG = re.compile(r"\s*<[a-zA-Z][^>]*>?")
+VALUE = re.compile(r"(\bvalue\s*=\s*)(\"[^\"]*\"?|'[^']*'?|[^\s>\"']+)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(\"[^\"]*\"?|'[^']*'?|[^\s>\"']+)")
+_NAMING = ("name", "id", "placeholder", "aria-label", "label", "field")
+
+
+class Words(Protocol):
+    """What a project calls secret."""
+
+    def is_field(self, words: str, pattern: re.Pattern[str] = ...) -> bool:
+        """Whether these words name a secret field."""
+        ...
+
+
+def attributes(html: str) -> dict[str, str]:
+    """The attributes of the first tag of a piece of HTML."""
+    tag = TAG.match(html)
+    return {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(tag[0])} if tag else {}
+
+
+def is_secret_input(words: Words, told: dict[str, str]) -> bool:
+    """Whether these attributes are those of a secret field."""
+    if told.get("type", "").lower() in patterns.SECRET_TYPES or told.get("inputmode", "").lower() in ("tel", "email"):
+        return True
+    if patterns.SECRET_AUTOCOMPLETE.search(told.get("autocomplete", "")):
+        return True
+    return any(words.is_field(told[name]) for name in _NAMING if name in told) or (
+        "class" in told and words.is_field(told["class"], STYLE_WORDS)
+    )
+
+
+@lru_cache(maxsize=4096)
+def without_value(html: str) -> str:
+    """An outer HTML without what was typed: neither its `value` nor what stands between its tags."""
+    tag = TAG.match(html)
+    if tag is None:
+        return MASK
+    opening = VALUE.sub(rf'\1"{MASK}"', tag[0])
+    return opening + MASK if html[tag.end() :].strip() else opening
+
+
+def scrub_fields(words: Words, text: str) -> str:
+    """A text without the values of secret fields in its HTML."""
+
+    def mask(found: re.Match[str]) -> str:
+        return VALUE.sub(rf'\1"{MASK}"', found[0]) if is_secret_input(words, attributes(found[0])) else found[0]
+
+    return FORM_TAG.sub(mask, text)

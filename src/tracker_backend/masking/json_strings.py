@@ -1,0 +1,54 @@
+"""The strings of a JSON text that hold a secret, found before it is decoded."""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from tracker_backend.masking.rules import CACHED, Rules
+
+_MOST_HINTS = 2000  # 10 ms
+_REST = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_decode = msgspec.json.Decoder(str).decode
+
+
+def secret_strings(rules: Rules, text: bytes) -> Iterator[bytes]:
+    """Strings of a valid JSON text that hold a secret, and long ones that may: each once, as it is written, with its
+    quotes. The empty one, which is everywhere, ends them where there are too many hints to look at each.
+    """
+    seen: set[bytes] = set()
+    for string in _hinted(rules, text):
+        if string not in seen:
+            seen.add(string)
+            if not string or _may_hold(rules, string):
+                yield string
+
+
+def _hinted(rules: Rules, text: bytes) -> Iterator[bytes]:
+    """Strings with a hint of a secret, and the empty one after too many hints."""
+    hints = 0
+    at = 0  # outside of all strings: which quotes are escaped is told from their left
+    while (end := rules.hints.end(text, at)) >= 0:
+        hints += 1
+        if hints > _MOST_HINTS:
+            yield b""
+            return
+        last = end - 1
+        before = text[at:last].replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
+        if before.count(b'"') % 2 == 0:
+            at = end  # the digits of a number
+            continue
+        rest = _REST.match(text, last)
+        end = len(text) if rest is None else rest.end()
+        yield text[at + before.rindex(b'"') : end]
+        at = end
+
+
+def _may_hold(rules: Rules, written: bytes) -> bool:
+    if len(written) > CACHED:
+        return True
+    try:
+        text = _decode(written)
+    except msgspec.MsgspecError:
+        return True
+    return rules.text(text) != text

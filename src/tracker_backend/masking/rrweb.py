@@ -1,0 +1,344 @@
+"""Masks rrweb events: typed values, texts of the page, addresses of pages, what plugins tell.
+
+Only events that may hold something are decoded, and only those that did are encoded again: all others stay as they
+came, byte for byte.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from tracker_backend.ingest.batch import EVERY_FIELD, Recording
+from tracker_backend.masking import input_events, patterns
+from tracker_backend.masking.html_fields import is_secret_input
+from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
+from tracker_backend.masking.rrweb_prefilter import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, Clues, clues_in
+from tracker_backend.masking.rules import Rules
+from tracker_backend.zstd import compress, decompress
+
+LEVEL = 3
+"""Of zstd, while the sender waits. A finished session is packed again at a higher one."""
+
+_PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
+_INPUT = 5
+_TELLING = FIELD_ATTRIBUTES - {"value"}
+_INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
+
+
+class Masked(Struct, frozen=True):
+    """What masking made of a list of events."""
+
+    changed: dict[int, bytes]
+    """Those that held something, by their index."""
+    secret: frozenset[str]
+    late: frozenset[str]
+    """The secret ones among which a value told so: earlier batches may hold its beginning."""
+    open: frozenset[str]
+    """Those of which a value is told all the same."""
+
+
+_decode = msgspec.json.Decoder().decode
+_list = msgspec.json.Decoder(list[Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -> Masked:
+    """Masks a batch's events, of these types. Inputs whose element or value looks secret are named, so that they stay
+    masked.
+    """
+    clues = clues_in(rules, b",".join(texts))
+    events = {
+        index: event
+        for index, (text, kind) in enumerate(zip(texts, kinds, strict=True))
+        if (event := _suspect(rules, text, kind, clues)) is not None
+    }
+    secret: set[int] = set()
+    late: set[int] = set()
+    typing: dict[int, bool] = {}  # inputs with their ids: still told after masking
+    nodes: dict[int, list[dict[str, Any]]] = {}
+    touched: set[int] = set()
+    for index, event in events.items():
+        nodes[index] = []
+        if _look_through(rules, clues, texts[index], event, nodes[index], secret, late):
+            touched.add(index)
+    changed: dict[int, bytes] = {}
+    for index, event in events.items():
+        try:
+            if not event:
+                changed[index] = _masked_text(texts[index])
+            elif _mask_inputs(rules, event, nodes[index], secret, typing) or index in touched:
+                changed[index] = _encode(event)
+        except (OverflowError, RecursionError):  # a number that JSON has and msgspec does not write
+            changed[index] = _masked_text(texts[index])
+    return Masked(changed, *(frozenset(map(_name, each)) for each in (secret, late, typing)))
+
+
+def remask_frame(recording: Recording, masked: frozenset[str]) -> None:
+    """Masks what a packed recording holds of inputs that once looked secret."""
+    hidden = recording.open if EVERY_FIELD in masked else recording.open & masked
+    if not hidden:
+        return
+    data, size = remasked(recording.data, hidden)
+    recording.data, recording.inflated_size = data, size
+    recording.open -= hidden
+
+
+def remasked(frame: bytes, hidden: frozenset[str]) -> tuple[bytes, int]:
+    """A frame without the values of these inputs, and its size when inflated; the same frame if it has none."""
+    before = decompress(frame)
+    texts = [bytes(text) for text in _list.decode(b"[" + before + b"]")]
+    ids = {int(name.split()[1]) for name in hidden}
+    for index, text in enumerate(texts):
+        if _INPUT_SOURCE.search(text) is None and b'"value"' not in text:
+            continue
+        event = _decode(text)
+        if _hide_inputs(_data(event), _elements(event), ids, event.get("type")):
+            texts[index] = _encode(event)
+    inflated = b",".join(texts)
+    return (frame if inflated == before else compress(inflated, LEVEL)), len(inflated)
+
+
+def _suspect(rules: Rules, text: bytes, kind: object, clues: Clues) -> dict[str, Any] | None:
+    """The event decoded, if something in it may have to be masked."""
+    if not (clues.is_suspect(text) if kind in _PAGE else rules.hints.are_in(text)):
+        return None
+    try:
+        return cast("dict[str, Any]", _decode(text))
+    except (msgspec.MsgspecError, RecursionError):
+        return {}  # nested too deeply for here: see `_masked_text`
+
+
+def _masked_text(text: bytes) -> bytes:
+    """What can be masked in a text that is not decoded."""
+    return patterns.scrub_values(text.decode(errors="replace")).encode()
+
+
+def _name(node: int) -> str:
+    return f"rrweb {node}"
+
+
+def _data(event: dict[str, Any]) -> Any:
+    return event.get("data")
+
+
+def _elements(root: Any) -> list[dict[str, Any]]:
+    """All form elements of a serialized tree or list of mutations."""
+    found: list[dict[str, Any]] = []
+    waiting: list[Any] = [root]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            node = cast("dict[str, Any]", each)
+            tag = node.get("tagName")
+            if isinstance(tag, str) and tag.lower() in FORM:
+                found.append(node)
+            waiting.extend(node.values())
+        elif isinstance(each, list):
+            waiting.extend(cast("list[Any]", each))
+    return found
+
+
+def _attributes(holder: dict[str, Any]) -> dict[str, str]:
+    told = holder.get("attributes")
+    if not isinstance(told, dict):
+        return {}
+    pairs = cast("dict[str, Any]", told).items()
+    return {name.lower(): value for name, value in pairs if isinstance(value, str)}
+
+
+def _look_through(
+    rules: Rules,
+    clues: Clues,
+    text: bytes,
+    event: dict[str, Any],
+    nodes: list[dict[str, Any]],
+    secret: set[int],
+    late: set[int],
+) -> bool:
+    """Masks texts, whatever they stand in; finds form elements and the ids of inputs that look secret. Whether anything
+    was changed.
+    """
+    kind, data = event.get("type"), _data(event)
+    if kind not in _PAGE or not isinstance(data, dict):
+        return _walk_told(rules, event)
+    told = cast("dict[str, Any]", data)
+    if kind == _INCREMENTAL and told.get("source") == _INPUT:
+        value = told.get("text")
+        if isinstance(value, str) and isinstance(told.get("id"), int) and is_secret_value(value):
+            secret.add(told["id"])
+            late.add(told["id"])
+        return False
+    for change in _dicts(told.get("attributes")):
+        attributes = _attributes(change)
+        if not isinstance(change.get("id"), int):
+            continue
+        looks = attributes.keys() & _TELLING and is_secret_input(rules, attributes)
+        if looks or is_secret_value(attributes.get("value", "")):
+            secret.add(change["id"])
+            late.add(change["id"])
+    if clues.has_secrets(text):
+        return _walk_page(rules, told, nodes, secret)
+    _find_forms(rules, told, nodes, secret)
+    return False
+
+
+def _is_secret(rules: Rules, attributes: dict[str, str], tag: str) -> bool:
+    if rules.is_allowed(attributes.get("name"), attributes.get("id")):
+        return attributes.get("type", "").lower() == "password"
+    if tag == "select":
+        attributes = {name: value for name, value in attributes.items() if name != "value"}
+    return is_secret_input(rules, attributes) or is_secret_value(attributes.get("value", ""))
+
+
+def _mask_inputs(
+    rules: Rules, event: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int], typing: dict[int, bool]
+) -> bool:
+    """Masks what was typed; whether anything was changed."""
+    kind, data = event.get("type"), _data(event)
+    if kind not in _PAGE or not isinstance(data, dict):
+        return False
+    told = cast("dict[str, Any]", data)
+    is_changed = _hide_inputs(told, nodes, secret, kind)
+    if told.get("source") == _INPUT:
+        return _mask_input(rules, told, typing) or is_changed
+    for node in nodes:
+        is_changed |= _mask_node(rules, node, secret, typing)
+    for change in _dicts(told.get("attributes")):
+        value = _attributes(change).get("value")
+        if value and isinstance(change.get("id"), int) and value != MASK:
+            typing[change["id"]] = True
+    return is_changed
+
+
+def _mask_input(rules: Rules, told: dict[str, Any], typing: dict[int, bool]) -> bool:
+    text, node = told.get("text"), told.get("id")
+    if not isinstance(text, str) or not text or text == MASK:
+        return False
+    is_button = isinstance(told.get("isChecked"), bool) and told["isChecked"]
+    if (rules.all_inputs and not is_button) or may_become_secret(text):
+        told["text"] = MASK
+        return True
+    masked = rules.text(text)
+    told["text"] = masked
+    if isinstance(node, int):
+        typing[node] = True
+    return masked != text
+
+
+def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dict[int, bool]) -> bool:
+    attributes = node.get("attributes")
+    if node.get("id") in secret or not isinstance(attributes, dict):
+        return False  # done already
+    told = cast("dict[str, Any]", attributes)
+    value = told.get("value")
+    kind = str(told.get("type", "")).lower()
+    if not isinstance(value, str) or not value or kind in ("submit", "button", "reset", "checkbox", "radio"):
+        return False
+    if rules.all_inputs or may_become_secret(value):
+        told["value"] = MASK
+        return value != MASK
+    if isinstance(node.get("id"), int):
+        typing[node["id"]] = True
+    return False
+
+
+def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind: Any) -> bool:
+    """Masks the values of these inputs wherever they stand in a snapshot, a mutation or an input event."""
+    if not isinstance(data, dict) or kind not in _PAGE:
+        return False
+    told = cast("dict[str, Any]", data)
+    if told.get("source") == _INPUT and kind == _INCREMENTAL:
+        if told.get("id") not in hidden or told.get("text") in (None, "", MASK):
+            return False
+        told["text"] = MASK
+        return True
+    is_changed = False
+    for node in nodes:
+        if node.get("id") in hidden:
+            is_changed |= _hide_value(node)
+            for child in _dicts(node.get("childNodes")):
+                if child.get("textContent") not in (None, "", MASK):
+                    child["textContent"] = MASK
+                    is_changed = True
+    for change in _dicts(told.get("attributes")):
+        if change.get("id") in hidden:
+            is_changed |= _hide_value(change)
+    return is_changed
+
+
+def _hide_value(holder: dict[str, Any]) -> bool:
+    attributes = holder.get("attributes")
+    if not isinstance(attributes, dict) or cast("dict[str, Any]", attributes).get("value") in (None, "", MASK):
+        return False
+    attributes["value"] = MASK
+    return True
+
+
+def _find_forms(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+    """Adds form elements to `nodes` and the secret ones' ids to `secret`."""
+    waiting: list[Any] = [told]
+    while waiting:
+        holder = waiting.pop()
+        kind = holder.__class__
+        if kind is list:
+            waiting += holder
+        elif kind is dict:
+            if "tagName" in holder:
+                _add_form(rules, holder, nodes, secret)
+            waiting += holder.values()
+
+
+def _walk_page(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> bool:
+    """The same, and masks texts and attributes of the page: an element is looked at before what stands in it is masked.
+    Drawings and styles are left alone.
+    """
+    is_changed = False
+    waiting: list[Any] = [told]
+    while waiting:
+        holder = waiting.pop()
+        if type(holder) is dict:
+            members = cast("dict[str, Any]", holder)
+            if "tagName" in members:
+                _add_form(rules, members, nodes, secret)
+            is_style = members.get("isStyle") is True
+            pairs: Any = [pair for pair in members.items() if pair[0] != "textContent"] if is_style else members.items()
+        else:
+            pairs = enumerate(cast("list[Any]", holder))
+        for place, value in pairs:
+            kind = value.__class__
+            if kind is str:
+                if place not in LEFT_ALONE and (masked := rules.text(value)) != value:
+                    holder[place] = masked
+                    is_changed = True
+            elif kind is dict or kind is list:
+                waiting.append(value)
+    return is_changed
+
+
+def _add_form(rules: Rules, node: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+    """If it is a form element."""
+    tag = node["tagName"]
+    if not isinstance(tag, str) or tag not in FORM:
+        return
+    nodes.append(node)
+    if isinstance(node.get("id"), int) and _is_secret(rules, _attributes(node), tag.lower()):
+        secret.add(node["id"])
+
+
+def _walk_told(rules: Rules, event: dict[str, Any]) -> bool:
+    """Masks what an application or a plugin tells, or an event of no known type."""
+    is_changed = rules.walk(event)
+    data = _data(event)
+    payload = cast("dict[str, Any]", data).get("payload") if isinstance(data, dict) else None
+    if isinstance(payload, dict) and str(cast("dict[str, Any]", data).get("tag")).lower() in input_events.TYPING:
+        is_changed |= input_events.drop_keys(cast("dict[str, Any]", payload))
+    return is_changed
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        return []
+    return [cast("dict[str, Any]", each) for each in cast("list[Any]", value) if isinstance(each, dict)]

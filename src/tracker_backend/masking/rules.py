@@ -1,0 +1,160 @@
+"""A project's rules of masking, made ready: what they say of a text, a name, and the JSON of an event."""
+
+import re
+from functools import lru_cache
+from typing import Any, cast
+
+import msgspec
+
+from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.masking import patterns
+from tracker_backend.masking.html_fields import scrub_fields
+from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.prefilter import Hints
+
+SECRET = ""
+CACHED = 1024
+"""Longer texts are seldom the same twice, and would fill the memory."""
+_LEAST_CARD = 10**14
+_SMALL = 2048
+"""It is faster to decode such a text than to look for hints in it."""
+_LABELS = ("name", "field", "key", "id", "label")
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Rules:
+    """What `Masking` asks for. The words of a project are looked for as they are, in small letters."""
+
+    def __init__(self, masking: Masking) -> None:
+        self.all_inputs = masking.inputs == "all"
+        self._words = tuple(word.lower() for word in masking.fields)
+        self._parameters = frozenset(name.lower() for name in masking.parameters)
+        self._allowed = frozenset(name.lower() for name in masking.allow)
+        self.hints = Hints((*self._words, *self._parameters))
+        self.short_text = lru_cache(maxsize=8192)(self._text)
+        self._short_name = lru_cache(maxsize=8192)(self._member)
+        self._few_names = lru_cache(maxsize=8192)(self._named)
+
+    def is_allowed(self, *names: str | None) -> bool:
+        """One of these names is stored although it looks like a secret."""
+        return bool(self._allowed) and any(name is not None and name.lower() in self._allowed for name in names)
+
+    def is_field(self, words: str, pattern: re.Pattern[str] = patterns.FIELD_WORDS) -> bool:
+        """Whether these words name a secret field."""
+        return pattern.search(patterns.plain(words)) is not None or self._has_word(words)
+
+    def is_member(self, name: str) -> bool:
+        """Whether a JSON member of this name is a secret."""
+        if not patterns.is_secret_member(name) and not self._has_word(name):
+            return False
+        return not self.is_allowed(name)
+
+    def is_parameter(self, name: str) -> bool:
+        """Whether a URL's parameter of this name is one."""
+        is_own = bool(self._parameters) and name.lower() in self._parameters
+        return (is_own or patterns.is_secret_parameter(name)) and not self.is_allowed(name)
+
+    def text(self, text: str) -> str:
+        """A text, or a URL, without the secrets in it."""
+        return self.short_text(text) if len(text) <= CACHED else self._text(text)
+
+    def name(self, text: str) -> str:
+        """A selector, an id, a class, without the secrets in it; `.password:hover` holds none."""
+        if "=" in text or "%" in text or "@" in text:
+            text = patterns.scrub_parameters(text, self.is_parameter)
+        return patterns.scrub_values(text)
+
+    def json(self, text: bytes) -> bytes:
+        """A JSON text without the secrets in it; mostly the same object."""
+        is_small = len(text) <= _SMALL
+        if not is_small and not self.hints.are_in(text):
+            return text
+        try:
+            root = _decode(text)
+            value = root if root.__class__ in (dict, list) else [root]
+            is_changed = self.walk(value, is_small=is_small)
+            return _encode(root if value is root else value[0]) if is_changed else text
+        except (msgspec.MsgspecError, RecursionError, OverflowError):
+            return patterns.scrub_values(text.decode(errors="replace")).encode()
+
+    def walk(self, root: Any, *, is_small: bool = False) -> bool:
+        """Masks in place what a decoded object or array holds, at any depth; whether anything was changed. `is_small`
+        where its names are worth being kept.
+
+        Not by recursion: what browsers send may be nested more deeply than Python calls.
+        """
+        named_in = self._few_names if is_small else self._named
+        is_changed = False
+        waiting: list[Any] = [root]
+        while waiting:
+            holder = waiting.pop()
+            if type(holder) is dict:
+                members = cast("dict[str, Any]", holder)
+                named = named_in(tuple(members))
+                if named or "value" in members:
+                    is_changed |= self._mask_members(members, named)
+                pairs: Any = members.items()
+            else:
+                pairs = enumerate(cast("list[Any]", holder))
+            for place, value in pairs:  # only values are changed, which an iterator does not mind
+                kind = value.__class__
+                if kind is str:
+                    told = self.short_text(value) if len(value) <= CACHED else self._text(value)
+                    if told != value:
+                        holder[place] = told
+                        is_changed = True
+                elif kind is dict or kind is list:
+                    waiting.append(value)
+                elif kind is int and value >= _LEAST_CARD and patterns.is_issued_card(str(value)):
+                    holder[place] = MASK
+                    is_changed = True
+        return is_changed
+
+    def _text(self, text: str) -> str:
+        if "<" in text and "alue" in text:
+            text = scrub_fields(self, text)
+        return patterns.scrub_labelled(self.name(text))
+
+    def _named(self, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        """Those of an object's names that do not stay as they are, with what becomes of them: see `_member`."""
+        return tuple((name, told) for name in names if (told := self._told(name)) is not None)
+
+    def _told(self, name: str) -> str | None:
+        return self._short_name(name) if len(name) <= CACHED else self._member(name)
+
+    def _member(self, name: str) -> str | None:
+        """What becomes of a JSON member of this name: None, it stays; SECRET, its value; its other name."""
+        if self.is_member(name):
+            return SECRET
+        told = self.text(name)
+        return None if told == name else told
+
+    def _mask_members(self, members: dict[str, Any], named: tuple[tuple[str, str], ...]) -> bool:
+        is_changed = False
+        secret = [name for name, told in named if told == SECRET]
+        for name, told in named:
+            if told != SECRET:
+                members[told] = members.pop(name)
+                is_changed = True
+        if "value" in members and any(
+            isinstance(label := members.get(name), str) and self._told(label) == SECRET for name in _LABELS
+        ):
+            secret.append("value")
+        for name in secret:
+            value = members[name]
+            # Neither yes nor no nor nothing tells a secret, but that a field is there.
+            if not isinstance(value, bool) and value not in (None, "", MASK, [], {}):
+                members[name] = MASK
+                is_changed = True
+        return is_changed
+
+    def _has_word(self, text: str) -> bool:
+        small = text.lower() if self._words else ""
+        return any(word in small for word in self._words)
+
+
+@lru_cache(maxsize=256)
+def rules_of(masking: Masking) -> Rules:
+    """The rules, made once."""
+    return Rules(masking)
