@@ -125,7 +125,7 @@ class _Placement:
                 page = event.page_url
                 host, path = split_page(page or "")
             stored = None if data in _NO_DATA else data
-            # Time and data stand first and last among the fields of an event.
+            # Time and data are the first and the last field of an event.
             rows.append((identifier, project_id, session_id, source, host, path, time, *astuple(event)[1:-1], stored))
         return rows
 

@@ -145,9 +145,9 @@ def with_extra(event_data: Raw, extra: dict[str, Raw]) -> Raw:
 
 
 def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$") -> T:
-    """The decoded JSON text; Malformed if it is none, Invalid with the place and the reason if it does not fit.
+    """The decoded JSON text; Malformed if it is not JSON, Invalid with the place and the reason if it does not fit.
 
-    `place` is where in the body the text stands.
+    `place` is the text's place in the body, for messages.
     """
     try:
         return decoder.decode(text)

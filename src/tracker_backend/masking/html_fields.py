@@ -41,7 +41,7 @@ def is_secret_input(words: Words, named: dict[str, str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def without_value(html: str) -> str:
-    """An outer HTML without what was typed: neither its `value` nor what stands between its tags."""
+    """An outer HTML without what was typed: neither its `value` nor the text between its tags."""
     tag = TAG.match(html)
     if tag is None:
         return MASK

@@ -18,7 +18,7 @@ TYPING = frozenset(
         *("compositionstart", "compositionupdate", "compositionend"),
     )
 )
-"""Types of events, in small letters, that may hold what was typed."""
+"""Types of events, in lower case, that may hold typed values."""
 
 _VALUES = ("value", "text", "data", "content", "input", "newvalue", "oldvalue", "inputvalue", "input_value", "typed")
 _LENGTHS = ("count", "length", "value_length", "valuelength", "selectionstart", "selectionend", "chars", "keystrokes")
@@ -118,5 +118,5 @@ def _members(data: dict[str, Any], wanted: tuple[str, ...]) -> Iterator[tuple[di
 
 
 def _objects(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """The object and those right in it: `{"target": {"name": …}, "value": …}`."""
+    """The object and its member objects: `{"target": {"name": …}, "value": …}`."""
     return [data, *(cast("dict[str, Any]", value) for value in data.values() if isinstance(value, dict))]

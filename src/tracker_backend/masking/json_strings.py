@@ -27,7 +27,7 @@ def secret_strings(rules: Rules, text: bytes) -> Iterator[bytes]:
 def _candidates(rules: Rules, text: bytes) -> Iterator[bytes]:
     """Strings that match the prefilter, and the empty one after too many matches."""
     matches = 0
-    at = 0  # outside of all strings: which quotes are escaped is decided from their left
+    at = 0  # outside of all strings: whether a quote is escaped depends on what precedes it
     while (end := rules.prefilter.match_end(text, at)) >= 0:
         matches += 1
         if matches > _MOST_MATCHES:

@@ -142,9 +142,7 @@ def _look_through(
     secret: set[int],
     late: set[int],
 ) -> bool:
-    """Masks texts, whatever they stand in; finds form elements and the ids of inputs that look secret. Whether anything
-    was changed.
-    """
+    """Masks all texts; finds form elements and the ids of inputs that look secret. Whether anything was changed."""
     kind, data = event.get("type"), _data(event)
     if kind not in _PAGE or not isinstance(data, dict):
         return _mask_other(rules, event)
@@ -230,7 +228,7 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dic
 
 
 def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind: Any) -> bool:
-    """Masks the values of these inputs wherever they stand in a snapshot, a mutation or an input event."""
+    """Masks the values of these inputs in a snapshot, a mutation or an input event."""
     if not isinstance(data, dict) or kind not in _PAGE:
         return False
     members = cast("dict[str, Any]", data)
@@ -276,8 +274,8 @@ def _find_forms(rules: Rules, data: dict[str, Any], nodes: list[dict[str, Any]],
 
 
 def _walk_page(rules: Rules, data: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> bool:
-    """The same, and masks texts and attributes of the page: an element is looked at before what stands in it is masked.
-    Drawings and styles are left alone.
+    """The same, and masks texts and attributes of the page. An element is checked before its content is masked.
+    Drawings and styles are left as they are.
     """
     is_changed = False
     waiting: list[Any] = [data]

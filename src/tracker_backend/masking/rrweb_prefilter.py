@@ -46,9 +46,9 @@ class RrwebPrefilter(Struct, frozen=True):
     """Made for the strings of one batch."""
 
     secrets: list[bytes]
-    """Strings to be masked, or that may have to be, with their quotes; the empty one, which is everywhere, for many."""
+    """Strings that hold or may hold a secret, with their quotes; the empty string, which every text has, for many."""
     is_escaped: bool
-    """Names may be written with escapes, and only what was decoded is sure."""
+    """Names may be written with escapes: only the decoded event shows them."""
 
     def has_secrets(self, text: bytes) -> bool:
         """Whether an event's text holds one of the secret strings."""
@@ -69,7 +69,7 @@ def prefilter_batch(rules: Rules, joined: bytes) -> RrwebPrefilter:
     may_hold = list(islice(secret_strings(rules, joined), _MOST_LOOKED_AT))
     secrets = [string for string in may_hold if not _is_left_alone(joined, string)]
     if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS:
-        secrets = [b""]  # to look for each of them would take longer than to look at all there is
+        secrets = [b""]  # a search for each of them would take longer than decoding every event
     return RrwebPrefilter(secrets, b"\\u00" in joined)
 
 
@@ -85,7 +85,7 @@ def _has_value(text: bytes) -> bool:
 
 
 def _is_left_alone(joined: bytes, string: bytes) -> bool:
-    """Whether a string is a drawing or a style wherever it stands: those are long, and seldom without an `@`."""
+    """Whether a string is a drawing or a style in all places: those are long, and often contain an `@`."""
     place = joined.find(string)
     while place >= 0:
         before, end = joined[max(0, place - _NAME_LENGTH) : place], place + len(string)

@@ -1,4 +1,4 @@
-"""What an event's `target_…` fields say of an element, without the secrets in them."""
+"""The element of an event's `target_…` fields, without secrets."""
 
 from functools import lru_cache
 
@@ -11,7 +11,7 @@ _FORM = ("<input", "<textarea", "<select")
 
 
 class Target(Struct, frozen=True):
-    """An element as it may be stored, but for what was typed into it."""
+    """An element as it may be stored, except for its typed value."""
 
     element: str | None
     selector: str | None
@@ -25,7 +25,7 @@ class Target(Struct, frozen=True):
 
 
 def target_of(rules: Rules, event: Event) -> Target:
-    """The target of an event. Elements are few and clicked often: mostly it is known already."""
+    """The target of an event. Few elements get most clicks, so targets are cached."""
     names = (event.target_element, event.target_selector, event.target_tag, event.target_id, event.target_class)
     is_long = sum(len(name) for name in names if name) > CACHED
     return _target(rules, *names) if is_long else _known_target(rules, *names)

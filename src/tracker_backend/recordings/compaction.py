@@ -1,6 +1,6 @@
 """Packs the recordings of silent sessions: many small rows become few, each a frame of up to 1 MiB at a higher level.
 
-A row as it was received has a list in `batches`, a packed one an object. That is all that tells what is left to do: the
+A row as it was received has a list in `batches`, a packed one an object. That alone says what is left to do: the
 partial index `recordings_loose` holds exactly the rows with a list, so a search costs as much as there is to do, a row
 that was packed never comes up again, and a run that is cut off leaves what it has not done. A row without neighbours is
 packed alone.

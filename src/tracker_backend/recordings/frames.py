@@ -1,4 +1,4 @@
-"""Stored frames: a zstd frame of the comma-joined JSON texts of rrweb events. Nobody else knows this format."""
+"""Stored frames: a zstd frame of the comma-joined JSON texts of rrweb events. No other module knows this format."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet

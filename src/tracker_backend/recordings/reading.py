@@ -35,7 +35,7 @@ def read_recording(
     """A list of rrweb events, or the JSON text of one, as it is stored: masked by the project's rules before anything
     else is made of it.
 
-    `is_initial` is what a client said of the batch, `field` where the list stands in the request. Raises TooLarge over
+    `is_initial` is what a client said of the batch, `field` the name of the list in the request. Raises TooLarge over
     `limit` bytes, Invalid with the place and the reason for what is not a list of rrweb events.
     """
     if isinstance(events, bytes):

@@ -11,7 +11,7 @@ class Found(Struct, frozen=True):
     time: int
     """Microseconds by the client's clock."""
     page_url: str | None
-    """The page, as far as the batch tells."""
+    """The page, if the batch names it."""
     event: Event
 
 

@@ -140,7 +140,7 @@ class _Reader:
 
     async def _begin(self, rows: list[RowHead], wanted: int) -> int:
         """Where to begin so that a player has a page to begin with: at the full snapshot before, or at the Meta event
-        that belongs to it. What tells is the order of events, not how they lie in rows: compaction changes that.
+        that belongs to it. It depends on the order of events only, not on their rows: compaction changes rows.
         """
         snapshot: int | None = None
         for run in reversed(list(runs(rows))):

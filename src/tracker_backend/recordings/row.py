@@ -14,7 +14,7 @@ class RecordingRow(Struct, gc=False):
     """When its first event happened, by the server's clock."""
     last_at: int
     arrival: int
-    """Orders events of one time: those that came first stand first."""
+    """Orders events of one time: those that arrived first come first."""
     event_count: int
     inflated_size: int
     has_full_snapshot: bool

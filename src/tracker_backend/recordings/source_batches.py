@@ -99,7 +99,7 @@ def _add(begun: dict[int, Snapshot], rows: Iterable[tuple[_RowWithBatches, _Cont
             snapshot = begun.get(member.id) or new.setdefault(member.id, Snapshot(member, []))
             snapshot.events += events[start : start + count]
             start += count
-    # An id tells when the batch was received.
+    # Ids are in the order of receipt.
     ordered = sorted(new.values(), key=lambda it: (client_time(it.events[0]), it.member.id))
     return {snapshot.member.id: snapshot for snapshot in ordered}
 
