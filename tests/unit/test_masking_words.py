@@ -1,4 +1,4 @@
-"""The server and the tag mask the same: both read `masking_cases.json`; `tracker_js/test/mask.test.ts` is the tag's side."""
+"""The server and the tag mask the same: both test `masking_cases.json`, the tag in `tracker_js/test/mask.test.ts`."""
 
 import json
 import re
