@@ -134,7 +134,7 @@ def _commands(parser: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:
 
 def test_the_page_of_the_command_line_has_a_section_for_each_command_with_each_option() -> None:
     text = prose(REFERENCE / "cli.md")
-    for command, options in _commands(vars(cli)["_parser"]()):
+    for command, options in _commands(cli.build_parser()):
         heading = f"## `tracker-backend {command}`\n"
         assert heading in text, command
         section = text.partition(heading)[2].partition("\n## ")[0]

@@ -252,14 +252,14 @@ class TestCommands:
 
     async def test_what_cannot_be_done_is_told(self, standing_services: Services, project: int, ann: Browser) -> None:
         pool, settings = standing_services.pool, Settings()
-        with pytest.raises(SettingsError, match="nobody has an account"):
+        with pytest.raises(SettingsError, match="there is no account"):
             await users.password_link(settings, pool, new_email())
         with pytest.raises(Invalid, match="give an address"):
             await users.invite(settings, pool, project, "ann", "owner")
         with pytest.raises(Invalid, match="the last owner"):
             await users.remove(pool, project, ann.email)
         nobody, other = ann.email, await make_project(pool, "another")
-        with pytest.raises(NotFound, match=f"{nobody} is not in project {other}"):
+        with pytest.raises(NotFound, match=f"{nobody} is not a member of project {other}"):
             await users.remove(pool, other, nobody)
 
 

@@ -27,28 +27,49 @@ Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
 
 
 class Event(Struct, forbid_unknown_fields=True, gc=False):
-    """One event. Its fields are, in this order, the last columns of a row: see `ROW_FIELDS`."""
+    """One event. Its fields are, in this order, the last columns of a row: see `ROW_FIELDS`.
+
+    A docstring describes all fields between it and the docstring before it.
+    """
 
     timestamp: Time
+    """ISO 8601 (UTC if it names no zone), epoch milliseconds, or epoch seconds (a number below 10^11)."""
     event_type: Annotated[str, Meta(min_length=1)]
+    """Any name; truncated to 50 characters. The session counts `click`, `error`, `pageview` and `rage_click`."""
     target_element: str | None = None
+    """Outer HTML of the element; truncated to 255 characters."""
     target_selector: str | None = None
     target_tag: str | None = None
     target_id: str | None = None
     target_class: str | None = None
+    """CSS selector, tag name, id and class of the element."""
     page_url: str | None = None
+    """URL of the page. If it is missing: that of the previous event in the batch, else the first one in the batch, else
+    that of the session.
+    """
     viewport_x: Pixels = None
     viewport_y: Pixels = None
+    """Position in the window."""
     screen_x: Pixels = None
     screen_y: Pixels = None
+    """Position on the screen."""
     scroll_x: Pixels = None
     scroll_y: Pixels = None
+    """Scroll position."""
     input_value: str | None = None
+    """Value of a form field. It is stored as `********` if `input_masked` is true or if it [looks like a
+    secret](../how-to/mask-secrets.md).
+    """
     input_masked: bool | None = None
+    """Whether the client knows that the value is secret."""
     key_pressed: str | None = None
+    """A named key (`Enter`, `ArrowUp`, `F5`) is stored as it is, any other key as `char`."""
     mouse_button: Annotated[int, Meta(ge=-32768, le=32767)] | None = None
+    """0 main, 1 middle, 2 secondary."""
     click_count: Annotated[int, Meta(ge=-INT4, le=INT4)] | None = None
+    """2 for the second click of a double click."""
     event_data: Raw = field(default_factory=Raw)
+    """Anything else about the event."""
 
 
 ROW_FIELDS = Event.__struct_fields__
@@ -59,9 +80,13 @@ class TrackRequest(Struct, gc=False):
     """`POST /api/v1/track`."""
 
     session_id: UUID
+    """The session, named by the client. An unknown id starts a session."""
     events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS)]
+    """The events, as below."""
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    """The client's name for this batch. A retry under the same name is stored once."""
     sent_at: Time | None = None
+    """The client's clock at this attempt, from which the server [corrects](events.md#clocks) times."""
 
 
 class LooseTrackRequest(Struct):
@@ -83,37 +108,51 @@ class RecordingRequest(Struct):
 
 
 class ScreenshotRequest(Struct):
-    """`POST /api/v1/track/screenshot`; `image_data` is a `data:image/…;base64,` URL."""
+    """`POST /api/v1/track/screenshot`."""
 
     session_id: UUID
+    """The session. An unknown id starts a session."""
     page_url: Annotated[str, Meta(min_length=1)]
+    """URL of the page."""
     timestamp: Time
+    """When the screenshot was taken, in the formats of an event's `timestamp`."""
     image_data: str
+    """A URL `data:image/png;base64,…`, `image/jpeg` or `image/webp`."""
     width: int | float | None = None
     height: int | float | None = None
+    """Accepted and ignored: the server measures the image."""
 
 
 class SessionRequest(Struct):
     """`POST /api/v1/sessions`."""
 
     page_url: Annotated[str, Meta(min_length=1)]
+    """The first page."""
     session_id: UUID | None = None
+    """The session. If it is missing, the server creates an id."""
     user_id: Label = None
     user_email: Label = None
     fingerprint: Label = None
+    """Who the visitor is."""
     referrer: str | None = None
+    """The page from which the visitor came."""
     user_agent: str | None = None
+    """Used instead of the request's header."""
     screen_width: Size = None
     screen_height: Size = None
     viewport_width: Size = None
     viewport_height: Size = None
+    """Sizes in CSS pixels."""
     device_type: Label = None
     browser: Label = None
     os: Label = None
+    """Used instead of what the user agent says."""
     language: Label = None
     app_id: Label = None
     ticket_id: Label = None
+    """Labels of your own."""
     metadata: dict[str, Raw] | None = None
+    """Your own data. Fields that are not in this table are added to it."""
 
 
 T = TypeVar("T")
@@ -182,10 +221,10 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$"
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
-        told = validation_errors.told(error, decoder.type)
+        detail = validation_errors.explain(error, decoder.type)
         if place != "$":
-            told = told.replace("`$", f"`{place}") if "`$" in told else f"{told} - at `{place}`"
-        raise Invalid(f"{told}.") from error
+            detail = detail.replace("`$", f"`{place}") if "`$" in detail else f"{detail} - at `{place}`"
+        raise Invalid(f"{detail}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(error) from error
 
