@@ -73,7 +73,7 @@ def test_the_page_of_errors_tells_the_status_of_each_kind() -> None:
     text = prose(REFERENCE / "errors.md")
     for error in _errors():
         section = text.partition(f"## {error.kind}\n")[2].partition("\n## ")[0]
-        assert str(error.status) in section or "at the start" in section, error.kind
+        assert str(error.status) in section or "On the command line only" in section, error.kind
 
 
 def test_the_page_of_the_api_has_a_section_for_each_route_and_no_other() -> None:

@@ -84,18 +84,18 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
 
 async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, days: float | None) -> CreatedKey:
     """Create a secret key. Raises Invalid for `days` out of range."""
-    if days is not None and not 0 < days <= keys.MOST_DAYS:
-        raise Invalid(f"--days is {days:g}: give more than 0 and at most {keys.MOST_DAYS}, or omit the option.")
+    if days is not None and not 0 < days <= keys.MAX_DAYS:
+        raise Invalid(f"--days is {days:g}: give more than 0 and at most {keys.MAX_DAYS}, or omit the option.")
     async with pool.acquire() as connection, connection.transaction():
-        made = await keys.make_key(connection, COMMAND_LINE, project_id, kind, name, days)
+        made = await keys.issue_key(connection, COMMAND_LINE, project_id, kind, name, days)
     return CreatedKey(made.key, kind, project_id, made.expires_at)
 
 
 async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> RotatedKey:
     """Replace the public write key. The replaced key stays valid for `grace_hours`. Raises Invalid out of range."""
-    if not 0 <= grace_hours <= keys.MOST_GRACE_HOURS:
+    if not 0 <= grace_hours <= keys.MAX_GRACE_HOURS:
         raise Invalid(
-            f"--grace-hours is {grace_hours:g}: give 0 to {keys.MOST_GRACE_HOURS}; 0 revokes the replaced key now."
+            f"--grace-hours is {grace_hours:g}: give 0 to {keys.MAX_GRACE_HOURS}; 0 revokes the replaced key now."
         )
     async with pool.acquire() as connection, connection.transaction():
         made = await keys.rotate_public_key(connection, COMMAND_LINE, project_id, grace_hours)

@@ -112,7 +112,7 @@ async def invite(settings: Settings, pool: Pool, project_id: int, email: str, ro
     """Create an invitation to a project. Raises Invalid for an invalid e-mail."""
     normal = people.check_email(email)
     async with pool.acquire() as connection, connection.transaction():
-        link = await one_time_links.invite(connection, COMMAND_LINE, project_id, role, normal)
+        link = await one_time_links.create_invitation(connection, COMMAND_LINE, project_id, role, normal)
     return CreatedLink(_link_address(settings, link), normal, link.expires_at, project_id, role)
 
 
@@ -120,8 +120,8 @@ async def password_link(settings: Settings, pool: Pool, email: str) -> CreatedLi
     """Create a link that sets the password of an account. Raises SettingsError if the account does not exist."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        link = await one_time_links.offer_password(connection, account.email)
-        await people.note_about(connection, COMMAND_LINE, "password link made", account.user_id)
+        link = await one_time_links.create_password_link(connection, account.email)
+        await people.audit_action_on(connection, COMMAND_LINE, "password link made", account.user_id)
     return CreatedLink(_link_address(settings, link), account.email, link.expires_at)
 
 
@@ -147,7 +147,7 @@ async def delete(pool: Pool, email: str) -> DeletedAccount:
 
 
 async def _account(pool: Pool, email: str) -> people.Account:
-    account = await people.find_account(pool, people.normal_email(email))
+    account = await people.find_account(pool, people.normalize_email(email))
     if account is None:
         raise SettingsError(f"there is no account for {email}: `tracker-backend user list` lists all accounts.")
     return account
