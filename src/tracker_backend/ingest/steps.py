@@ -187,7 +187,7 @@ def _place_recording(
     """
     first, last = put([recording.client_first, recording.client_last])
     first, last = min(first, last), max(first, last)
-    (identifier,) = node.take(1)
+    (identifier,) = node.next_ids(1)
     member = {"id": identifier, "at": batch.received_at // 1000, "events": recording.count}
     if recording.initial is not None:
         member["initial"] = recording.initial
@@ -243,7 +243,7 @@ def _rows(
     project_id, session_id = batch.project_id, UUID(batch.session_id.bytes)
     rows: list[tuple[object, ...]] = []
     page, host, path = None, "", ""
-    ids = node.take(len(placed))
+    ids = node.next_ids(len(placed))
     for event, identifier, time, client_time, (sent_time, data) in zip(events, ids, placed, times, sent, strict=True):
         kept = data
         if time != client_time + shift:

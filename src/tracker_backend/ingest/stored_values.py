@@ -15,7 +15,7 @@ from tracker_backend.masking.rrweb import remasked
 from tracker_backend.masking.rules import Rules, rules_of
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import lift_limit
+from tracker_backend.storage.statements import allow_bulk_changes
 
 _NOTHING: frozenset[str] = frozenset()
 _EVERY = frozenset({EVERY_FIELD})
@@ -97,7 +97,7 @@ async def _hide_typed(connection: Connection, key: SessionKey, rules: Rules, fie
             rows.append((row["event_id"], row["timestamp"], event.input_value, event.target_element, told))
     if rows:
         times = [row[1] for row in rows]
-        await lift_limit(connection)
+        await allow_bulk_changes(connection)
         await connection.execute(_sql.hide_typed, *key, min(times), max(times), *zip(*rows, strict=True))
 
 
