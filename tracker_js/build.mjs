@@ -21,7 +21,7 @@ const common = { absWorkingDir: here, bundle: true, minify: true, target: 'es202
 const LICENCES = 'licences.txt';
 
 /** web-vitals has no end of its own, so it is bundled with globals that have one. */
-const inject = [`${here}src/stoppable.ts`];
+const inject = [`${here}src/removable-globals.ts`];
 
 for (const name of await readdir(dist).catch(() => [])) await rm(`${dist}/${name}`, { recursive: true });
 

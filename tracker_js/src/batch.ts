@@ -1,4 +1,4 @@
-import type { Item } from './delivery';
+import type { Item } from './delivery-types';
 import { uuid } from './uuid';
 
 /** Events of one session on their way to a path. */

@@ -1,23 +1,23 @@
-import type { PartContext, Teardown } from './types';
-import { initConsole } from './console';
-import { initDblclicks } from './dblclicks';
-import { initDeadClicks } from './dead';
+import { initConsole } from './console-calls';
+import type { PartContext } from './context';
+import { initDeadClicks } from './dead-clicks';
+import { initDoubleClicks } from './double-clicks';
 import { initFocus } from './focus';
 import { initForms } from './forms';
-import { all, guard } from './guard';
+import { all, guard, type Teardown } from './guard';
 import { initInputs } from './inputs';
 import { initKeys } from './keys';
-import { initMoves } from './moves';
+import { initMouseMoves } from './mouse-moves';
 import { initNetwork } from './network';
-import { initPageTime } from './pagetime';
+import { initPageTime } from './page-time';
 import { initResize } from './resize';
-import { initResources } from './resources';
+import { initResourceErrors } from './resource-errors';
 import { initScrolls } from './scrolls';
-import { watchShadows } from './shadows';
+import { watchShadowTrees } from './shadow-trees';
 import { initVisibility } from './visibility';
 import { initVitals } from './vitals';
 
-const OBSERVERS = [initMoves, initDblclicks, initScrolls, initInputs, initKeys, initFocus, initResize, initPageTime, initVisibility, initResources, initConsole];
+const OBSERVERS = [initMouseMoves, initDoubleClicks, initScrolls, initInputs, initKeys, initFocus, initResize, initPageTime, initVisibility, initResourceErrors, initConsole];
 
 /** What the core leaves to this part: all that a visitor does beside clicking and going from page to page, and how the page fares. */
 export function start(context: PartContext): Teardown {
@@ -29,7 +29,7 @@ export function start(context: PartContext): Teardown {
       teardowns.push(init());
     })();
   };
-  const { listenDeep, teardown } = watchShadows();
+  const { listenDeep, teardown } = watchShadowTrees();
   teardowns.push(teardown);
   for (const init of OBSERVERS) begin(() => init(context, listenDeep));
 

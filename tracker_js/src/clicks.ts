@@ -1,6 +1,7 @@
-import type { Context, EventFields, Teardown } from './types';
-import { listen } from './guard';
-import { pointOf, targetOf } from './target';
+import type { Context } from './context';
+import type { EventFields } from './event';
+import { pointerPosition, targetOf } from './event-target';
+import { listen, type Teardown } from './guard';
 
 /** Three clicks in a second on one spot: somebody expects an answer and gets none. */
 const RAGE_CLICKS = 3;
@@ -24,7 +25,7 @@ export function initClicks({ emit }: Pick<Context, 'emit'>): Teardown {
 
   return listen(document, 'click', (event: MouseEvent) => {
     const target = targetOf(event);
-    const fields: EventFields = { ...pointOf(event), mouse_button: event.button, click_count: event.detail };
+    const fields: EventFields = { ...pointerPosition(event), mouse_button: event.button, click_count: event.detail };
     emit('click', fields, target);
     if (isRage(target, event)) emit('rage_click', { ...fields, click_count: RAGE_CLICKS }, target);
   });

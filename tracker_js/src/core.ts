@@ -1,14 +1,17 @@
-import type { Memory } from './memory';
-import type { createPolicy, Policy } from './policy.lazy';
-import type { EventFields, LoadPart, Options, PartContext, PartName, ScreenshotPart, Teardown } from './types';
+import type { Options } from './api.js';
 import { initClicks } from './clicks';
-import { createDelivery, type Delivery } from './delivery';
+import type { LoadPart, PartContext, PartName, ScreenshotPart } from './context';
+import { createDelivery } from './delivery';
+import type { Delivery } from './delivery-types';
 import { initErrors } from './errors';
-import { all, guard, listen } from './guard';
+import type { EventFields } from './event';
+import { createEventBatches, type EventBatches } from './event-batches';
+import { all, guard, listen, type Teardown } from './guard';
 import { json } from './json';
-import { initPages } from './pages';
-import { createParts } from './parts';
-import { createQueue, type Queue } from './queue';
+import { createLazyParts } from './lazy-parts';
+import type { ProjectStorage } from './local-storage';
+import { initPageViews } from './page-views';
+import type { createPolicy, Policy } from './policy.lazy';
 import { createSession, type Session } from './session';
 import { openTab } from './tab';
 
@@ -24,7 +27,7 @@ export interface Wanted extends Options {
   endpoint: string;
 }
 
-export type Say = (...said: unknown[]) => void;
+export type DebugLog = (...said: unknown[]) => void;
 
 export interface Core {
   track: (name: string, data: unknown) => void;
@@ -43,15 +46,15 @@ export interface Core {
 }
 
 /** Removes what waits to be sent, also what an earlier page has left: none did where there is no session. Rejects where it cannot. */
-export const forget = async ({ endpoint, project }: Wanted, memory: Memory, debug: Say, load: LoadPart): Promise<void> => {
-  if (memory.read('session')) await createDelivery({ endpoint, project, fetch, debug, json, onStop: () => undefined }, load).clear();
+export const forget = async ({ endpoint, project }: Wanted, storage: ProjectStorage, debug: DebugLog, load: LoadPart): Promise<void> => {
+  if (storage.read('session')) await createDelivery({ endpoint, project, fetch, debug, json, onStop: () => undefined }, load).clear();
 };
 
 /**
  * Observes at once, and tells when it may: `mayStore` says that consent is there or not needed. What happens before is
  * held, then written, in its order, by the policy, without which no secret would be left out.
  */
-export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, debug: Say, load: LoadPart, onRefused: () => void): Core {
+export function startCore(wanted: Wanted, storage: ProjectStorage, mayStore: boolean, debug: DebugLog, load: LoadPart, onRefused: () => void): Core {
   const { endpoint, project } = wanted;
   const teardowns: Teardown[] = [];
   const stopObserving = all(teardowns);
@@ -73,7 +76,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   let policy: Policy | undefined;
   let session: Session | undefined;
   let delivery: Delivery | undefined;
-  let queue: Queue | undefined;
+  let queue: EventBatches | undefined;
   let context: PartContext | undefined;
   let decided: () => void;
   const isDecided = new Promise<void>((resolve) => (decided = resolve));
@@ -124,7 +127,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     });
   };
   const openSession = (): Session => {
-    const opened = createSession(memory);
+    const opened = createSession(storage);
     opened.onRenew(() => {
       hasFailed = false;
       queue?.cut();
@@ -149,11 +152,11 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       session ??= openSession();
       mode = policy.tells(session.id) ? 'tell' : 'drop';
       // Also for a visit that is not told: an earlier one may have left something behind.
-      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, seal: policy.seal, ready: isDecided, onStop: stopAll }, load);
+      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, remask: policy.remask, ready: isDecided, onStop: stopAll }, load);
       if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
       else {
         context ??= createContext(policy, session);
-        queue ??= createQueue(delivery);
+        queue ??= createEventBatches(delivery);
       }
     }
     const isFirst = policy.isCertain && !isCertain;
@@ -185,7 +188,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     fetch,
     session,
     json,
-    memory,
+    storage,
     get hasFailed() {
       return hasFailed;
     },
@@ -213,7 +216,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     },
     isOwn: (url) => url.startsWith(`${endpoint}/api/v1/`) || url.startsWith(`${endpoint}/tracker`),
   });
-  const parts = createParts(load, debug);
+  const parts = createLazyParts(load, debug);
 
   const consent = (): void => {
     if (isAsked) return;
@@ -224,7 +227,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     load('policy').then(
       guard((part: unknown) => {
         if (mode !== 'hold') return;
-        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ wanted, memory, load, debug, fetch, json, onKnown: decide });
+        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ wanted, storage, load, debug, fetch, json, onKnown: decide });
       }),
       (error: unknown) => {
         // Without it no secret would be left out.
@@ -301,7 +304,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       mode = 'drop';
       held = [];
       stopAll();
-      return forgetAll() ?? forget(wanted, memory, debug, load);
+      return forgetAll() ?? forget(wanted, storage, debug, load);
     },
     get sessionId() {
       return session?.id ?? '';
@@ -318,7 +321,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
   };
   guard(() => teardowns.push(initClicks({ emit })))();
   guard(() => teardowns.push(initErrors({ emit: fail })))();
-  const pages = initPages(
+  const pages = initPageViews(
     { emit },
     (samePath) => {
       for (const navigate of navigations) guard(navigate)(samePath);
@@ -335,7 +338,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     }),
     listen(window, 'storage', ({ key, newValue }: StorageEvent) => {
       // In another tab.
-      if (key === memory.keyOf('consent') && newValue === 'false') onRefused();
+      if (key === storage.keyOf('consent') && newValue === 'false') onRefused();
     }),
   );
   if (mayStore) consent();

@@ -1,6 +1,6 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
-import { createLimit } from './limit';
+import type { Context } from './context';
+import { all, listen, type Teardown } from './guard';
+import { createRepeatLimit } from './repeat-limit';
 
 const MAX_MESSAGE = 1_000;
 const MAX_STACK = 4_000;
@@ -17,9 +17,9 @@ function reasonOf(reason: unknown): { name?: string; message: string; stack?: st
 
 /** Uncaught exceptions, and rejections that nobody handled. */
 export function initErrors({ emit }: Pick<Context, 'emit'>): Teardown {
-  const isNews = createLimit();
+  const isBelowLimit = createRepeatLimit();
   const tell = (fingerprint: string, data: { kind: string; message: string }): void => {
-    if (isNews(fingerprint)) emit('error', { event_data: data });
+    if (isBelowLimit(fingerprint)) emit('error', { event_data: data });
   };
 
   return all([

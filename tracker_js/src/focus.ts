@@ -1,7 +1,7 @@
-import type { PartContext, Teardown } from './types';
-import { all, listen } from './guard';
+import type { PartContext } from './context';
+import { targetOf } from './event-target';
+import { all, listen, type Teardown } from './guard';
 import { isField } from './mask';
-import { targetOf } from './target';
 
 /** Of fields and editors only: that a button has the focus says no more than the click or the key that brought it there. */
 const isTyped = (target: EventTarget | null): target is HTMLElement =>

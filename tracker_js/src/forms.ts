@@ -1,9 +1,10 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import type { OnRequest } from './network';
-import { all, listen } from './guard';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { all, listen, type Teardown } from './guard';
 import { type Field, isField } from './mask';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
+import type { OnRequest } from './network';
+import type { ListenDeep } from './shadow-trees';
 
 const MAX_NAME = 100;
 const MAX_FIELDS = 50;

@@ -1,4 +1,5 @@
-import type { Teardown } from './types';
+/** Ends what a function has begun: removes its listeners, timers and patches. */
+export type Teardown = () => void;
 
 /** Wraps a callback so that no failure of it reaches the page: a tracker that breaks must break alone. */
 export function guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void {

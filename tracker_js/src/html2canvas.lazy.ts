@@ -1,6 +1,6 @@
 import html2canvas from 'html2canvas';
 import type { Field } from './mask';
-import { BLANK, type Engine, RESOURCE_TIMEOUT_MS, shown } from './engine';
+import { BLANK, type Engine, RESOURCE_TIMEOUT_MS, visibleValue } from './screenshot-engine';
 
 const FIELDS = 'input,textarea,select';
 /** A copy of these would load, run or sound a second time. */
@@ -27,7 +27,7 @@ function fill(copy: Field, original: Field | undefined, isSecret: boolean): void
   if (!isSecret) return;
   if (copy.localName === 'select') (copy as HTMLSelectElement).selectedIndex = -1;
   else if (/^(checkbox|radio)$/.test(copy.type)) (copy as HTMLInputElement).checked = false;
-  else copy.value = shown(original ?? copy, true);
+  else copy.value = visibleValue(original ?? copy, true);
 }
 
 /** By html2canvas: it reads the styles of a copy of the page and draws them itself. */

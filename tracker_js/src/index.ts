@@ -1,4 +1,5 @@
-import type { Options, PartName, Tracker } from './types';
+import type { Options, Tracker } from './api.js';
+import type { PartName } from './context';
 import { guard } from './guard';
 import { createTracker } from './tracker';
 

@@ -1,8 +1,9 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import { all, guard, listen } from './guard';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { all, guard, listen, type Teardown } from './guard';
 import { isField, MASK, mayBecomeSecret } from './mask';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
+import type { ListenDeep } from './shadow-trees';
 
 /** A field is told after half a second of rest, or when it is left: never letter by letter. */
 const REST_MS = 500;

@@ -1,8 +1,8 @@
-import type { Item, Lane } from './delivery';
-import { resume, type Takers } from './leftovers';
-import { hold } from './locks';
-import { type Key, OPEN_SIZE, openStore, type Store, type Stored } from './store';
+import type { Item, Lane } from './delivery-types';
+import { type ItemKey, OPEN_SIZE, openItemStore, type ItemStore, type StoredItem } from './indexed-db';
+import { resume, type RecoveryHandler } from './recovery';
 import { uuid } from './uuid';
+import { holdLock } from './web-locks';
 
 /** What is captured is on disk within a second: half of it to wait for more, half for a busy machine. */
 const SAVE_MS = 500;
@@ -10,9 +10,9 @@ const SAVE_MS = 500;
 export const SENT_AT = '<sent_at>';
 
 /** An item that waits. */
-export interface Entry {
+export interface JournalEntry {
   readonly item: Item;
-  key: Key;
+  key: ItemKey;
   /** The body, once it is complete. */
   text?: string | undefined;
   /** How many events of it are on disk; undefined of what is not there at all. */
@@ -27,9 +27,9 @@ export interface Entry {
 /** What waits, on disk. */
 export interface Journal {
   /** The name for an item that comes now; without its body it is one that grows. */
-  key: (lane: Lane, text?: string) => Key;
+  key: (lane: Lane, text?: string) => ItemKey;
   /** It does not grow any more. */
-  complete: (entry: Entry, text: string) => void;
+  complete: (entry: JournalEntry, text: string) => void;
   /** The page has something to write from now on; takes up what others left behind. */
   begin: () => void;
   /** Writes within half a second what is not there yet, or has grown. */
@@ -37,21 +37,21 @@ export interface Journal {
   /** The same now: it is safe from the page's end when this returns. */
   save: () => void;
   /** It is done, or stands in others from now on. */
-  forget: (entry: Entry, isReplaced?: boolean) => void;
+  forget: (entry: JournalEntry, isReplaced?: boolean) => void;
   /** The page may be going: what it wrote may be taken up by others. No item may grow from then on. */
   leave: () => void;
   clear: () => Promise<void>;
 }
 
 /** Where the browser keeps nothing, nothing is written and all else goes on. `seal` has the last word about what is. */
-export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers, seal: (text: string) => string): Journal {
-  let opened: Promise<Store> | undefined;
+export function createJournal(to: string, waiting: () => Iterable<JournalEntry>, limits: Record<Lane, number>, recovery: RecoveryHandler, remask: (text: string) => string): Journal {
+  let opened: Promise<ItemStore> | undefined;
   /** Undefined while the owner's name is not held: others might send an item that grows. */
-  let store: Store | undefined;
-  let ready: Store | undefined;
-  let gone: Key[] = [];
+  let store: ItemStore | undefined;
+  let ready: ItemStore | undefined;
+  let gone: ItemKey[] = [];
   /** What others stand for: it goes when they are there. */
-  let replaced: Key[] = [];
+  let replaced: ItemKey[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** While something waits. It has an owner of its own, whose name is held, for an item may grow. */
   let stay: AbortController | undefined;
@@ -72,15 +72,15 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
     clearTimeout(timer);
     timer = undefined;
     if (!store) return;
-    const puts: [Stored, Key][] = [];
-    let isIdle = takers.taking === 0;
+    const puts: [StoredItem, ItemKey][] = [];
+    let isIdle = recovery.taking === 0;
     for (const entry of waiting()) {
       const { path, sessionId, events, open } = entry.item;
       // What is complete may be sent by others, too, while this page rests.
       if (open || !document.hidden) isIdle = false;
       if (entry.saved === events) continue;
       entry.saved = events;
-      puts.push([{ path, sessionId, events, text: seal(entry.text ?? entry.item.body(SENT_AT)) }, entry.key]);
+      puts.push([{ path, sessionId, events, text: remask(entry.text ?? entry.item.body(SENT_AT)) }, entry.key]);
     }
     const old = replaced;
     replaced = [];
@@ -129,20 +129,20 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       const name = owner;
       store = undefined;
       // Not idle before it is known what is there.
-      takers.taking++;
-      (opened ??= openStore(to))
+      recovery.taking++;
+      (opened ??= openItemStore(to))
         .then(async (open) => {
           ready = open;
-          await hold(name, signal).catch(() => undefined);
+          await holdLock(name, signal).catch(() => undefined);
           store = open;
           save();
-          if (!signal.aborted) await resume(open, limits, owners, signal, takers);
+          if (!signal.aborted) await resume(open, limits, owners, signal, recovery);
         })
         .catch(() => {
           opened = undefined;
         })
         .finally(() => {
-          takers.taking--;
+          recovery.taking--;
           saveSoon();
         });
     },
@@ -162,7 +162,7 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       gone = [];
       replaced = [];
       try {
-        await (await (opened ??= openStore(to))).clear();
+        await (await (opened ??= openItemStore(to))).clear();
       } catch {
         opened = undefined;
       }

@@ -1,7 +1,8 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import { all, listen } from './guard';
-import { targetOf } from './target';
-import { debounce } from './timing';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { all, listen, type Teardown } from './guard';
+import { debounce } from './throttle-debounce';
 
 /** The keys that are told by name. A list, not "longer than one character": what is not on it could be a character. */
 const NAMED =

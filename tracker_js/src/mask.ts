@@ -1,5 +1,15 @@
-import type { Masking, Secrets, Teardown } from './types';
-import { guard } from './guard';
+import type { Masking } from './config';
+import { guard, type Teardown } from './guard';
+
+/** Which elements are secret, and how texts are masked. */
+export interface Secrets {
+  /** True for a field whose value is a secret, and for anything inside `[data-private]` or an editor. */
+  isSecret: (element: Element) => boolean;
+  /** Masks e-mail addresses, card numbers, values of secret parameters, and values that stand in a secret field now. */
+  scrub: (text: string) => string;
+  /** Masks a URL in the same way. Values of secret fields are masked in its query and fragment only. */
+  url: (url: string) => string;
+}
 
 /** What stands in place of a secret: always eight, so that its length is not told either. */
 export const MASK = '********';

@@ -1,6 +1,6 @@
-import type { PartContext, Teardown } from './types';
-import { all, guard, listen } from './guard';
-import { createLimit } from './limit';
+import type { PartContext } from './context';
+import { all, guard, listen, type Teardown } from './guard';
+import { createRepeatLimit } from './repeat-limit';
 
 const MAX_URL = 1_000;
 /** How a request of XMLHttpRequest ends. */
@@ -22,7 +22,7 @@ export type OnRequest = (method: string, keepalive: boolean) => void;
  * never a query, a header or a body. The page's own call comes first, and gets the answer that it would have got.
  */
 export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>, onRequest: OnRequest): Teardown {
-  const isNews = createLimit();
+  const isBelowLimit = createRepeatLimit();
   let active = true;
   /** A page that goes takes its requests with it: they did not fail. */
   let isLeaving = false;
@@ -34,7 +34,7 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
     return { method: method.toUpperCase(), url: (origin + pathname).slice(0, MAX_URL), page: location.href, at: performance.now() };
   };
   const end = guard((api: string, call: Call, failure: string, status: number) => {
-    if (!active || isLeaving || !isNews(`${call.method} ${call.url} ${failure} ${status}`)) return;
+    if (!active || isLeaving || !isBelowLimit(`${call.method} ${call.url} ${failure} ${status}`)) return;
     const { method, url, at, page } = call;
     emit('request_failed', { page_url: page, event_data: { api, method, url, failure, status: status || undefined, duration_ms: Math.round(performance.now() - at) } });
   });

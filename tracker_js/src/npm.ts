@@ -1,5 +1,5 @@
 import type { Options, Tracker } from './api.js';
-import type { LoadPart } from './types';
+import type { LoadPart } from './context';
 import { createTracker as create } from './tracker';
 
 export type { Options, Tracker } from './api.js';

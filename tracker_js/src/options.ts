@@ -1,7 +1,28 @@
-import type { Options, Settings } from './types';
+import type { Options } from './api.js';
+
+/** Options with their defaults filled in. */
+export interface ResolvedOptions extends Options {
+  project: string;
+  /** Without a trailing slash. */
+  endpoint: string;
+  debug: boolean;
+  screenshots: boolean;
+  screenshotEngine: 'modern-screenshot' | 'html2canvas';
+  recordSample: number;
+  recordMinSeconds: number;
+  recordErrorsOnly: boolean;
+  recordCanvas: boolean;
+  recordCrossOriginIframes: boolean;
+  inlineImages: boolean;
+  maskText: string;
+  block: string;
+  console: 'error' | 'all' | false;
+  network: boolean;
+  vitals: boolean;
+}
 
 /** All options with their defaults; the kind of a default is how its attribute is read. */
-const DEFAULTS: Settings = {
+const DEFAULTS: ResolvedOptions = {
   project: '',
   endpoint: '',
   auto: true,
@@ -33,7 +54,7 @@ function read(value: unknown, like: unknown): unknown {
 }
 
 /** With defaults filled in. What is unknown is told, for it is mostly a slip of the pen. */
-export function resolveOptions(given: Options): Settings {
+export function resolveOptions(given: Options): ResolvedOptions {
   const settings: Record<string, unknown> = { ...DEFAULTS };
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(given)) {
@@ -44,5 +65,5 @@ export function resolveOptions(given: Options): Settings {
     }
   }
   if (unknown.length > 0) console.warn(`tracker: unknown options: ${unknown.join(', ')}`);
-  return settings as unknown as Settings;
+  return settings as unknown as ResolvedOptions;
 }

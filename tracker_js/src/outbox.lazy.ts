@@ -1,9 +1,9 @@
-import type { Delivery, DeliveryOptions, Item, Lane } from './delivery';
-import { createJournal, type Entry, SENT_AT } from './journal';
+import type { Delivery, DeliveryOptions, Item, Lane } from './delivery-types';
+import type { ItemKey } from './indexed-db';
+import { createJournal, type JournalEntry, SENT_AT } from './journal';
 import type { Json } from './json';
-import type { Takers } from './leftovers';
+import type { RecoveryHandler } from './recovery';
 import type { Requests } from './requests';
-import type { Key } from './store';
 import { createTransport, type Outcome } from './transport';
 
 const FIRST_RETRY_MS = 1_000;
@@ -13,7 +13,7 @@ const LIMITS: Record<Lane, number> = { events: 5e6, recordings: 20e6, images: 4e
 
 interface Line {
   readonly lane: Lane;
-  readonly entries: Set<Entry>;
+  readonly entries: Set<JournalEntry>;
   busy: boolean;
   timer?: ReturnType<typeof setTimeout> | undefined;
   failures: number;
@@ -38,7 +38,7 @@ function halve({ parse, toJson }: Json, { path, sessionId }: Item, text: string)
  * disk, under its name: the next page goes on with it, and what was stored already is not stored again.
  */
 export function createOutbox(
-  { endpoint, project, debug, json, seal = (text) => text, ready, onStop }: DeliveryOptions,
+  { endpoint, project, debug, json, remask = (text) => text, ready, onStop }: DeliveryOptions,
   requests: Requests,
   random: () => number = Math.random,
 ): Delivery {
@@ -48,14 +48,14 @@ export function createOutbox(
   const lines: Record<Lane, Line> = { events: createLine('events'), recordings: createLine('recordings'), images: createLine('images') };
   /** In the order in which they leave with the page. */
   const all = [lines.events, lines.recordings, lines.images];
-  const entryOf = new WeakMap<Item, Entry>();
+  const entryOf = new WeakMap<Item, JournalEntry>();
   let waiters: (() => void)[] = [];
   let stopped = false;
   let held = ready;
   let isLeaving = false;
   let dropped = 0;
 
-  const takers: Takers = {
+  const recovery: RecoveryHandler = {
     taking: 0,
     send: (key, item) =>
       new Promise((onGone) => {
@@ -74,17 +74,17 @@ export function createOutbox(
       for (const { entries } of all) yield* entries;
     },
     LIMITS,
-    takers,
-    seal,
+    recovery,
+    remask,
   );
 
-  const done = (entry: Entry, isReplaced?: boolean): void => {
+  const done = (entry: JournalEntry, isReplaced?: boolean): void => {
     journal.forget(entry, isReplaced);
     entry.onGone?.();
   };
-  const enter = (line: Line, item: Item, key?: Key): Entry => {
+  const enter = (line: Line, item: Item, key?: ItemKey): JournalEntry => {
     const text = item.open ? undefined : item.body(SENT_AT);
-    const entry: Entry = { item, key: key ?? journal.key(line.lane, text), text, flights: 0 };
+    const entry: JournalEntry = { item, key: key ?? journal.key(line.lane, text), text, flights: 0 };
     let excess = entry.key[4] - LIMITS[line.lane];
     for (const { key } of line.entries) excess += key[4];
     for (const old of line.entries) {
@@ -129,7 +129,7 @@ export function createOutbox(
     }
     onStop();
   };
-  const settle = (line: Line, entry: Entry, outcome: Outcome): void => {
+  const settle = (line: Line, entry: JournalEntry, outcome: Outcome): void => {
     const { item, text = '' } = entry;
     entry.flights--;
     // It may have been in flight twice, and the other answer came first.
@@ -151,8 +151,8 @@ export function createOutbox(
     for (const half of halves) enter(line, half);
     done(entry, halves.length > 0);
   };
-  const bodyOf = ({ text = '' }: Entry): string => seal(text).replace(SENT_AT, new Date().toISOString());
-  const fly = async (line: Line, entry: Entry, flight: Promise<Outcome>): Promise<void> => {
+  const bodyOf = ({ text = '' }: JournalEntry): string => remask(text).replace(SENT_AT, new Date().toISOString());
+  const fly = async (line: Line, entry: JournalEntry, flight: Promise<Outcome>): Promise<void> => {
     entry.flights++;
     settle(line, entry, await flight);
   };

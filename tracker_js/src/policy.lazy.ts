@@ -1,10 +1,12 @@
-import type { Memory } from './memory';
 import type { Options } from './api.js';
-import type { Config, EventFields, PartContext, Secrets, Settings, Teardown } from './types';
-import { DEFAULT_CONFIG, fetchConfig } from './config';
-import { describe } from './describe';
-import { watchSecrets } from './mask';
-import { resolveOptions } from './options';
+import { type Config, DEFAULT_CONFIG, fetchConfig } from './config';
+import type { PartContext } from './context';
+import { describe } from './describe-element';
+import type { EventFields } from './event';
+import type { Teardown } from './guard';
+import type { ProjectStorage } from './local-storage';
+import { type Secrets, watchSecrets } from './mask';
+import { resolveOptions, type ResolvedOptions } from './options';
 import { selectorOf } from './selector';
 
 /** A server that has not said in this time how to record is not waited for with what is written down here: a page may be gone in a second. */
@@ -16,7 +18,7 @@ const MAX_EARLY = 1_000;
 
 /** What the core asks before anything is told. */
 export interface Policy {
-  readonly options: Settings;
+  readonly options: ResolvedOptions;
   readonly config: Config;
   /** The server has said how to record, now or to an earlier page, or does not answer. */
   readonly isCertain: boolean;
@@ -30,7 +32,7 @@ export interface Policy {
   /** An event as JSON, without any secret. */
   write: (type: string, fields: EventFields, target?: EventTarget | null) => string;
   /** A text with events of `write` in it, by the rules that became known behind them. */
-  seal: (text: string) => string;
+  remask: (text: string) => string;
   /** The body of the call that begins a session. */
   begin: (sessionId: string, user?: string, traits?: Record<string, unknown>) => string;
   stop: Teardown;
@@ -38,13 +40,13 @@ export interface Policy {
 
 export interface PolicyOptions extends Pick<PartContext, 'load' | 'debug' | 'fetch' | 'json'> {
   wanted: Options;
-  memory: Memory;
+  storage: ProjectStorage;
   /** Called when something is known, or assumed, about how to record, and again when that changes; never at once. */
   onKnown: () => void;
 }
 
 /** How the page is recorded. */
-export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown }: PolicyOptions): Policy {
+export function createPolicy({ wanted, storage, load, debug, fetch, json, onKnown }: PolicyOptions): Policy {
   const { parse, toJson } = json;
   const options = resolveOptions(wanted);
   const secrets = watchSecrets();
@@ -55,7 +57,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
   /** Written before the server has said what is a secret; undefined once it has, or will not. */
   let early: string[] | undefined = [];
   /** Those of them that hold one, and what is sent in their place. */
-  let sealed: [was: string, now: string][] = [];
+  let remasked: [was: string, now: string][] = [];
 
   const scrub = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.scrub(value) : value);
   const rewrite = (text: string): string => {
@@ -85,7 +87,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
       if (early && early.length < MAX_EARLY) early.push(event);
       return event;
     },
-    seal: (text) => sealed.reduce((text, [was, now]) => text.replace(was, () => now), text),
+    remask: (text) => remasked.reduce((text, [was, now]) => text.replace(was, () => now), text),
     begin(sessionId, user, traits) {
       return toJson({
         session_id: sessionId,
@@ -128,7 +130,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     try {
       secrets.apply(known.masking);
       config = known;
-      if (early) sealed = early.map((was): [string, string] => [was, rewrite(was)]).filter(([was, now]) => now !== was);
+      if (early) remasked = early.map((was): [string, string] => [was, rewrite(was)]).filter(([was, now]) => now !== was);
     } catch (error) {
       // What does not look like a configuration is none.
       debug('no configuration:', error);
@@ -137,7 +139,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     if (said) early = undefined;
     onKnown();
   };
-  const cached = memory.read('config') as Config | undefined;
+  const cached = storage.read('config') as Config | undefined;
   // Not within this call: whoever made us does not have us yet.
   if (cached?.masking) void Promise.resolve(cached).then(know);
   const assume = (): void => {
@@ -150,7 +152,7 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
   fetchConfig({ fetch, json }, options.endpoint, options.project).then(
     (known) => {
       if (isStopped) return;
-      memory.write('config', known);
+      storage.write('config', known);
       void know(known, true);
     },
     (error: unknown) => {

@@ -1,5 +1,5 @@
-import type { Item } from './delivery';
 import { type Batch, openBatch } from './batch';
+import type { Item } from './delivery-types';
 
 /** How late a viewer may see what is going on, and how many requests a busy page makes. */
 const BATCH_MS = 5_000;
@@ -9,7 +9,7 @@ const BATCH_CHARACTERS = 100_000;
 const MAX_BYTES = 10 * 1_024 * 1_024 - 1_024;
 const MAX_BYTES_A_CHARACTER = 3;
 
-export interface Batches {
+export interface RecordBatches {
   /** One rrweb event as JSON. False: too large for any request. */
   push: (json: string) => boolean;
   /** Closes the batch that is being filled. */
@@ -20,7 +20,7 @@ const isTooLarge = (json: string): boolean =>
   json.length * MAX_BYTES_A_CHARACTER > MAX_BYTES && new TextEncoder().encode(json).length > MAX_BYTES;
 
 /** Gathers the events of one session; the first one of a batch decides when it goes. `send` gets a batch as it grows. */
-export function createBatches(sessionId: string, send: (batch: Item) => void): Batches {
+export function createRecordBatches(sessionId: string, send: (batch: Item) => void): RecordBatches {
   let batch: Batch | undefined;
   let characters = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,14 +1,13 @@
 import { record } from '@rrweb/record';
-import type { Mirror, RecordedEvent } from './record-types';
-import type { PartContext, Teardown } from './types';
-import type { Reel } from './record-reel';
-import { all, guard, listen } from './guard';
-import { watchHands } from './hands';
-import { createInliner } from './record-inline';
-import { stopListening } from './record-listening';
+import type { PartContext } from './context';
+import { all, guard, listen, type Teardown } from './guard';
+import { blockSelector, maskSelector } from './mask-selectors';
+import type { RecordBuffer } from './record-buffer';
+import { createInliner } from './record-inline-assets';
+import { stopListening } from './record-listeners';
 import { createMasker, isEmpty } from './record-mask';
-import { blockSelector, maskSelector } from './record-selectors';
-import { ACTS, FULL_SNAPSHOT, INCREMENTAL, META, MUTATION, SCROLL } from './record-types';
+import { USER_ACTIONS, FULL_SNAPSHOT, INCREMENTAL, META, type Mirror, MUTATION, type RecordedEvent, SCROLL } from './rrweb-types';
+import { watchUserInput } from './user-input';
 
 /** A replay of any minute needs no more than five of them; a snapshot of a large page weighs as much as some minutes of events. */
 const CHECKOUT_MS = 5 * 60_000;
@@ -23,18 +22,18 @@ const ASK = 'tracker: snapshot';
 
 export interface Capture {
   /** From now on in another recording, which begins with a full snapshot. */
-  renew: (reel: Reel) => void;
+  renew: (buffer: RecordBuffer) => void;
   /** Tells nothing until the visitor does something here: another tab, or another page in this one, is recorded now. */
   rest: () => void;
   stop: Teardown;
 }
 
 /** rrweb at work: masks what it tells, and hands it on while somebody is there. `onAct`: the visitor did something. */
-export function capture(context: PartContext, first: Reel, onAct: () => void): Capture {
+export function capture(context: PartContext, first: RecordBuffer, onAct: () => void): Capture {
   const { options, secrets, session, debug, json } = context;
   const block = blockSelector(options);
   const mirror = record.mirror as Mirror;
-  let reel = first;
+  let buffer = first;
   let stopped = false;
   let resting = false;
   let planned = false;
@@ -45,7 +44,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
   const tell = (event: RecordedEvent): void => {
     // A clock that was set back must not put an event before the snapshot that it needs.
     event.timestamp = latest = Math.max(latest, event.timestamp);
-    if (reel.push(json.toJson(event), event.type === META)) return;
+    if (buffer.push(json.toJson(event), event.type === META)) return;
     debug('an rrweb event is larger than the server takes, and is left out');
     if (event.type === FULL_SNAPSHOT) stop();
   };
@@ -93,7 +92,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
       inliner?.fonts();
       return;
     }
-    const isAct = ACTS.includes(event.data.source) || (event.data.source === SCROLL && hands.areMoving());
+    const isAct = USER_ACTIONS.includes(event.data.source) || (event.data.source === SCROLL && userInput.isRecent());
     const snapshotBefore = snapshotAt;
     const now = Date.now();
     if (isAct) {
@@ -112,11 +111,11 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     // A snapshot that was taken just now holds what a mutation tells.
     if (stopped || (event.data.source === MUTATION && snapshotAt !== snapshotBefore)) return;
     tell(event);
-    if (now - snapshotAt > (reel.waitsForError ? CHECKOUT_WAITING_MS : CHECKOUT_MS)) refreshSoon();
+    if (now - snapshotAt > (buffer.waitsForError ? CHECKOUT_WAITING_MS : CHECKOUT_MS)) refreshSoon();
   };
 
-  const hands = watchHands();
-  const teardowns: Teardown[] = [hands.stop];
+  const userInput = watchUserInput();
+  const teardowns: Teardown[] = [userInput.stop];
   const stopAll = all(teardowns);
   const stop = (): void => {
     stopped = true;
@@ -178,7 +177,7 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
       resting = true;
     },
     renew(next) {
-      reel = next;
+      buffer = next;
       resting = false;
       refresh();
     },

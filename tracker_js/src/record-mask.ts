@@ -1,7 +1,6 @@
-import type { Attributes, Changed, EventData, Mirror, RecordedEvent, SerializedNode } from './record-types';
-import type { Config, Secrets } from './types';
-import { isField, isPrivate, MASK, mayBecomeSecret } from './mask';
-import { CANVAS, ELEMENT, INCREMENTAL, INPUT, META, MUTATION, SCROLL, SELECTION, TEXT } from './record-types';
+import type { Config } from './config';
+import { isField, isPrivate, MASK, mayBecomeSecret, type Secrets } from './mask';
+import { type Attributes, CANVAS, type Changed, ELEMENT, type EventData, INCREMENTAL, INPUT, META, type Mirror, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from './rrweb-types';
 
 /** How much of an element is told: all, its shape (`[data-private]`), or that it is there. */
 const OPEN = 0;

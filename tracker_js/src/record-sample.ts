@@ -1,4 +1,4 @@
-import { hash } from './hash';
+import { hash } from './fnv-hash';
 
 /** Whether a session is one of the share that is recorded: the same on all its pages, and apart from the project's `sampling_rate`. */
 export const isSampled = (sessionId: string, share: number): boolean => hash(`recording ${sessionId}`) / 2 ** 32 < share;

@@ -1,9 +1,8 @@
-import type { Capture } from './record-capture';
-import type { Part, PartContext } from './types';
+import type { Part, PartContext } from './context';
 import { all, guard, listen } from './guard';
-import { createBatches } from './record-batches';
-import { capture } from './record-capture';
-import { createReel, type Reel } from './record-reel';
+import { createRecordBatches } from './record-batches';
+import { createRecordBuffer, type RecordBuffer } from './record-buffer';
+import { type Capture, capture } from './record-capture';
 import { isSampled } from './record-sample';
 import { uuid } from './uuid';
 
@@ -33,7 +32,7 @@ function isWithin(): boolean {
 }
 
 export const start: Part['start'] = (context, asked = false) => {
-  const { options, session, memory, debug } = context;
+  const { options, session, storage, debug } = context;
   if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
   if (current) {
     if (current.context === context) current.ask();
@@ -42,25 +41,25 @@ export const start: Part['start'] = (context, asked = false) => {
   }
   const tab = uuid();
   let running: Capture | undefined;
-  let reel: Reel | undefined;
+  let buffer: RecordBuffer | undefined;
   let note: Note;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
 
   const keep = (change: Partial<Note>): void => {
-    const stored = memory.read(NOTE) as Note | undefined;
+    const stored = storage.read(NOTE) as Note | undefined;
     // Another tab may know more.
     note = { ...note, ...(stored?.id === note.id && stored), ...change };
-    memory.write(NOTE, note);
+    storage.write(NOTE, note);
   };
   const claim = (): void => {
     if (note.tab !== tab) keep({ tab });
   };
-  const openReel = (id: string): Reel => {
+  const openBuffer = (id: string): RecordBuffer => {
     note = { id, since: Date.now(), tab };
     keep({ tab, ...(context.hasFailed && { failed: true }) });
     const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
-    const made = createReel(
-      createBatches(id, (item) => {
+    const made = createRecordBuffer(
+      createRecordBatches(id, (item) => {
         context.send('recordings', item);
       }),
       options.recordErrorsOnly && !asked && note.failed !== true,
@@ -73,8 +72,8 @@ export const start: Part['start'] = (context, asked = false) => {
   const end = (): void => {
     running?.stop();
     running = undefined;
-    reel?.cut();
-    reel = undefined;
+    buffer?.cut();
+    buffer = undefined;
     clearTimeout(ageTimer);
   };
   const begin = guard((id: string) => {
@@ -83,19 +82,19 @@ export const start: Part['start'] = (context, asked = false) => {
       end();
       return;
     }
-    reel?.cut();
-    reel = openReel(id);
-    if (running) running.renew(reel);
-    else running = capture(context, reel, claim);
+    buffer?.cut();
+    buffer = openBuffer(id);
+    if (running) running.renew(buffer);
+    else running = capture(context, buffer, claim);
   });
   /** A page that is opened in the background is recorded when it is looked at. */
   const beginIfSeen = (): void => {
     if (!running && document.visibilityState === 'visible') begin(session.id);
   };
   const failed = (): void => {
-    if (reel?.waitsForError !== true) return;
+    if (buffer?.waitsForError !== true) return;
     keep({ failed: true });
-    reel.failed();
+    buffer.failed();
   };
 
   const teardowns = [
@@ -103,7 +102,7 @@ export const start: Part['start'] = (context, asked = false) => {
       current = undefined;
     },
     end,
-    context.beforeFlush(() => reel?.cut()),
+    context.beforeFlush(() => buffer?.cut()),
     session.onRenew((id) => {
       if (running) begin(id);
       else beginIfSeen();
@@ -114,7 +113,7 @@ export const start: Part['start'] = (context, asked = false) => {
     }),
     listen(window, 'storage', ({ key }: StorageEvent) => {
       if (!running || !key?.startsWith(`tracker.${NOTE}.`)) return;
-      const stored = memory.read(NOTE) as Partial<Note> | undefined;
+      const stored = storage.read(NOTE) as Partial<Note> | undefined;
       if (stored?.id === note.id && stored.failed) failed();
       if (stored?.tab === tab) return;
       note.tab = '';
@@ -135,8 +134,8 @@ export const start: Part['start'] = (context, asked = false) => {
     ask() {
       asked = true;
       // What is held back is wanted now.
-      reel?.failed();
-      reel?.aged();
+      buffer?.failed();
+      buffer?.aged();
       beginIfSeen();
     },
   };

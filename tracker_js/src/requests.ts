@@ -1,4 +1,4 @@
-import type { DeliveryOptions } from './delivery';
+import type { DeliveryOptions } from './delivery-types';
 
 /** Browsers let all keepalive requests and beacons of a page have 64 KiB in flight together; the rest of it is for headers and for others on the page. */
 const KEEPALIVE_BYTES = 60_000;

@@ -1,6 +1,6 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
-import { debounce } from './timing';
+import type { Context } from './context';
+import { all, listen, type Teardown } from './guard';
+import { debounce } from './throttle-debounce';
 
 const REST_MS = 250;
 

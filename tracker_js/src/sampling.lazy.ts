@@ -53,7 +53,7 @@ function turn(word: bigint): bigint {
 }
 
 /** Where a session stands among all of its project, from 0 to 2^64 - 1. */
-export function placeOf(projectId: number, sessionId: string): bigint {
+export function sessionHash(projectId: number, sessionId: string): bigint {
   const id = sessionId.replace(/-/g, '');
   const [low = '', high = ''] = id.match(/.{16}/g) ?? [];
   const parameters = 0x01010000n | (8n << 8n) | 8n;
@@ -64,4 +64,4 @@ export function placeOf(projectId: number, sessionId: string): bigint {
 }
 
 /** Whether a session is of the share that its project records; `is_recorded` of the server says the same. */
-export const isRecorded = (projectId: number, sessionId: string, rate: number): boolean => placeOf(projectId, sessionId) < rate * 2 ** 64;
+export const isRecorded = (projectId: number, sessionId: string, rate: number): boolean => sessionHash(projectId, sessionId) < rate * 2 ** 64;

@@ -1,5 +1,4 @@
-import type { Teardown } from './types';
-import { all, guard, listen } from './guard';
+import { all, guard, listen, type Teardown } from './guard';
 
 export interface Changes {
   /** Whether something may look different than when `arm` was called. */

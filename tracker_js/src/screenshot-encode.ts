@@ -1,4 +1,4 @@
-import { toDataUrl } from './data-url';
+import { blobToDataUrl } from './data-url';
 
 /** Of an image as it is sent, decoded from base64. */
 const MAX_BYTES = 500_000;
@@ -8,7 +8,7 @@ const STEP = Math.SQRT1_2;
 /** Smaller, nothing on it could be read. */
 const MIN_SCALE = 0.1;
 
-export interface Shot {
+export interface EncodedScreenshot {
   image_data: string;
   width: number;
   height: number;
@@ -29,14 +29,14 @@ function shrink(canvas: HTMLCanvasElement, scale: number): HTMLCanvasElement {
 }
 
 /** A JPEG of at most 500 KB: first at a lower quality, then in a smaller size. Undefined where none can be made. */
-export async function toShot(canvas: HTMLCanvasElement): Promise<Shot | undefined> {
+export async function encodeScreenshot(canvas: HTMLCanvasElement): Promise<EncodedScreenshot | undefined> {
   for (let scale = 1; scale >= MIN_SCALE; scale *= STEP) {
     const drawn = scale === 1 ? canvas : shrink(canvas, scale);
     // Once it has been too large at its lowest quality, it is not tried at its best again.
     for (const quality of scale === 1 ? QUALITIES : QUALITIES.slice(1)) {
       const blob = await encode(drawn, quality);
       if (blob?.type !== 'image/jpeg') return undefined;
-      if (blob.size <= MAX_BYTES) return { image_data: await toDataUrl(blob), width: drawn.width, height: drawn.height };
+      if (blob.size <= MAX_BYTES) return { image_data: await blobToDataUrl(blob), width: drawn.width, height: drawn.height };
     }
   }
   return undefined;

@@ -1,11 +1,11 @@
-import type { Engine } from './engine';
-import type { PartContext, ScreenshotPart } from './types';
-import { drawModern } from './engine-modern';
+import type { PartContext, ScreenshotPart } from './context';
+import { hash } from './fnv-hash';
 import { all, guard, listen } from './guard';
-import { hash } from './hash';
-import { blockSelector, maskSelector } from './record-selectors';
+import { blockSelector, maskSelector } from './mask-selectors';
 import { type Changes, watchChanges } from './screenshot-changes';
-import { type Shot, toShot } from './screenshot-encode';
+import { type EncodedScreenshot, encodeScreenshot } from './screenshot-encode';
+import type { Engine } from './screenshot-engine';
+import { drawModern } from './screenshot-engine-modern';
 
 /** A single-page app changes its URL first and its page then. */
 const SETTLE_MS = 500;
@@ -52,7 +52,7 @@ async function engineOf({ options, load, debug }: PartContext): Promise<Engine> 
 }
 
 /** The whole page, at full size unless it is too large to draw. */
-async function draw(context: PartContext): Promise<Shot | undefined> {
+async function draw(context: PartContext): Promise<EncodedScreenshot | undefined> {
   const { options, secrets, fetch, debug } = context;
   const blank = ['[data-private],[contenteditable]:not([contenteditable="false" i])', blockSelector(options), maskSelector(options)].join(',');
   const page = document.documentElement;
@@ -68,7 +68,7 @@ async function draw(context: PartContext): Promise<Shot | undefined> {
     debug('html2canvas failed:', error);
     return drawModern(drawing);
   });
-  return toShot(canvas);
+  return encodeScreenshot(canvas);
 }
 
 async function takeNow(context: PartContext, isWanted: () => boolean): Promise<void> {

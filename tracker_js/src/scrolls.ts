@@ -1,9 +1,9 @@
-import type { PartContext, Teardown } from './types';
-import { all } from './guard';
-import { watchHands } from './hands';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
-import { throttle, type Timed } from './timing';
+import type { PartContext } from './context';
+import { targetOf } from './event-target';
+import { all, type Teardown } from './guard';
+import type { ListenDeep } from './shadow-trees';
+import { throttle, type Timed } from './throttle-debounce';
+import { watchUserInput } from './user-input';
 
 const SCROLL_MS = 100;
 /** Boxes that are remembered at a time; a page rarely has more than a few that somebody scrolls. */
@@ -42,16 +42,16 @@ export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<Par
     for (const tell of boxes.values()) tell.flush();
     boxes.clear();
   };
-  const hands = watchHands();
+  const userInput = watchUserInput();
   listenDeep('scroll', (event) => {
     // The event alone does not keep a visit alive.
-    if (hands.areMoving()) session.touch(true);
+    if (userInput.isRecent()) session.touch(true);
     const target = targetOf(event);
     if (target === document) tellPage();
     else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) tellBox(target as Element);
   });
   return all([
-    hands.stop,
+    userInput.stop,
     tellPage.cancel,
     () => {
       for (const tell of boxes.values()) tell.cancel();

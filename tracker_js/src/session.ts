@@ -1,6 +1,5 @@
-import type { Memory } from './memory';
-import type { Teardown } from './types';
-import { guard } from './guard';
+import { guard, type Teardown } from './guard';
+import type { ProjectStorage } from './local-storage';
 import { uuid } from './uuid';
 
 /** A visit ends after 30 minutes without activity: the pause that analytics tools agree on. */
@@ -34,12 +33,12 @@ export interface Session {
   save: () => void;
 }
 
-export function createSession(memory: Memory, now: () => number = Date.now): Session {
+export function createSession(storage: ProjectStorage, now: () => number = Date.now): Session {
   const callbacks = new Set<(id: string) => void>();
 
   const alive = ({ at, born }: Visit): boolean => now() - at < IDLE_MS && now() - born < LONGEST_MS;
   const read = (): Visit | undefined => {
-    const visit = memory.read('session') as Visit | undefined;
+    const visit = storage.read('session') as Visit | undefined;
     return visit && /^[\da-f-]{36}$/.test(visit.id) && visit.at > 0 && visit.born > 0 ? visit : undefined;
   };
   const begin = (user?: string): Visit => ({ id: uuid(), born: now(), at: now(), ...(user && { user }) });
@@ -57,7 +56,7 @@ export function createSession(memory: Memory, now: () => number = Date.now): Ses
     // Another tab of the same visit may know more; or it has begun the next one, to which all tabs go over.
     if (stored?.id === visit.id) visit = { ...stored, ...visit, at: Math.max(visit.at, stored.at), started: Boolean(visit.started ?? stored.started) };
     else if (stored && stored.born > visit.born && alive(stored)) visit = stored;
-    memory.write('session', visit);
+    storage.write('session', visit);
   };
   save();
 

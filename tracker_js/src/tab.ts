@@ -1,5 +1,4 @@
-import type { Teardown } from './types';
-import { guard, listen } from './guard';
+import { guard, listen, type Teardown } from './guard';
 import { uuid } from './uuid';
 
 const KEY = 'tracker.tab';

@@ -1,7 +1,8 @@
-import type { LoadPart, Options, Tracker } from './types';
-import { type Core, forget, MAX_HELD, type Say, startCore, type Wanted } from './core';
+import type { Options, Tracker } from './api.js';
+import type { LoadPart } from './context';
+import { type Core, forget, MAX_HELD, type DebugLog, startCore, type Wanted } from './core';
 import { guard } from './guard';
-import { type Memory, openMemory } from './memory';
+import { type ProjectStorage, openProjectStorage } from './local-storage';
 
 /** What an option says, also one from an attribute. */
 const isOn = (value: unknown): boolean => value === '' || (Boolean(value) && value !== 'false');
@@ -22,35 +23,35 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
     if (core) call(core);
     else if (waiting && waiting.length < MAX_HELD) waiting.push(call);
   });
-  const sayOf = ({ debug }: Wanted): Say => (...said) => {
+  const sayOf = ({ debug }: Wanted): DebugLog => (...said) => {
     if (isOn(debug)) console.info('tracker:', ...said);
   };
   const run = guard((wanted: Wanted): void => {
-    const memory = openMemory(wanted.project);
+    const storage = openProjectStorage(wanted.project);
     const debug = sayOf(wanted);
-    if (consent) memory.write('consent', true);
-    else consent ??= memory.read('consent') as boolean | undefined;
+    if (consent) storage.write('consent', true);
+    else consent ??= storage.read('consent') as boolean | undefined;
     if (consent === false) {
       debug('not recorded: the visitor refused');
-      void refuse(wanted, memory);
+      void refuse(wanted, storage);
       return;
     }
-    core ??= startCore(wanted, memory, consent ?? !isOn(wanted.consent), debug, load, () => void refuse(wanted, memory));
+    core ??= startCore(wanted, storage, consent ?? !isOn(wanted.consent), debug, load, () => void refuse(wanted, storage));
     if (consent) core.consent();
     for (const call of waiting?.splice(0) ?? []) act(call);
   });
 
   /** Here or in another tab. The session is forgotten last: where it is left, the next page knows that there is more to forget. */
-  const refuse = (wanted: Wanted, memory: Memory): Promise<void> => {
+  const refuse = (wanted: Wanted, storage: ProjectStorage): Promise<void> => {
     const refused = core;
     const debug = sayOf(wanted);
     core = waiting = undefined;
     consent = false;
-    return (refused?.refuse() ?? forget(wanted, memory, debug, load)).then(() => {
+    return (refused?.refuse() ?? forget(wanted, storage, debug, load)).then(() => {
       // The visitor may have agreed meanwhile.
-      if (memory.read('consent') !== false) return;
-      memory.clear();
-      memory.write('consent', false);
+      if (storage.read('consent') !== false) return;
+      storage.clear();
+      storage.write('consent', false);
     }, debug);
   };
 
@@ -82,13 +83,13 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
       consent = true;
       waiting ??= [];
       if (started) run(started);
-      else openMemory(resolve().project).write('consent', true);
+      else openProjectStorage(resolve().project).write('consent', true);
     }),
     async optOut() {
       const wanted = started ?? resolve();
-      const memory = openMemory(wanted.project);
-      memory.write('consent', false);
-      await refuse(wanted, memory);
+      const storage = openProjectStorage(wanted.project);
+      storage.write('consent', false);
+      await refuse(wanted, storage);
     },
     flush: async () => core?.flush(),
     screenshot: async () => core?.screenshot(),

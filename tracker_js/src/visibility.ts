@@ -1,5 +1,5 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
+import type { Context } from './context';
+import { all, listen, type Teardown } from './guard';
 
 /** Hidden and visible, once each. */
 export function initVisibility({ emit, beforeLeave }: Context): Teardown {

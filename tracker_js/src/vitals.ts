@@ -1,7 +1,7 @@
 import { type Metric, onCLS, onFCP, onINP, onLCP, onTTFB } from 'web-vitals';
-import type { PartContext, Teardown } from './types';
-import { guard } from './guard';
-import { stopVitals } from './stoppable';
+import type { PartContext } from './context';
+import { guard, type Teardown } from './guard';
+import { stopVitals } from './removable-globals';
 
 /** Once a page: the library keeps what it knows of it for good. */
 let begun = false;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describe as describeTarget } from '../src/describe';
+import { describe as describeTarget } from '../src/describe-element';
 import { isCard, isSecretValue, MASK, mayBecomeSecret, scrubText, watchSecrets } from '../src/mask';
 
 let secrets: ReturnType<typeof watchSecrets>;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MASK, watchSecrets } from '../src/mask';
 import { createMasker, isEmpty, type Masker, type MaskOptions } from '../src/record-mask';
-import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/record-types';
+import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/rrweb-types';
 
 /** A book of the page's nodes, and a snapshot as rrweb makes it. */
 class Book {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { watchChanges } from '../src/screenshot-changes';
-import { toShot } from '../src/screenshot-encode';
+import { encodeScreenshot } from '../src/screenshot-encode';
 
 /** Encodes to so many bytes a pixel at quality 1, and in proportion below. */
 function fakeCanvas(bytesAPixel: number): HTMLCanvasElement {
@@ -22,20 +22,20 @@ describe('a shot', () => {
   });
 
   it('has its full quality where it fits', async () => {
-    const shot = await toShot(fakeCanvas(0.2));
+    const shot = await encodeScreenshot(fakeCanvas(0.2));
     expect(bytesOf(shot?.image_data ?? '')).toBe(320_000);
     expect([shot?.width, shot?.height]).toEqual([1_000, 2_000]);
   });
 
   it('loses quality first', async () => {
-    const shot = await toShot(fakeCanvas(0.5));
+    const shot = await encodeScreenshot(fakeCanvas(0.5));
     expect(bytesOf(shot?.image_data ?? '')).toBe(400_000);
     expect(shot?.width).toBe(1_000);
   });
 
   it('then its size, and is never larger than 500 KB', async () => {
     smaller(2);
-    const shot = await toShot(fakeCanvas(2));
+    const shot = await encodeScreenshot(fakeCanvas(2));
     expect(bytesOf(shot?.image_data ?? '')).toBeLessThanOrEqual(500_000);
     expect(shot?.width).toBe(707);
   });
@@ -45,7 +45,7 @@ describe('a shot', () => {
     canvas.toBlob = (done) => {
       done(null);
     };
-    expect(await toShot(canvas)).toBeUndefined();
+    expect(await encodeScreenshot(canvas)).toBeUndefined();
   });
 });
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runInThisContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Tracker } from '../src/types';
+import type { Tracker } from '../src/api.js';
 
 type Call = [string, ...unknown[]];
 type Stub = Tracker & { q?: Call[] };

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Options, Tracker } from '../src/api.js';
+import type { Config } from '../src/config';
+import type { LoadPart, PartContext, PartName } from '../src/context';
 import { createTracker } from '../src/tracker';
-import type { Config, LoadPart, Options, PartContext, PartName, Tracker } from '../src/types';
 
 interface Post {
   path: string;

@@ -1,7 +1,7 @@
-import type { PartContext, Teardown } from './types';
-import { guard, listen } from './guard';
-import { createLimit } from './limit';
+import type { PartContext } from './context';
+import { guard, listen, type Teardown } from './guard';
 import { isPrivate } from './mask';
+import { createRepeatLimit } from './repeat-limit';
 
 const MAX_URL = 1_000;
 /** Of what the page itself asked for; the rest are requests of scripts, which network.ts tells. */
@@ -15,12 +15,12 @@ function addressOf(element: Element): string {
 }
 
 /** Images, scripts and styles that did not load; also those that failed before this was loaded, as far as the browser still knows. */
-export function initResources({ emit, describe, isOwn }: Pick<PartContext, 'emit' | 'describe' | 'isOwn'>): Teardown {
-  const isNews = createLimit();
+export function initResourceErrors({ emit, describe, isOwn }: Pick<PartContext, 'emit' | 'describe' | 'isOwn'>): Teardown {
+  const isBelowLimit = createRepeatLimit();
   const tell = (address: string, element: Element | undefined): void => {
     // Where a private picture lies is a part of what it is.
     const url = element && isPrivate(element) ? undefined : (address.startsWith('data:') ? 'data:' : address.replace(/[?#].*$/s, '')).slice(0, MAX_URL);
-    if (isOwn(address) || !isNews(url ?? '')) return;
+    if (isOwn(address) || !isBelowLimit(url ?? '')) return;
     emit('error', { ...describe(element ?? null), event_data: { kind: 'resource', message: `did not load${url ? `: ${url}` : ''}`, url } });
   };
 

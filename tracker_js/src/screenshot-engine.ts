@@ -1,5 +1,5 @@
-import { type Field, isField, MASK } from './mask';
-import type { PartContext, Secrets } from './types';
+import type { PartContext } from './context';
+import { type Field, isField, MASK, type Secrets } from './mask';
 
 /** What stands where something is blank. */
 export const BLANK = '#d9d9d9';
@@ -25,7 +25,7 @@ export interface Drawing {
 export type Engine = (drawing: Drawing) => Promise<HTMLCanvasElement>;
 
 /** What the copy of a field shows: what the visitor sees in it, or the mask. */
-export const shown = (field: Field, isSecret: boolean): string => (field.value === '' ? '' : isSecret ? MASK : field.value);
+export const visibleValue = (field: Field, isSecret: boolean): string => (field.value === '' ? '' : isSecret ? MASK : field.value);
 
 export const isElement = (node: Node): node is Element => node.nodeType === Node.ELEMENT_NODE;
 export const isFieldNode = (node: Node): node is Field => isElement(node) && isField(node);

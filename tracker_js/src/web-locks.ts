@@ -1,13 +1,13 @@
 const nameOf = (name: string): string => `tracker ${name}`;
 
 /** The names that pages of this site hold now; none where the browser has no locks. */
-export async function heldNames(): Promise<Set<string | undefined>> {
+export async function heldLocks(): Promise<Set<string | undefined>> {
   const { held = [] } = (await navigator.locks?.query()) ?? {};
   return new Set(held.map(({ name }) => name?.replace(nameOf(''), '')));
 }
 
 /** Resolves when nobody else on this site holds the name, and holds it until the signal; at once where the browser has no locks. */
-export function hold(name: string, signal: AbortSignal): Promise<void> {
+export function holdLock(name: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (!navigator.locks) {
       resolve();

@@ -15,7 +15,7 @@ function openStores(): Storage[] {
 }
 
 /** What the browser keeps for a project between pages, each thing under a name of its own. */
-export interface Memory {
+export interface ProjectStorage {
   /** How a thing is called in the browser's storage. */
   keyOf: (name: string) => string;
   /** Undefined where nothing, or nothing readable, is kept. */
@@ -26,7 +26,7 @@ export interface Memory {
   clear: () => void;
 }
 
-export function openMemory(project: string): Memory {
+export function openProjectStorage(project: string): ProjectStorage {
   const end = `.${project}`;
   const keyOf = (name: string): string => `tracker.${name}${end}`;
   const stores = openStores();

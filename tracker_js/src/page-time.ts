@@ -1,5 +1,5 @@
-import type { PartContext, Teardown } from './types';
-import { all, listen } from './guard';
+import type { PartContext } from './context';
+import { all, listen, type Teardown } from './guard';
 
 /**
  * How long a page was seen, and how far down. Told in pieces, whenever the page is hidden, left or followed by another

@@ -1,17 +1,16 @@
-import type { Teardown } from './types';
-import { all, listen } from './guard';
+import { all, listen, type Teardown } from './guard';
 
 /** A page that was thrown moves on for so long. */
 const MOMENTUM_MS = 3_000;
 
 /** A page scrolls by itself, too (a carousel): it is the visitor who scrolls while, or right after, a hand is at work. */
-export function watchHands(): { areMoving: () => boolean; stop: Teardown } {
+export function watchUserInput(): { isRecent: () => boolean; stop: Teardown } {
   let at = -Infinity;
   const see = (): void => {
     at = Date.now();
   };
   return {
-    areMoving: () => Date.now() - at < MOMENTUM_MS,
+    isRecent: () => Date.now() - at < MOMENTUM_MS,
     stop: all((['wheel', 'touchmove', 'pointerdown', 'keydown'] as const).map((type) => listen(window, type, see))),
   };
 }

@@ -1,9 +1,8 @@
-import type { Mirror, RecordedEvent, SerializedNode } from './record-types';
-import type { PartContext, Teardown } from './types';
-import { toDataUrl } from './data-url';
-import { all, guard, listen } from './guard';
-import { mayRead, picture } from './picture';
-import { FONT, INCREMENTAL, MUTATION } from './record-types';
+import type { PartContext } from './context';
+import { blobToDataUrl } from './data-url';
+import { all, guard, listen, type Teardown } from './guard';
+import { isReadable, imageToDataUrl } from './image-data-url';
+import { FONT, INCREMENTAL, type Mirror, MUTATION, type RecordedEvent, type SerializedNode } from './rrweb-types';
 
 /** As data URLs. A page's logo and pictures as they are shown; a photo of full width stays an address. */
 const MAX_IMAGE_CHARACTERS = 100_000;
@@ -95,7 +94,7 @@ export function createInliner(mirror: Mirror, fetch: PartContext['fetch'], tell:
     let data = known.get(currentSrc);
     if (data === undefined) {
       data = '';
-      if (mayRead(image, new URL(currentSrc))) data = await picture(image).catch(() => '');
+      if (isReadable(image, new URL(currentSrc))) data = await imageToDataUrl(image).catch(() => '');
       if (data.length > Math.min(MAX_IMAGE_CHARACTERS, room)) data = '';
       room -= data.length;
       known.set(currentSrc, data);
@@ -130,7 +129,7 @@ export function createInliner(mirror: Mirror, fetch: PartContext['fetch'], tell:
     for (const { rule, url } of fontRules()) {
       // It is there already; a policy of the page that forbids it forbids all of them.
       const answer = await fetch(url, { cache: 'force-cache' });
-      const data = answer.ok ? await toDataUrl(await answer.blob()) : '';
+      const data = answer.ok ? await blobToDataUrl(await answer.blob()) : '';
       if (data === '' || data.length > Math.min(MAX_FONT_CHARACTERS, left)) continue;
       left -= data.length;
       const value = (name: string): string => rule.style.getPropertyValue(name);

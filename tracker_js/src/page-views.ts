@@ -1,16 +1,16 @@
-import type { Context, Teardown } from './types';
-import { all, guard, listen } from './guard';
+import type { Context } from './context';
+import { all, guard, listen, type Teardown } from './guard';
 
 type Way = 'load' | 'push' | 'replace' | 'pop' | 'hash' | 'restore' | 'return';
 
-export interface Pages {
+export interface PageViews {
   /** Somebody came back to a page that had stayed open. */
   onReturn: () => void;
   stop: Teardown;
 }
 
 /** Page views: the first, each change of the URL by a single-page app, and a page that comes back from the back/forward cache. */
-export function initPages({ emit }: Pick<Context, 'emit'>, onPage: (samePath: boolean) => void, tab?: string): Pages {
+export function initPageViews({ emit }: Pick<Context, 'emit'>, onPage: (samePath: boolean) => void, tab?: string): PageViews {
   let seen = '';
   const view = (way: Way): void => {
     const isBack = way === 'restore' || way === 'return';

@@ -1,5 +1,4 @@
-import type { Teardown } from './types';
-import { guard } from './guard';
+import { guard, type Teardown } from './guard';
 
 /** Listeners of rrweb that it does not remove itself (see rrweb.mjs), by their type. */
 const ends = new Map<string, Set<Teardown>>();

@@ -1,6 +1,6 @@
-import type { Item, Lane } from './delivery';
-import { heldNames, hold } from './locks';
-import { type Key, OPEN_SIZE, type Store } from './store';
+import type { Item, Lane } from './delivery-types';
+import { type ItemKey, OPEN_SIZE, type ItemStore } from './indexed-db';
+import { heldLocks, holdLock } from './web-locks';
 
 /** The server's late window: it stores nothing older at its own time. */
 const LATE_MS = 7 * 86_400_000;
@@ -8,16 +8,16 @@ const LATE_MS = 7 * 86_400_000;
 const UNLOCKED_MS = 60_000;
 
 /** What becomes of what other pages left behind. */
-export interface Takers {
+export interface RecoveryHandler {
   /** Resolves when it waits no longer. */
-  send: (key: Key, item: Item) => Promise<void>;
-  giveUp: (key: Key, item: Item) => void;
+  send: (key: ItemKey, item: Item) => Promise<void>;
+  giveUp: (key: ItemKey, item: Item) => void;
   /** How many things are under way: looking for leftovers, and taking up those of a page. */
   taking: number;
 }
 
 interface Lot {
-  readonly store: Store;
+  readonly store: ItemStore;
   readonly lane: Lane;
   readonly signal: AbortSignal;
   /** Characters to give up, so that the disk stays bounded. */
@@ -26,7 +26,7 @@ interface Lot {
   last: Promise<void>;
 }
 
-async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
+async function take(lot: Lot, owner: string, recovery: RecoveryHandler): Promise<void> {
   const keys = await lot.store.keys(lot.lane);
   for (const key of keys) {
     const [, , at, by, size] = key;
@@ -43,8 +43,8 @@ async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
     const item: Item = { ...stored, body: () => stored.text };
     if (lot.excess > 0 || at < Date.now() - LATE_MS) {
       lot.excess -= size;
-      takers.giveUp(key, item);
-    } else await takers.send(key, item);
+      recovery.giveUp(key, item);
+    } else await recovery.send(key, item);
   }
 }
 
@@ -52,7 +52,7 @@ async function take(lot: Lot, owner: string, takers: Takers): Promise<void> {
  * Goes on with what other pages left behind (not what `own` names), page after page, until the signal. A page that lives is waited for: its
  * last batch may grow, and the server takes a batch as it comes first.
  */
-export async function resume(store: Store, limits: Record<Lane, number>, own: ReadonlySet<string>, signal: AbortSignal, takers: Takers): Promise<void> {
+export async function resume(store: ItemStore, limits: Record<Lane, number>, own: ReadonlySet<string>, signal: AbortSignal, recovery: RecoveryHandler): Promise<void> {
   const owners = new Set<string>();
   const lots: Lot[] = [];
   for (const lane of Object.keys(limits) as Lane[]) {
@@ -64,16 +64,16 @@ export async function resume(store: Store, limits: Record<Lane, number>, own: Re
     }
   }
   const takeAll = (owner: string): void => {
-    takers.taking++;
-    for (const lot of lots) lot.last = lot.last.then(() => take(lot, owner, takers)).catch(() => undefined);
-    void Promise.all(lots.map(({ last }) => last)).then(() => takers.taking--);
+    recovery.taking++;
+    for (const lot of lots) lot.last = lot.last.then(() => take(lot, owner, recovery)).catch(() => undefined);
+    void Promise.all(lots.map(({ last }) => last)).then(() => recovery.taking--);
   };
-  const held = await heldNames();
+  const held = await heldLocks();
   for (const owner of owners) {
     // A page that lives is waited for, but that is nothing to do.
     const isGone = !held.has(owner);
-    if (isGone) takers.taking++;
-    hold(owner, signal)
+    if (isGone) recovery.taking++;
+    holdLock(owner, signal)
       .then(
         () => {
           takeAll(owner);
@@ -81,7 +81,7 @@ export async function resume(store: Store, limits: Record<Lane, number>, own: Re
         () => undefined,
       )
       .finally(() => {
-        if (isGone) takers.taking--;
+        if (isGone) recovery.taking--;
       });
   }
 }

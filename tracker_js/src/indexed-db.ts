@@ -1,28 +1,28 @@
-import type { Lane } from './delivery';
+import type { Lane } from './delivery-types';
 
 /** `to` is the server and its project: nothing is ever sent elsewhere. `at` is when it began, in epoch milliseconds and later than those before; `size` in characters. */
-export type Key = [to: string, lane: Lane, at: number, owner: string, size: number];
+export type ItemKey = [to: string, lane: Lane, at: number, owner: string, size: number];
 
 /** What an item counts for while it grows. */
 export const OPEN_SIZE = 20_000;
 
 /** What waits on disk. */
-export interface Stored {
+export interface StoredItem {
   path: string;
   sessionId: string;
   text: string;
   events: number;
 }
 
-export interface Store {
+export interface ItemStore {
   /**
    * Puts and removes at once, or not at all; `onFail` then. What it takes is safe from the end of the page when this returns,
    * but for WebKit, which removes at a page's end and puts nothing any more.
    */
-  write: (puts: [Stored, Key][], gone: Iterable<Key>, onFail: () => void, onDone?: () => void) => void;
+  write: (puts: [StoredItem, ItemKey][], gone: Iterable<ItemKey>, onFail: () => void, onDone?: () => void) => void;
   /** Of all that waits for this server and project, the oldest first. */
-  keys: (lane: Lane) => Promise<Key[]>;
-  read: (key: Key) => Promise<Stored | undefined>;
+  keys: (lane: Lane) => Promise<ItemKey[]>;
+  read: (key: ItemKey) => Promise<StoredItem | undefined>;
   clear: () => Promise<void>;
 }
 
@@ -40,7 +40,7 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
 }
 
 /** Rejects where the browser keeps nothing: private windows, blocked storage, a database that a newer script has made. */
-export async function openStore(to: string): Promise<Store> {
+export async function openItemStore(to: string): Promise<ItemStore> {
   const opening = indexedDB.open('tracker.outbox', 1);
   opening.onupgradeneeded = () => {
     opening.result.createObjectStore(NAME);
@@ -69,8 +69,8 @@ export async function openStore(to: string): Promise<Store> {
         store.transaction.oncomplete = onDone ?? null;
       });
     },
-    keys: (lane) => done(transact('readonly', (store) => store.getAllKeys(below(to, lane)) as IDBRequest<unknown[]>)) as Promise<Key[]>,
-    read: (key) => done(transact('readonly', (store) => store.get(key) as IDBRequest<Stored | undefined>)),
+    keys: (lane) => done(transact('readonly', (store) => store.getAllKeys(below(to, lane)) as IDBRequest<unknown[]>)) as Promise<ItemKey[]>,
+    read: (key) => done(transact('readonly', (store) => store.get(key) as IDBRequest<StoredItem | undefined>)),
     clear: () => done(transact('readwrite', (store) => store.delete(below(to)))),
   };
 }

@@ -1,4 +1,4 @@
-import type { Teardown } from './types';
+import type { Teardown } from './guard';
 
 /**
  * What `web-vitals` finds in place of these globals (`inject` in build.mjs): it has no end of its own, and no listener

@@ -1,4 +1,4 @@
-import type { Batches } from './record-batches';
+import type { RecordBatches } from './record-batches';
 
 /** What is kept back of a page that may turn out not to be worth it; more would be felt. */
 const MAX_HELD_CHARACTERS = 16_000_000;
@@ -6,7 +6,7 @@ const MAX_HELD_CHARACTERS = 16_000_000;
 const SEGMENTS = 2;
 
 /** The recording of one session, which is held back while it is not known to be wanted. */
-export interface Reel {
+export interface RecordBuffer {
   /** False: the event is too large for any request. */
   push: (json: string, beginsSegment: boolean) => boolean;
   cut: () => void;
@@ -18,7 +18,7 @@ export interface Reel {
 }
 
 /** `waitsForError` keeps the last two segments, each of which begins with a full snapshot; `isYoung` keeps all. */
-export function createReel(batches: Batches, waitsForError: boolean, isYoung: boolean): Reel {
+export function createRecordBuffer(batches: RecordBatches, waitsForError: boolean, isYoung: boolean): RecordBuffer {
   let held: string[][] | undefined = waitsForError || isYoung ? [] : undefined;
   let characters = 0;
 

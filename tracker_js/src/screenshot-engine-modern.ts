@@ -1,8 +1,8 @@
 import { createContext, domToCanvas } from 'modern-screenshot';
+import { blobToDataUrl } from './data-url';
+import { isReadable, imageToDataUrl } from './image-data-url';
 import type { Field } from './mask';
-import { toDataUrl } from './data-url';
-import { BLANK, type Drawing, type Engine, isElement, isFieldNode, PIXEL, RESOURCE_TIMEOUT_MS, shown } from './engine';
-import { mayRead, picture } from './picture';
+import { BLANK, type Drawing, type Engine, isElement, isFieldNode, PIXEL, RESOURCE_TIMEOUT_MS, visibleValue } from './screenshot-engine';
 
 /** The longest that copying the page keeps the page itself waiting. */
 const SLICE_MS = 12;
@@ -12,7 +12,7 @@ const UNSEEN = /^(animation|transition|scroll|overscroll|view-transition|timelin
 
 /** Gives the copy of a field what the visitor sees in it (the library leaves out all but an input's text), or the mask. */
 function fill(copy: Field, original: Field, isSecret: boolean): void {
-  const text = shown(original, isSecret);
+  const text = visibleValue(original, isSecret);
   if (original.localName === 'textarea') copy.textContent = text;
   else if (original.localName === 'select') {
     copy.querySelectorAll('option').forEach((option, index) => {
@@ -47,13 +47,13 @@ const loader = ({ fetch }: Drawing) => async (url: string): Promise<string> => {
   const images = [...document.images].filter((image) => image.currentSrc === url && image.complete && image.naturalWidth > 0);
   const [largest] = images.sort((one, other) => other.width - one.width);
   try {
-    if (largest && mayRead(largest, new URL(url))) return await picture(largest);
+    if (largest && isReadable(largest, new URL(url))) return await imageToDataUrl(largest);
   } catch {
     // It came from another site after all, which may allow a request.
   }
   try {
     const answer = await fetch(url, { cache: 'force-cache', signal: AbortSignal.timeout?.(RESOURCE_TIMEOUT_MS) });
-    return answer.ok ? await toDataUrl(await answer.blob()) : PIXEL;
+    return answer.ok ? await blobToDataUrl(await answer.blob()) : PIXEL;
   } catch {
     return PIXEL;
   }
@@ -75,7 +75,7 @@ function emptyFrame(): Promise<HTMLIFrameElement> {
 }
 
 /** Where the page has painted nothing: in Firefox the library clears what it has filled, and a JPEG would be black there. */
-function onPaper(canvas: HTMLCanvasElement, background: string): HTMLCanvasElement {
+function paintBackground(canvas: HTMLCanvasElement, background: string): HTMLCanvasElement {
   const paper = canvas.getContext('2d');
   if (paper) {
     paper.resetTransform();
@@ -135,7 +135,7 @@ export const drawModern: Engine = async (drawing) => {
   try {
     context.sandbox = frame;
     sliceBegan = performance.now();
-    return onPaper(await domToCanvas(context), background);
+    return paintBackground(await domToCanvas(context), background);
   } finally {
     frame.remove();
   }

@@ -1,5 +1,5 @@
-import type { Delivery } from './delivery';
 import { type Batch, openBatch } from './batch';
+import type { Delivery } from './delivery-types';
 import { utf8 } from './requests';
 
 /** From the issue that asked for the tracker: 50 events or 5 s, whichever comes first. */
@@ -8,7 +8,7 @@ const BATCH_MS = 5_000;
 /** Three of these, with what is around the events, fit into the room that a page has for its last requests. */
 const BATCH_BYTES = 19_500;
 
-export interface Queue {
+export interface EventBatches {
   /** Takes an event as JSON: it is told as it was now, whatever the page does with its objects later. */
   push: (sessionId: string, json: string) => void;
   /** Closes the batch that is being filled. */
@@ -17,7 +17,7 @@ export interface Queue {
   clear: () => void;
 }
 
-export function createQueue(delivery: Pick<Delivery, 'add'>): Queue {
+export function createEventBatches(delivery: Pick<Delivery, 'add'>): EventBatches {
   let batch: Batch | undefined;
   let bytes = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;

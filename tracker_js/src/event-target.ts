@@ -1,10 +1,10 @@
-import type { EventFields } from './types';
+import type { EventFields } from './event';
 
 /** What an event happened to. From outside of a shadow tree its host is the target. */
 export const targetOf = (event: Event): EventTarget | null => event.composedPath?.()[0] ?? event.target;
 
 /** Where a pointer was. */
-export const pointOf = (event: MouseEvent): EventFields => ({
+export const pointerPosition = (event: MouseEvent): EventFields => ({
   viewport_x: Math.round(event.clientX),
   viewport_y: Math.round(event.clientY),
   screen_x: Math.round(event.screenX),

@@ -1,7 +1,8 @@
-import type { EventFields, PartContext, Teardown } from './types';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { pointerPosition, targetOf } from './event-target';
+import { all, guard, listen, type Teardown } from './guard';
 import type { OnRequest } from './network';
-import { all, guard, listen } from './guard';
-import { pointOf, targetOf } from './target';
 
 /** A page that has shown nothing for that long has not answered. */
 const WAIT_MS = 2_500;
@@ -169,7 +170,7 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
     const click: Click = {
       target,
       count: 1,
-      fields: { timestamp: new Date().toISOString(), page_url: location.href, ...pointOf(event), mouse_button: 0 },
+      fields: { timestamp: new Date().toISOString(), page_url: location.href, ...pointerPosition(event), mouse_button: 0 },
       timer: setTimeout(() => {
         judge(click);
       }, WAIT_MS),

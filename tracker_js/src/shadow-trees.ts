@@ -1,11 +1,10 @@
-import type { Teardown } from './types';
-import { all, guard, listen } from './guard';
+import { all, guard, listen, type Teardown } from './guard';
 
 /** Listens on the document and within the shadow trees in it. */
 export type ListenDeep = (type: keyof DocumentEventMap, callback: (event: Event) => void) => void;
 
 /** `change`, `submit`, `reset` and `scroll` do not leave their shadow tree: they are heard within each open one that the visitor comes to. */
-export function watchShadows(): { listenDeep: ListenDeep; teardown: Teardown } {
+export function watchShadowTrees(): { listenDeep: ListenDeep; teardown: Teardown } {
   const ending = new AbortController();
   const known = new WeakSet<EventTarget>();
   const wanted: [string, (event: Event) => void][] = [];

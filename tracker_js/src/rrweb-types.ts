@@ -5,7 +5,7 @@ export const META = 4;
 
 export const MUTATION = 0;
 /** Moves, clicks, inputs, touches and drags: what somebody does. A page may scroll, play and be resized by itself. */
-export const ACTS: readonly (number | undefined)[] = [1, 2, 5, 6, 12];
+export const USER_ACTIONS: readonly (number | undefined)[] = [1, 2, 5, 6, 12];
 export const SCROLL = 3;
 export const INPUT = 5;
 export const CANVAS = 9;

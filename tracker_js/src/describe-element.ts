@@ -1,18 +1,18 @@
-import type { EventFields, Secrets } from './types';
-import { isField, isPrivate, scrubText } from './mask';
+import type { EventFields } from './event';
+import { isField, isPrivate, scrubText, type Secrets } from './mask';
 import { selectorOf } from './selector';
 
 /** Width of the server's `target_element`. */
 const MAX_OUTLINE = 255;
 /** What an element is, never what it holds: `value`, and `data-*` that mirror what was typed, are not among them. */
-const TOLD = ['id', 'class', 'name', 'type', 'role', 'href', 'src', 'for', 'title', 'alt', 'aria-label', 'data-testid'];
+const ATTRIBUTES = ['id', 'class', 'name', 'type', 'role', 'href', 'src', 'for', 'title', 'alt', 'aria-label', 'data-testid'];
 /** Of what is private: what it is and where, as in recordings. */
 const SHAPE = ['id', 'class', 'type', 'role'];
-const SILENT = /^(script|style|textarea|output|select|noscript|template)$/;
+const WITHOUT_TEXT = /^(script|style|textarea|output|select|noscript|template)$/;
 
 function attributes(element: Element): string {
   let text = '';
-  for (const name of isPrivate(element) ? SHAPE : TOLD) {
+  for (const name of isPrivate(element) ? SHAPE : ATTRIBUTES) {
     let value = element.getAttribute(name);
     if (value === null) continue;
     // A link's query often carries a token.
@@ -27,7 +27,7 @@ export function outline(element: Element, secrets: Secrets, room = MAX_OUTLINE):
   const tag = element.localName;
   let text = `<${tag}${attributes(element)}>`;
   if (isField(element)) return text.slice(0, room);
-  if (!SILENT.test(tag) && !secrets.isSecret(element)) {
+  if (!WITHOUT_TEXT.test(tag) && !secrets.isSecret(element)) {
     for (const child of element.childNodes) {
       if (text.length >= room) break;
       if (child.nodeType === Node.TEXT_NODE) text += scrubText((child.nodeValue ?? '').slice(0, 4 * room).replace(/\s+/g, ' '));

@@ -1,7 +1,7 @@
-import type { LoadPart, Part, PartContext, PartName, Teardown } from './types';
-import { guard } from './guard';
+import type { LoadPart, Part, PartContext, PartName } from './context';
+import { guard, type Teardown } from './guard';
 
-export interface Parts {
+export interface LazyParts {
   /** Loads and starts a part, once. One that runs by itself is told when the page asks for it. */
   start: (name: PartName, context: PartContext, asked?: boolean) => void;
   /** Resolves when those that were started have loaded, or failed to. */
@@ -10,7 +10,7 @@ export interface Parts {
   stopAll: Teardown;
 }
 
-export function createParts(load: LoadPart, debug: (...said: unknown[]) => void): Parts {
+export function createLazyParts(load: LoadPart, debug: (...said: unknown[]) => void): LazyParts {
   /** Whether the page itself asked for it. */
   const wanted = new Map<PartName, boolean>();
   let loading: Promise<unknown> = Promise.resolve();

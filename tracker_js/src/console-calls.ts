@@ -1,6 +1,6 @@
-import type { PartContext, Teardown } from './types';
-import { all, guard } from './guard';
-import { createLimit } from './limit';
+import type { PartContext } from './context';
+import { all, guard, type Teardown } from './guard';
+import { createRepeatLimit } from './repeat-limit';
 
 const LEVELS = ['error', 'warn', 'info', 'log', 'debug'] as const;
 const MAX_MESSAGE = 1_000;
@@ -38,7 +38,7 @@ function messageOf(said: unknown[]): string {
 /** What the page writes to the console: errors, or all of it. The page's own call comes first. */
 export function initConsole({ emit, options }: Pick<PartContext, 'emit' | 'options'>): Teardown {
   const wanted = options.console === 'all' ? LEVELS : options.console ? (['error'] as const) : [];
-  const isNews = createLimit();
+  const isBelowLimit = createRepeatLimit();
   let isTelling = false;
 
   const tell = guard((level: string, said: unknown[]) => {
@@ -48,7 +48,7 @@ export function initConsole({ emit, options }: Pick<PartContext, 'emit' | 'optio
     try {
       const message = messageOf(said);
       const stack: unknown = said.find((value): value is Error => value instanceof Error)?.stack;
-      if (isNews(`${level} ${message}`)) emit('console', { event_data: { level, message, stack: typeof stack === 'string' ? stack.slice(0, MAX_STACK) : undefined } });
+      if (isBelowLimit(`${level} ${message}`)) emit('console', { event_data: { level, message, stack: typeof stack === 'string' ? stack.slice(0, MAX_STACK) : undefined } });
     } finally {
       isTelling = false;
     }
