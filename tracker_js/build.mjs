@@ -59,12 +59,13 @@ async function licenceOf(folder) {
   return `${name} ${version}, ${license}\n\n${text}\n\n`;
 }
 await writeFile(`${dist}/${LICENCES}`, (await Promise.all([...bundled].sort().map(licenceOf))).join(''));
+const hashes = Object.fromEntries(Object.entries(parts).map(([part, name]) => [part, /-(\w+)\.js$/.exec(name)[1]]));
 await build({
   ...common,
   entryPoints: { tracker: 'src/index.ts' },
   format: 'iife',
   outdir: dist,
-  define: { PARTS: JSON.stringify(parts) },
+  define: { PART_HASHES: JSON.stringify(hashes) },
 });
 
 // The package: readable modules, the libraries as its dependencies, and types.

@@ -4,7 +4,7 @@ import { initDeadClicks } from './dead-clicks';
 import { initDoubleClicks } from './double-clicks';
 import { initFocus } from './focus';
 import { initForms } from './forms';
-import { all, guard, type Teardown } from './guard';
+import { combineTeardowns, guard, type Teardown } from './guard';
 import { initInputs } from './inputs';
 import { initKeys } from './keys';
 import { initMouseMoves } from './mouse-moves';
@@ -49,5 +49,5 @@ export function start(context: PartContext): Teardown {
     );
   }
   if (options.vitals) begin(() => initVitals(context));
-  return all(teardowns);
+  return combineTeardowns(teardowns);
 }

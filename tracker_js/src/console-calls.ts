@@ -1,5 +1,5 @@
 import type { PartContext } from './context';
-import { all, guard, type Teardown } from './guard';
+import { combineTeardowns, guard, type Teardown } from './guard';
 import { createRepeatLimit } from './repeat-limit';
 
 const LEVELS = ['error', 'warn', 'info', 'log', 'debug'] as const;
@@ -68,5 +68,5 @@ export function initConsole({ emit, options }: Pick<PartContext, 'emit' | 'optio
       if (Reflect.get(console, level) === patched) console[level] = original;
     };
   };
-  return all(wanted.map(patch));
+  return combineTeardowns(wanted.map(patch));
 }

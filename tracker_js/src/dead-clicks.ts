@@ -1,7 +1,7 @@
 import type { PartContext } from './context';
 import type { EventFields } from './event';
 import { pointerPosition, targetOf } from './event-target';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import type { OnRequest } from './network';
 
 /** A page that has shown nothing for that long has not answered. */
@@ -83,7 +83,7 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
         if (!isPressed || records.some(({ target }) => !path.includes(target) && !(path[0] as Node).contains(target))) rest();
       }),
     );
-    const teardown = all([
+    const teardown = combineTeardowns([
       () => {
         observer.disconnect();
       },
@@ -194,6 +194,6 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
     onRequest(_, keepalive) {
       if (!keepalive) rest();
     },
-    teardown: all([rest, onNavigate(rest), listen(document, 'pointerdown', onPress), listen(document, 'click', onClick)]),
+    teardown: combineTeardowns([rest, onNavigate(rest), listen(document, 'pointerdown', onPress), listen(document, 'click', onClick)]),
   };
 }

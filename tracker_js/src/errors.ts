@@ -1,5 +1,5 @@
 import type { Context } from './context';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { createRepeatLimit } from './repeat-limit';
 
 const MAX_MESSAGE = 1_000;
@@ -22,7 +22,7 @@ export function initErrors({ emit }: Pick<Context, 'emit'>): Teardown {
     if (isBelowLimit(fingerprint)) emit('error', { event_data: data });
   };
 
-  return all([
+  return combineTeardowns([
     listen(window, 'error', ({ target, error, message, filename, lineno, colno }: ErrorEvent) => {
       // A resource that did not load is told elsewhere.
       if ((target as Node | null)?.nodeType) return;

@@ -12,7 +12,7 @@ export interface EventBatches {
   /** Takes an event as JSON: it is told as it was now, whatever the page does with its objects later. */
   push: (sessionId: string, json: string) => void;
   /** Closes the batch that is being filled. */
-  cut: () => void;
+  close: () => void;
   /** Forgets it. */
   clear: () => void;
 }
@@ -26,7 +26,7 @@ export function createEventBatches(delivery: Pick<Delivery, 'add'>): EventBatche
     batch = undefined;
     clearTimeout(timer);
   };
-  const cut = (): void => {
+  const close = (): void => {
     if (!batch) return;
     const full = batch;
     clear();
@@ -34,19 +34,19 @@ export function createEventBatches(delivery: Pick<Delivery, 'add'>): EventBatche
     delivery.add('events', full);
   };
   return {
-    cut,
+    close,
     clear,
     push(sessionId, json) {
       const more = utf8(json) + 1;
-      if (batch && (batch.sessionId !== sessionId || bytes + more > BATCH_BYTES)) cut();
+      if (batch && (batch.sessionId !== sessionId || bytes + more > BATCH_BYTES)) close();
       if (!batch) {
         batch = openBatch('/track', sessionId);
         bytes = 0;
-        timer = setTimeout(cut, BATCH_MS);
+        timer = setTimeout(close, BATCH_MS);
       }
       batch.fill(json);
       bytes += more;
-      if (batch.events >= BATCH_EVENTS) cut();
+      if (batch.events >= BATCH_EVENTS) close();
       else delivery.add('events', batch);
     },
   };

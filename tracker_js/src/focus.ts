@@ -1,6 +1,6 @@
 import type { PartContext } from './context';
 import { targetOf } from './event-target';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { isField } from './mask';
 
 /** Of fields and editors only: that a button has the focus says no more than the click or the key that brought it there. */
@@ -10,7 +10,7 @@ const isTyped = (target: EventTarget | null): target is HTMLElement =>
 /** A field is entered and left; `blur` tells for how long it was the visitor's. */
 export function initFocus({ emit, describe }: Pick<PartContext, 'emit' | 'describe'>): Teardown {
   let entered: { target: EventTarget; at: number } | undefined;
-  return all([
+  return combineTeardowns([
     listen(document, 'focusin', (event) => {
       const target = targetOf(event);
       if (!isTyped(target)) return;

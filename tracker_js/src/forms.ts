@@ -1,7 +1,7 @@
 import type { PartContext } from './context';
 import type { EventFields } from './event';
 import { targetOf } from './event-target';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { type Field, isField } from './mask';
 import type { OnRequest } from './network';
 import type { ListenDeep } from './shadow-trees';
@@ -87,7 +87,7 @@ export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: 
         if (filling.pressed) open.delete(form);
       });
     },
-    teardown: all([
+    teardown: combineTeardowns([
       () => {
         open.clear();
       },

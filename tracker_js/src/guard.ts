@@ -24,7 +24,7 @@ export function listen<T extends keyof Events>(target: EventTarget, type: T, cal
   };
 }
 
-export function all(teardowns: Teardown[]): Teardown {
+export function combineTeardowns(teardowns: Teardown[]): Teardown {
   return () => {
     for (const teardown of teardowns.splice(0).reverse()) guard(teardown)();
   };

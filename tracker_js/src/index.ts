@@ -7,8 +7,8 @@ declare global {
   interface Window {
     tracker?: Tracker;
   }
-  /** The parts' files, with their hashes; set by the build. */
-  const PARTS: Record<PartName, string>;
+  /** The hash in the file name of each part. Set by the build. */
+  const PART_HASHES: Record<PartName, string>;
 }
 
 /** What a page puts at `window.tracker` to call it before it is here: `q` gathers calls as `[method, ...arguments]`. */
@@ -36,7 +36,7 @@ guard(() => {
   const tracker = createTracker(
     // The server is where its script is, with the path that a proxy may put before it.
     { ...options, endpoint: options.endpoint ?? new URL('.', source).href },
-    (part) => import(new URL(`tracker/${PARTS[part]}`, source).href),
+    (part) => import(new URL(`tracker/${part}-${PART_HASHES[part]}.js`, source).href),
   );
   const call = ([method, ...given]: [keyof Tracker, ...unknown[]]): void => {
     guard(tracker[method] as (...given: unknown[]) => void)(...given);

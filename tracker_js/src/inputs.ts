@@ -1,7 +1,7 @@
 import type { PartContext } from './context';
 import type { EventFields } from './event';
 import { targetOf } from './event-target';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { isField, MASK, mayBecomeSecret } from './mask';
 import type { ListenDeep } from './shadow-trees';
 
@@ -57,7 +57,7 @@ export function initInputs({ emit, secrets, describe, beforeLeave }: Pick<PartCo
     const field = targetOf(event) as Element;
     if (waiting.has(field) || withheld.has(field)) tell(field, true);
   });
-  return all([
+  return combineTeardowns([
     () => {
       for (const { timer } of waiting.values()) clearTimeout(timer);
       waiting.clear();

@@ -1,7 +1,7 @@
 import type { PartContext } from './context';
 import type { EventFields } from './event';
 import { targetOf } from './event-target';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { debounce } from './throttle-debounce';
 
 /** The keys that are told by name. A list, not "longer than one character": what is not on it could be a character. */
@@ -44,5 +44,5 @@ export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartCont
     run.count++;
     rest();
   };
-  return all([rest.cancel, beforeLeave(endRun), listen(document, 'keydown', onKey)]);
+  return combineTeardowns([rest.cancel, beforeLeave(endRun), listen(document, 'keydown', onKey)]);
 }

@@ -1,64 +1,60 @@
 import { guard } from './guard';
 import { parse, toJson } from './json';
 
-/** localStorage first, for a visit spans tabs; a browser may refuse either, and then the page alone remembers. */
-function openStores(): Storage[] {
-  const stores: Storage[] = [];
+/** The storages that the browser allows: localStorage, which all tabs share, before sessionStorage. */
+function openStorages(): Storage[] {
+  const storages: Storage[] = [];
   for (const name of ['localStorage', 'sessionStorage'] as const) {
     try {
-      stores.push(window[name]);
+      storages.push(window[name]);
     } catch {
-      // Blocked by the browser's settings or a sandbox: the next one, or none.
+      // The browser's settings or a sandbox block it.
     }
   }
-  return stores;
+  return storages;
 }
 
-/** What the browser keeps for a project between pages, each thing under a name of its own. */
+/** The values of one project that the browser keeps between pages, each under its own key. Without any storage, nothing is kept. */
 export interface ProjectStorage {
-  /** How a thing is called in the browser's storage. */
+  /** Returns the key of a value in the browser's storage. */
   keyOf: (name: string) => string;
-  /** Undefined where nothing, or nothing readable, is kept. */
+  /** Returns undefined where nothing, or nothing readable, is stored. */
   read: (name: string) => unknown;
-  /** Undefined removes it. */
   write: (name: string, value: unknown) => void;
-  /** Removes all of it. */
+  /** Removes all values of the project. */
   clear: () => void;
 }
 
 export function openProjectStorage(project: string): ProjectStorage {
-  const end = `.${project}`;
-  const keyOf = (name: string): string => `tracker.${name}${end}`;
-  const stores = openStores();
+  const suffix = `.${project}`;
+  const keyOf = (name: string): string => `tracker.${name}${suffix}`;
+  const storages = openStorages();
   return {
     keyOf,
     read(name) {
-      for (const store of stores) {
+      for (const storage of storages) {
         try {
-          const text = store.getItem(keyOf(name));
+          const text = storage.getItem(keyOf(name));
           if (text !== null) return parse(text) as unknown;
         } catch {
-          // Unreadable: as if nothing was there.
+          // Unreadable: the same as missing.
         }
       }
       return undefined;
     },
     write(name, value) {
-      for (const store of stores) {
+      for (const storage of storages) {
         try {
-          if (value === undefined) store.removeItem(keyOf(name));
-          else {
-            store.setItem(keyOf(name), toJson(value));
-            return;
-          }
+          storage.setItem(keyOf(name), toJson(value));
+          return;
         } catch {
-          // Full or refused: try the next.
+          // Full or forbidden: the next storage is tried.
         }
       }
     },
     clear: guard(() => {
-      for (const store of stores) {
-        for (const key of Object.keys(store)) if (key.startsWith('tracker.') && key.endsWith(end)) store.removeItem(key);
+      for (const storage of storages) {
+        for (const key of Object.keys(storage)) if (key.startsWith('tracker.') && key.endsWith(suffix)) storage.removeItem(key);
       }
     }),
   };

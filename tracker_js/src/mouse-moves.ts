@@ -1,6 +1,6 @@
 import type { Context } from './context';
 import { pointerPosition } from './event-target';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { throttle } from './throttle-debounce';
 
 const MOVE_MS = 100;
@@ -10,5 +10,5 @@ export function initMouseMoves({ emit, beforeLeave }: Context): Teardown {
   const tell = throttle((event: MouseEvent) => {
     emit('mousemove', pointerPosition(event));
   }, MOVE_MS);
-  return all([tell.cancel, beforeLeave(tell.flush), listen(document, 'mousemove', tell)]);
+  return combineTeardowns([tell.cancel, beforeLeave(tell.flush), listen(document, 'mousemove', tell)]);
 }

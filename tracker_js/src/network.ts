@@ -1,5 +1,5 @@
 import type { PartContext } from './context';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { createRepeatLimit } from './repeat-limit';
 
 const MAX_URL = 1_000;
@@ -111,7 +111,7 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
     };
   };
 
-  return all([
+  return combineTeardowns([
     () => {
       active = false;
     },

@@ -1,5 +1,5 @@
 import type { PartContext } from './context';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 
 /**
  * How long a page was seen, and how far down. Told in pieces, whenever the page is hidden, left or followed by another
@@ -28,7 +28,7 @@ export function initPageTime({ emit, beforeLeave, onNavigate }: Pick<PartContext
   };
 
   resume();
-  return all([
+  return combineTeardowns([
     beforeLeave((isGoing) => {
       tell();
       if (!isGoing) resume();

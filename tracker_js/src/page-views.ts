@@ -1,5 +1,5 @@
 import type { Context } from './context';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 
 type Way = 'load' | 'push' | 'replace' | 'pop' | 'hash' | 'restore' | 'return';
 
@@ -45,7 +45,7 @@ export function initPageViews({ emit }: Pick<Context, 'emit'>, onPage: (samePath
     };
   };
 
-  const stop = all([
+  const stop = combineTeardowns([
     patch('pushState', 'push'),
     patch('replaceState', 'replace'),
     listen(window, 'popstate', () => {

@@ -5,8 +5,8 @@ import { describe } from './describe-element';
 import type { EventFields } from './event';
 import type { Teardown } from './guard';
 import type { ProjectStorage } from './local-storage';
-import { type Secrets, watchSecrets } from './mask';
-import { resolveOptions, type ResolvedOptions } from './options';
+import { watchSecrets } from './mask';
+import { resolveOptions } from './options';
 import { selectorOf } from './selector';
 
 /** A server that has not said in this time how to record is not waited for with what is written down here: a page may be gone in a second. */
@@ -18,13 +18,11 @@ const MAX_EARLY = 1_000;
 
 /** What the core asks before anything is told. */
 export interface Policy {
-  readonly options: ResolvedOptions;
+  /** What parts get of the policy. */
+  readonly tools: Pick<PartContext, 'options' | 'secrets' | 'describe' | 'selectorOf' | 'isOwn'>;
   readonly config: Config;
   /** The server has said how to record, now or to an earlier page, or does not answer. */
   readonly isCertain: boolean;
-  readonly secrets: Secrets;
-  describe: (target: EventTarget | null) => EventFields;
-  selectorOf: (element: Element) => string | undefined;
   /** The visitor's browser asks not to be recorded, and the project heeds that. */
   objects: () => boolean;
   /** Whether a session is of the share that the project records. */
@@ -66,16 +64,19 @@ export function createPolicy({ wanted, storage, load, debug, fetch, json, onKnow
     return toJson({ ...event, page_url: secrets.url(url), ...(parse(toJson({ target_element, input_value, event_data }, scrub)) as EventFields) });
   };
   const policy: Policy = {
-    options,
-    secrets,
-    selectorOf,
+    tools: {
+      options,
+      secrets,
+      selectorOf,
+      describe: (target) => describe(target, secrets),
+      isOwn: (url) => ['/api/v1/', '/tracker'].some((path) => url.startsWith(options.endpoint + path)),
+    },
     get config() {
       return config;
     },
     get isCertain() {
       return isCertain;
     },
-    describe: (target) => describe(target, secrets),
     objects: () =>
       (config.honour_gpc && (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true) ||
       ((options.respectDnt ?? config.honour_dnt) && navigator.doNotTrack === '1'),

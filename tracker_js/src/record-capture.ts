@@ -1,6 +1,6 @@
 import { record } from '@rrweb/record';
 import type { PartContext } from './context';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { blockSelector, maskSelector } from './mask-selectors';
 import type { RecordBuffer } from './record-buffer';
 import { createInliner } from './record-inline-assets';
@@ -116,7 +116,7 @@ export function capture(context: PartContext, first: RecordBuffer, onAct: () => 
 
   const userInput = watchUserInput();
   const teardowns: Teardown[] = [userInput.stop];
-  const stopAll = all(teardowns);
+  const stopAll = combineTeardowns(teardowns);
   const stop = (): void => {
     stopped = true;
     stopAll();

@@ -1,6 +1,6 @@
 import type { PartContext } from './context';
 import { blobToDataUrl } from './data-url';
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { isReadable, imageToDataUrl } from './image-data-url';
 import { FONT, INCREMENTAL, type Mirror, MUTATION, type RecordedEvent, type SerializedNode } from './rrweb-types';
 
@@ -163,7 +163,7 @@ export function createInliner(mirror: Mirror, fetch: PartContext['fetch'], tell:
     fonts: () => {
       if (typeof document.fonts?.forEach === 'function') whenIdle(() => void tellFonts().catch(() => undefined));
     },
-    stop: all([
+    stop: combineTeardowns([
       () => {
         stopped = true;
         waiting.clear();

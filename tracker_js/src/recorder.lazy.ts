@@ -1,5 +1,5 @@
 import type { Part, PartContext } from './context';
-import { all, guard, listen } from './guard';
+import { combineTeardowns, guard, listen } from './guard';
 import { createRecordBatches } from './record-batches';
 import { createRecordBuffer, type RecordBuffer } from './record-buffer';
 import { type Capture, capture } from './record-capture';
@@ -140,5 +140,5 @@ export const start: Part['start'] = (context, asked = false) => {
     },
   };
   beginIfSeen();
-  return all(teardowns);
+  return combineTeardowns(teardowns);
 };

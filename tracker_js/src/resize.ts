@@ -1,5 +1,5 @@
 import type { Context } from './context';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { debounce } from './throttle-debounce';
 
 const REST_MS = 250;
@@ -8,5 +8,5 @@ export function initResize({ emit, beforeLeave }: Context): Teardown {
   const tell = debounce(() => {
     emit('resize', { event_data: { width: innerWidth, height: innerHeight, pixel_ratio: devicePixelRatio } });
   }, REST_MS);
-  return all([tell.cancel, beforeLeave(tell.flush), listen(window, 'resize', tell)]);
+  return combineTeardowns([tell.cancel, beforeLeave(tell.flush), listen(window, 'resize', tell)]);
 }

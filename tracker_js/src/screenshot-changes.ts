@@ -1,4 +1,4 @@
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 
 export interface Changes {
   /** Whether something may look different than when `arm` was called. */
@@ -49,7 +49,7 @@ export function watchChanges(): Changes {
       observer.disconnect();
       observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
     },
-    stop: all([
+    stop: combineTeardowns([
       () => {
         seen = true;
         observer.disconnect();

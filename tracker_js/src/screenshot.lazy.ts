@@ -1,6 +1,6 @@
 import type { PartContext, ScreenshotPart } from './context';
 import { hash } from './fnv-hash';
-import { all, guard, listen } from './guard';
+import { combineTeardowns, guard, listen } from './guard';
 import { blockSelector, maskSelector } from './mask-selectors';
 import { type Changes, watchChanges } from './screenshot-changes';
 import { type EncodedScreenshot, encodeScreenshot } from './screenshot-encode';
@@ -131,7 +131,7 @@ export const start: ScreenshotPart['start'] = (context) => {
   const changes = watchChanges();
   known.changes = changes;
   schedule();
-  return all([
+  return combineTeardowns([
     () => {
       stopped = true;
       clearTimeout(timer);

@@ -1,6 +1,6 @@
 import type { PartContext } from './context';
 import { targetOf } from './event-target';
-import { all, type Teardown } from './guard';
+import { combineTeardowns, type Teardown } from './guard';
 import type { ListenDeep } from './shadow-trees';
 import { throttle, type Timed } from './throttle-debounce';
 import { watchUserInput } from './user-input';
@@ -50,7 +50,7 @@ export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<Par
     if (target === document) tellPage();
     else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) tellBox(target as Element);
   });
-  return all([
+  return combineTeardowns([
     userInput.stop,
     tellPage.cancel,
     () => {

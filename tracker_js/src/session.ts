@@ -15,7 +15,7 @@ interface Visit {
   born: number;
   at: number;
   /** The server has acknowledged its start. */
-  started?: boolean;
+  started?: boolean | undefined;
   user?: string;
 }
 
@@ -54,7 +54,7 @@ export function createSession(storage: ProjectStorage, now: () => number = Date.
     savedAt = now();
     const stored = read();
     // Another tab of the same visit may know more; or it has begun the next one, to which all tabs go over.
-    if (stored?.id === visit.id) visit = { ...stored, ...visit, at: Math.max(visit.at, stored.at), started: Boolean(visit.started ?? stored.started) };
+    if (stored?.id === visit.id) visit = { ...stored, ...visit, at: Math.max(visit.at, stored.at), started: visit.started ?? stored.started };
     else if (stored && stored.born > visit.born && alive(stored)) visit = stored;
     storage.write('session', visit);
   };

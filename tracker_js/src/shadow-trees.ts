@@ -1,4 +1,4 @@
-import { all, guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 
 /** Listens on the document and within the shadow trees in it. */
 export type ListenDeep = (type: keyof DocumentEventMap, callback: (event: Event) => void) => void;
@@ -34,6 +34,6 @@ export function watchShadowTrees(): { listenDeep: ListenDeep; teardown: Teardown
       wanted.push([type, once]);
       teardowns.push(listen(document, type, once));
     },
-    teardown: all(teardowns),
+    teardown: combineTeardowns(teardowns),
   };
 }

@@ -1,4 +1,4 @@
-import { guard, listen, type Teardown } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { uuid } from './uuid';
 
 const KEY = 'tracker.tab';
@@ -44,8 +44,6 @@ export function openTab(mayStore: () => boolean): Tab {
       last = Math.max(Date.now(), last + 1);
       return new Date(last).toISOString();
     },
-    stop() {
-      for (const teardown of teardowns) teardown();
-    },
+    stop: combineTeardowns(teardowns),
   };
 }

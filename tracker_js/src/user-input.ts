@@ -1,4 +1,4 @@
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 
 /** A page that was thrown moves on for so long. */
 const MOMENTUM_MS = 3_000;
@@ -11,6 +11,6 @@ export function watchUserInput(): { isRecent: () => boolean; stop: Teardown } {
   };
   return {
     isRecent: () => Date.now() - at < MOMENTUM_MS,
-    stop: all((['wheel', 'touchmove', 'pointerdown', 'keydown'] as const).map((type) => listen(window, type, see))),
+    stop: combineTeardowns((['wheel', 'touchmove', 'pointerdown', 'keydown'] as const).map((type) => listen(window, type, see))),
   };
 }

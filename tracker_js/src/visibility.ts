@@ -1,5 +1,5 @@
 import type { Context } from './context';
-import { all, listen, type Teardown } from './guard';
+import { combineTeardowns, listen, type Teardown } from './guard';
 
 /** Hidden and visible, once each. */
 export function initVisibility({ emit, beforeLeave }: Context): Teardown {
@@ -11,7 +11,7 @@ export function initVisibility({ emit, beforeLeave }: Context): Teardown {
   const look = (): void => {
     tell(document.visibilityState);
   };
-  return all([
+  return combineTeardowns([
     // A page that is left is called hidden only when its last batch has gone.
     beforeLeave((isGoing) => {
       tell(isGoing ? 'hidden' : document.visibilityState);

@@ -87,7 +87,7 @@ function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions
       for (let i = 0; i < count; i++) queue.push(SESSION, String(n++));
     },
     leave(): void {
-      outbox.leave(queue.cut);
+      outbox.leave(queue.close);
     },
   };
   return page;
@@ -133,7 +133,7 @@ test('a complete batch counts for what it is, and its beginning goes when it is 
   const page = openPage(0);
   page.capture(2);
   await pass(500);
-  page.queue.cut();
+  page.queue.close();
   await pass(500);
   expect([disk.size, writes]).toEqual([2, 2]);
   await pass(500);
@@ -376,7 +376,7 @@ test('what could not be written is written when the page comes back from the bac
 test('a batch that is too large goes when its halves are there', async () => {
   const page = openPage(0);
   page.capture(4);
-  page.queue.cut();
+  page.queue.close();
   await pass(600);
   expect(onDisk()).toEqual([upTo(4)]);
   page.once = [413];
@@ -391,7 +391,7 @@ test('a batch that is too large goes when its halves are there', async () => {
 test('a refused key leaves on disk what was there, for the day when it is in force again', async () => {
   const page = openPage(0);
   page.capture(2);
-  page.queue.cut();
+  page.queue.close();
   await pass(600);
   page.status = 403;
   await pass(2_000);
@@ -430,7 +430,7 @@ test('a page that has all stored at once still takes up what was left behind, be
   gone.leave();
   const next = openPage();
   next.capture(1);
-  next.queue.cut();
+  next.queue.close();
   for (let n = 0; n < 20; n++) await next.outbox.settled();
   await pass(1_000);
   expect(next.sent.map(({ events }) => events)).toEqual([[0], [0, 1]]);

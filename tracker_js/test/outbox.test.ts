@@ -41,7 +41,7 @@ const open = (requests: Requests, options: Partial<DeliveryOptions> = {}): Deliv
 const fill = (outbox: Delivery, count: number, text?: string): void => {
   const queue = createEventBatches(outbox);
   for (let n = 0; n < count; n++) queue.push(SESSION, JSON.stringify({ n, text }));
-  queue.cut();
+  queue.close();
 };
 const numbers = (sent: Sent[]): number[] => sent.flatMap(({ events }) => events.map(({ n }) => n));
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
@@ -185,7 +185,7 @@ test('a page that goes sends all that is not acknowledged once, whatever else is
   const queue = createEventBatches(outbox);
   outbox.leave(() => {
     queue.push(SESSION, '{"n":60}');
-    queue.cut();
+    queue.close();
   });
   outbox.leave();
   await vi.advanceTimersByTimeAsync(0);

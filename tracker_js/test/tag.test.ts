@@ -30,7 +30,7 @@ const run = async (attributes: Record<string, string> = {}): Promise<void> => {
 const info = vi.fn();
 beforeEach(() => {
   localStorage.clear();
-  vi.stubGlobal('PARTS', {});
+  vi.stubGlobal('PART_HASHES', {});
   vi.stubGlobal('fetch', () => Promise.reject(new Error('offline')));
   vi.spyOn(console, 'info').mockImplementation(info);
 });

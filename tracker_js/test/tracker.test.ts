@@ -722,6 +722,17 @@ describe('a server that is slow to say how to record', () => {
     expect(types()).toEqual(['pageview', 'custom']);
   });
 
+  test('delays a recording that the page asks for until the rules are known', async () => {
+    await vi.dynamicImportSettled();
+    await pass(1_000);
+    tracker.startRecording();
+    await pass(500);
+    expect(started.has('recorder')).toBe(false);
+    answer({});
+    await pass(0);
+    expect(started.get('recorder')?.asked).toBe(true);
+  });
+
   test('is not waited for when the page goes', async () => {
     await vi.dynamicImportSettled();
     await pass(300);
