@@ -19,35 +19,35 @@ import { initVitals } from './vitals';
 
 const OBSERVERS = [initMouseMoves, initDoubleClicks, initScrolls, initInputs, initKeys, initFocus, initResize, initPageTime, initVisibility, initResourceErrors, initConsole];
 
-/** What the core leaves to this part: all that a visitor does beside clicking and going from page to page, and how the page fares. */
+/** All observers except those that the core starts at once (page views, clicks, errors). */
 export function start(context: PartContext): Teardown {
   const { options } = context;
   const teardowns: Teardown[] = [];
-  /** One that cannot begin here must not keep the others from it. */
-  const begin = (init: () => Teardown): void => {
+  /** An observer that cannot start here must not keep the others from starting. */
+  const startObserver = (init: () => Teardown): void => {
     guard(() => {
       teardowns.push(init());
     })();
   };
   const { listenDeep, teardown } = watchShadowTrees();
   teardowns.push(teardown);
-  for (const init of OBSERVERS) begin(() => init(context, listenDeep));
+  for (const init of OBSERVERS) startObserver(() => init(context, listenDeep));
 
-  const told: ((method: string, keepalive: boolean) => void)[] = [];
+  const onRequestCallbacks: ((method: string, keepalive: boolean) => void)[] = [];
   for (const init of [initDeadClicks, initForms]) {
-    begin(() => {
+    startObserver(() => {
       const { teardown: end, onRequest } = init(context, listenDeep);
-      told.push(onRequest);
+      onRequestCallbacks.push(onRequest);
       return end;
     });
   }
   if (options.network) {
-    begin(() =>
+    startObserver(() =>
       initNetwork(context, (method, keepalive) => {
-        for (const onRequest of told) onRequest(method, keepalive);
+        for (const onRequest of onRequestCallbacks) onRequest(method, keepalive);
       }),
     );
   }
-  if (options.vitals) begin(() => initVitals(context));
+  if (options.vitals) startObserver(() => initVitals(context));
   return combineTeardowns(teardowns);
 }

@@ -24,7 +24,7 @@ export interface Config {
   honour_dnt: boolean;
 }
 
-/** Of a server that cannot be asked now. It applies the project's own rules to all that it gets, whatever is done here. */
+/** Used while the server cannot be asked. The server applies the project's rules to everything it gets. */
 export const DEFAULT_CONFIG: Config = {
   project_id: 0,
   sampling_rate: 1,
@@ -34,10 +34,10 @@ export const DEFAULT_CONFIG: Config = {
   honour_dnt: false,
 };
 
-/** How the project wants its pages recorded; rejects when the server does not say. Its answer is cached by the browser for a minute. */
+/** Fetches the project's configuration. Rejects where the response is none. The browser caches it for a minute. */
 export async function fetchConfig({ fetch, json }: { fetch: typeof globalThis.fetch; json: Json }, endpoint: string, project: string): Promise<Config> {
-  const answer = await fetch(`${endpoint}/api/v1/config?key=${encodeURIComponent(project)}`, { credentials: 'omit' });
-  const config = json.parse(await answer.text()) as Config;
-  if (!answer.ok || !config.masking) throw new Error(`config: ${answer.status}`);
+  const response = await fetch(`${endpoint}/api/v1/config?key=${encodeURIComponent(project)}`, { credentials: 'omit' });
+  const config = json.parse(await response.text()) as Config;
+  if (!response.ok || !config.masking) throw new Error(`config: ${response.status}`);
   return config;
 }

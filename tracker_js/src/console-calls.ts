@@ -6,7 +6,7 @@ const LEVELS = ['error', 'warn', 'info', 'log', 'debug'] as const;
 const MAX_MESSAGE = 1_000;
 const MAX_STACK = 4_000;
 
-/** Never what an object holds: a page writes its whole state to the console. */
+/** Never the contents of an object: pages write their whole state to the console. */
 function textOf(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     if (value instanceof Error) return `${value.name}: ${value.message}`;
@@ -16,13 +16,13 @@ function textOf(value: unknown): string {
   return typeof value === 'function' ? '[function]' : String(value);
 }
 
-/** As a console would write it: the first text may have places for the others, some of them for styles. */
-function messageOf(said: unknown[]): string {
-  const rest = [...said];
-  const words: string[] = [];
+/** Formats the arguments as a console does: the first one may have placeholders for the others (`%s`), some of them for styles (`%c`). */
+function messageOf(args: unknown[]): string {
+  const rest = [...args];
+  const texts: string[] = [];
   if (typeof rest[0] === 'string') {
     const format = rest.shift() as string;
-    words.push(
+    texts.push(
       format.replace(/%([sdifoOc%])/g, (all, kind: string) => {
         if (kind === '%') return '%';
         if (rest.length === 0) return all;
@@ -31,40 +31,40 @@ function messageOf(said: unknown[]): string {
       }),
     );
   }
-  words.push(...rest.map(textOf));
-  return words.join(' ').slice(0, MAX_MESSAGE);
+  texts.push(...rest.map(textOf));
+  return texts.join(' ').slice(0, MAX_MESSAGE);
 }
 
-/** What the page writes to the console: errors, or all of it. The page's own call comes first. */
+/** Emits the page's console calls: errors, or all of them. The page's own call runs first. */
 export function initConsole({ emit, options }: Pick<PartContext, 'emit' | 'options'>): Teardown {
   const wanted = options.console === 'all' ? LEVELS : options.console ? (['error'] as const) : [];
   const isBelowLimit = createRepeatLimit();
-  let isTelling = false;
+  let isReporting = false;
 
-  const tell = guard((level: string, said: unknown[]) => {
-    // Our own words, and those of somebody who watches us telling.
-    if (isTelling || (typeof said[0] === 'string' && said[0].startsWith('tracker:'))) return;
-    isTelling = true;
+  const report = guard((level: string, args: unknown[]) => {
+    // The tracker's own messages, and calls that another script makes while this one is reported.
+    if (isReporting || (typeof args[0] === 'string' && args[0].startsWith('tracker:'))) return;
+    isReporting = true;
     try {
-      const message = messageOf(said);
-      const stack: unknown = said.find((value): value is Error => value instanceof Error)?.stack;
+      const message = messageOf(args);
+      const stack: unknown = args.find((value): value is Error => value instanceof Error)?.stack;
       if (isBelowLimit(`${level} ${message}`)) emit('console', { event_data: { level, message, stack: typeof stack === 'string' ? stack.slice(0, MAX_STACK) : undefined } });
     } finally {
-      isTelling = false;
+      isReporting = false;
     }
   });
 
   const patch = (level: (typeof LEVELS)[number]): Teardown => {
     const original = Reflect.get(console, level);
     let active = true;
-    const patched = function (this: unknown, ...said: unknown[]): void {
-      Reflect.apply(original, this, said);
-      if (active) tell(level, said);
+    const patched = function (this: unknown, ...args: unknown[]): void {
+      Reflect.apply(original, this, args);
+      if (active) report(level, args);
     };
     console[level] = patched;
     return () => {
       active = false;
-      // Somebody may have patched it after us; then ours stays in the chain and does nothing.
+      // Another script may have patched it afterwards: then this patch stays in the chain and does nothing.
       if (Reflect.get(console, level) === patched) console[level] = original;
     };
   };

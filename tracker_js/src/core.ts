@@ -114,10 +114,10 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
   /** Enters the state that follows from the rules known so far, the browser's privacy signals and the session. */
   const decide = (): void => {
     if (!policy) return;
-    const { isCertain } = policy;
-    if (policy.objects()) {
+    const { isFinal } = policy;
+    if (policy.hasPrivacySignal()) {
       // Whether the project honours the signal is not guessed.
-      if (!isCertain) return;
+      if (!isFinal) return;
       debug('not recorded: the visitor asks for that');
       enter(State.Erased);
       erasing?.catch(debug);
@@ -125,7 +125,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     }
     session ??= openSession();
     context ??= openDelivery(policy, session);
-    enter(!isCertain ? State.Provisional : policy.tells(session.id) ? State.Tracking : State.Unsampled);
+    enter(!isFinal ? State.Provisional : policy.isSampled(session.id) ? State.Tracking : State.Unsampled);
   };
 
   const loadPolicy = (): void => {
@@ -135,7 +135,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     load('policy').then(
       guard((part: unknown) => {
         if (state !== State.WaitingForRules) return;
-        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ ...shared, wanted: given, onKnown: decide });
+        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ ...shared, given, onChange: decide });
       }),
       (error: unknown) => {
         // Without the policy no secret would be masked.
@@ -192,7 +192,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     if (state === State.Provisional) earlyTraits = { ...earlyTraits, ...traits };
     if (state !== State.Tracking || !policy || !session) return;
     const { id, user } = session;
-    const body = policy.begin(id, user, traits);
+    const body = policy.serializeSession(id, user, traits);
     delivery?.add('events', {
       path: '/sessions',
       events: 0,
@@ -232,7 +232,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
     inOrder(() => {
       if (isHeld) touch(type);
-      if (does(Events.Write) && policy && session) batches?.push(session.touch(false), policy.write(type, all, target));
+      if (does(Events.Write) && policy && session) batches?.push(session.touch(false), policy.serialize(type, all, target));
     });
   });
 

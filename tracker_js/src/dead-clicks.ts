@@ -4,24 +4,24 @@ import { pointerPosition, targetOf } from './event-target';
 import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import type { OnRequest } from './network';
 
-/** A page that has shown nothing for that long has not answered. */
+/** A page that shows no response within this time is taken not to respond. */
 const WAIT_MS = 2_500;
-/** A click during which the page stood still that long opened a dialog (`alert`, `print`), or keeps it busy. */
+/** A click that blocks the page for this long has opened a dialog (`alert`, `print`) or keeps the page busy. */
 const BLOCKED_MS = 250;
-/** Shadow trees are watched one by one; of a page with more elements than this nobody can say that nothing happened. */
+/** Shadow trees are observed one by one. On a page with more elements than this, clicks are not judged. */
 const MAX_WALK = 5_000;
 
-/** Whatever a page, or the browser for it, does in answer. */
-const ANSWERS = [
+/** Events by which a page, or the browser, responds to a click. */
+const RESPONSES = [
   ...(['submit', 'reset', 'invalid', 'beforetoggle', 'toggle', 'close', 'play', 'pause'] as const),
   ...(['fullscreenchange', 'visibilitychange', 'beforeunload', 'pagehide'] as const),
 ] as (keyof DocumentEventMap)[];
-/** What visitors do by themselves too: an answer only while it may be one. */
-const SOON_MS = 500;
-const SOON = ['scroll', 'input', 'change', 'copy', 'cut'] as const;
+/** Visitors cause these, too: they count as a response only within a short time. */
+const RECENT_MS = 500;
+const RECENT_RESPONSES = ['scroll', 'input', 'change', 'copy', 'cut'] as const;
 
-/** The browser answers within these, unseen by scripts. */
-const NATIVE =
+/** Elements to which the browser responds itself, invisibly to scripts. */
+const NATIVE_CONTROLS =
   'select,option,textarea,video,audio,canvas,iframe,embed,object,label,[contenteditable],input:not([type=button],[type=submit],[type=reset],[type=image])';
 const CONTROLS = 'a,button,summary,input,[role],[onclick],[tabindex]';
 
@@ -32,32 +32,32 @@ interface Click {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** A click after which nothing happened. Told of the first of several on one element, with how many there were. */
+/** Emits clicks that had no response: the first of several on one element, with their number. */
 export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext, 'emit' | 'describe' | 'onNavigate'>): { teardown: Teardown; onRequest: OnRequest } {
   const clicks = new Map<Element, Click>();
-  let watching: { observer: MutationObserver; teardown: Teardown } | undefined;
-  /** What was pressed or clicked last, and when. */
+  let observing: { observer: MutationObserver; teardown: Teardown } | undefined;
+  /** The path of the last press or click, and its time. */
   let path: EventTarget[] = [];
   let at = 0;
-  /** From the press to the click. What happens to an element itself then is how it looks pressed. */
+  /** True from the press to the click. Changes of the element itself in between are its pressed style. */
   let isPressed = false;
-  let idle: ReturnType<typeof setTimeout> | undefined;
+  let pressTimer: ReturnType<typeof setTimeout> | undefined;
   let selected = false;
 
-  const rest = (): void => {
+  const reset = (): void => {
     for (const { timer } of clicks.values()) clearTimeout(timer);
-    clearTimeout(idle);
+    clearTimeout(pressTimer);
     clicks.clear();
     isPressed = false;
-    watching?.teardown();
-    watching = undefined;
+    observing?.teardown();
+    observing = undefined;
   };
-  const restIfSoon = (): void => {
-    if (performance.now() - at < SOON_MS) rest();
+  const resetIfRecent = (): void => {
+    if (performance.now() - at < RECENT_MS) reset();
   };
   const isSelected = (): boolean => getSelection()?.type === 'Range';
 
-  /** The shadow trees below `root`; undefined when there are too many elements to look at. */
+  /** Returns the shadow trees below `root`; undefined where there are too many elements. */
   const shadowsOf = (root: Element | ShadowRoot): ShadowRoot[] | undefined => {
     const found: ShadowRoot[] = [];
     const waiting: (Element | ShadowRoot)[] = [root];
@@ -80,51 +80,51 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
     selected = isSelected();
     const observer = new MutationObserver(
       guard((records: MutationRecord[]) => {
-        if (!isPressed || records.some(({ target }) => !path.includes(target) && !(path[0] as Node).contains(target))) rest();
+        if (!isPressed || records.some(({ target }) => !path.includes(target) && !(path[0] as Node).contains(target))) reset();
       }),
     );
     const teardown = combineTeardowns([
       () => {
         observer.disconnect();
       },
-      ...ANSWERS.map((type) => listen(window, type, rest)),
-      ...SOON.map((type) => listen(window, type, restIfSoon)),
+      ...RESPONSES.map((type) => listen(window, type, reset)),
+      ...RECENT_RESPONSES.map((type) => listen(window, type, resetIfRecent)),
       listen(document, 'focusin', (event) => {
-        // That what is clicked gets the focus is no answer.
+        // The focus of the clicked element is no response.
         const target = targetOf(event);
-        if (target && !path.includes(target)) restIfSoon();
+        if (target && !path.includes(target)) resetIfRecent();
       }),
       listen(document, 'selectionchange', () => {
-        if (selected || isSelected()) restIfSoon();
+        if (selected || isSelected()) resetIfRecent();
       }),
       listen(window, 'blur', ({ target }) => {
-        if (target === window) rest();
+        if (target === window) reset();
       }),
     ]);
     return { observer, teardown };
   };
-  /** Only while there is a press or a click to judge: a page that nobody clicks pays nothing. */
-  const watch = (event: Event): void => {
+  /** Observes only while there is a press or a click to judge, so that a page without clicks pays nothing. */
+  const observe = (event: Event): void => {
     path = event.composedPath();
     at = performance.now();
     const hosts = path.filter((node) => (node as Element).shadowRoot) as Element[];
     const outermost = hosts[hosts.length - 1];
     const shadows = outermost ? shadowsOf(outermost) : [];
     if (!shadows) {
-      rest();
+      reset();
       return;
     }
-    watching ??= start();
-    for (const root of [document, ...shadows]) watching.observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    observing ??= start();
+    for (const root of [document, ...shadows]) observing.observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
   };
 
   const isCandidate = (event: MouseEvent, target: Element): boolean => {
     if (!event.isTrusted || event.button !== 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
-    if (/^(html|body)$/.test(target.localName) || target.closest(NATIVE)) return false;
-    // A closed shadow tree: what happens in it cannot be seen.
+    if (/^(html|body)$/.test(target.localName) || target.closest(NATIVE_CONTROLS)) return false;
+    // Changes within a closed shadow tree are invisible.
     return !target.localName.includes('-') || target.shadowRoot !== null;
   };
-  /** A link to somewhere, which the page has left to the browser. It is known when the page has had its say. */
+  /** True for a link that the page leaves to the browser, which is known after the page's own handlers have run. */
   const isFollowed = (event: MouseEvent, within: EventTarget[]): boolean => {
     const link = within.find((node) => /^(a|area)$/.test((node as Element).localName) && (node as Element).hasAttribute('href')) as Element | undefined;
     return link !== undefined && !event.defaultPrevented && !/^\s*(#|javascript:)/i.test(link.getAttribute('href') ?? '');
@@ -135,18 +135,18 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
     clicks.delete(target);
     const interactive = target.closest(CONTROLS) !== null || getComputedStyle(target).cursor === 'pointer';
     emit('dead_click', { ...describe(target), ...fields, click_count: count, event_data: { interactive } });
-    if (clicks.size === 0) rest();
+    if (clicks.size === 0) reset();
   });
 
   const onPress = (event: Event): void => {
-    watch(event);
-    if (!watching) return;
+    observe(event);
+    if (!observing) return;
     isPressed = true;
-    clearTimeout(idle);
-    // A press that never becomes a click.
-    idle = setTimeout(() => {
+    clearTimeout(pressTimer);
+    // The press does not become a click.
+    pressTimer = setTimeout(() => {
       isPressed = false;
-      if (clicks.size === 0) rest();
+      if (clicks.size === 0) reset();
     }, WAIT_MS);
   };
   const onClick = (event: MouseEvent): void => {
@@ -159,13 +159,13 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
       known.count++;
       return;
     }
-    // A keyboard presses nothing before it clicks; else, no press means that the page has answered to it.
+    // A click by keyboard has no press. Otherwise, a missing press means that the page has responded to it.
     if (!isCandidate(event, target) || (!wasPressed && event.detail > 0)) {
-      if (clicks.size === 0) rest();
+      if (clicks.size === 0) reset();
       return;
     }
-    watch(event);
-    if (!watching) return;
+    observe(event);
+    if (!observing) return;
     const begun = at;
     const click: Click = {
       target,
@@ -179,21 +179,21 @@ export function initDeadClicks({ emit, describe, onNavigate }: Pick<PartContext,
     setTimeout(
       guard(() => {
         if (clicks.get(target) !== click) return;
-        if (performance.now() - begun >= BLOCKED_MS) rest();
+        if (performance.now() - begun >= BLOCKED_MS) reset();
         else if (isFollowed(event, within)) {
           clearTimeout(click.timer);
           clicks.delete(target);
-          if (clicks.size === 0) rest();
+          if (clicks.size === 0) reset();
         }
       }),
     );
   };
 
   return {
-    // Analytics, which send on every click, do so by requests that outlive the page.
+    // Requests that outlive the page (keepalive) are mostly of analytics, which send on every click.
     onRequest(_, keepalive) {
-      if (!keepalive) rest();
+      if (!keepalive) reset();
     },
-    teardown: combineTeardowns([rest, onNavigate(rest), listen(document, 'pointerdown', onPress), listen(document, 'click', onClick)]),
+    teardown: combineTeardowns([reset, onNavigate(reset), listen(document, 'pointerdown', onPress), listen(document, 'click', onClick)]),
   };
 }

@@ -3,17 +3,17 @@ import type { LoadPart } from './context';
 import type { createOutbox } from './outbox.lazy';
 import { createRequests } from './requests';
 
-/** While the outbox cannot be had; the oldest are given up. */
+/** While the outbox cannot be loaded. The oldest items are dropped first. */
 const MAX_WAITING = 100;
 
-/** Keeps what it is given until the outbox is there, which does the work; a page that is left before sends what it can. */
+/** Keeps items until the part `outbox` is loaded, which does all the work. When the page goes before that, sends what it can. */
 export function createDelivery(options: DeliveryOptions, load: LoadPart): Delivery {
   const requests = createRequests(options);
   const waiting = new Map<Item, Lane>();
   let dropped = 0;
   let outbox: Delivery | undefined;
   let loading: Promise<void> | undefined;
-  const begin = (): Promise<void> =>
+  const loadOutbox = (): Promise<void> =>
     (loading ??= load('outbox').then(
       (part) => {
         outbox = (part as { createOutbox: typeof createOutbox }).createOutbox(options, requests);
@@ -25,7 +25,7 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
         loading = undefined;
       },
     ));
-  void begin();
+  void loadOutbox();
   return {
     add(lane, item) {
       if (outbox) {
@@ -33,7 +33,7 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
         return;
       }
       waiting.set(item, lane);
-      if (!item.open) void begin();
+      if (!item.open) void loadOutbox();
       for (const old of waiting.keys()) {
         if (waiting.size <= MAX_WAITING) break;
         waiting.delete(old);
@@ -49,13 +49,13 @@ export function createDelivery(options: DeliveryOptions, load: LoadPart): Delive
       for (const item of waiting.keys()) requests.postLast(item.path, item.body(new Date().toISOString()))?.catch(() => undefined);
     },
     async settled() {
-      await begin();
+      await loadOutbox();
       await outbox?.settled();
     },
     async clear(onlyOwn) {
       waiting.clear();
-      if (!outbox) await begin();
-      // Rejects where there is none.
+      if (!outbox) await loadOutbox();
+      // Rejects where the outbox cannot be loaded.
       await (outbox as unknown as Delivery).clear(onlyOwn);
     },
     get dropped() {

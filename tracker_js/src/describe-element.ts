@@ -2,27 +2,27 @@ import type { EventFields } from './event';
 import { isField, isPrivate, scrubText, type Secrets } from './mask';
 import { selectorOf } from './selector';
 
-/** Width of the server's `target_element`. */
+/** Width of the server's column `target_element`. */
 const MAX_OUTLINE = 255;
-/** What an element is, never what it holds: `value`, and `data-*` that mirror what was typed, are not among them. */
+/** Attributes that say what an element is, never what it contains: not `value`, nor `data-*` that mirror typed values. */
 const ATTRIBUTES = ['id', 'class', 'name', 'type', 'role', 'href', 'src', 'for', 'title', 'alt', 'aria-label', 'data-testid'];
-/** Of what is private: what it is and where, as in recordings. */
-const SHAPE = ['id', 'class', 'type', 'role'];
+/** Attributes of private elements: what they are and where, as in recordings. */
+const PRIVATE_ATTRIBUTES = ['id', 'class', 'type', 'role'];
 const WITHOUT_TEXT = /^(script|style|textarea|output|select|noscript|template)$/;
 
 function attributes(element: Element): string {
   let text = '';
-  for (const name of isPrivate(element) ? SHAPE : ATTRIBUTES) {
+  for (const name of isPrivate(element) ? PRIVATE_ATTRIBUTES : ATTRIBUTES) {
     let value = element.getAttribute(name);
     if (value === null) continue;
-    // A link's query often carries a token.
+    // The query of a link often has a token.
     if (name === 'href' || name === 'src') value = value.startsWith('data:') ? 'data:' : value.replace(/[?#].*$/s, '');
     text += ` ${name}="${scrubText(value).replace(/"/g, '&quot;')}"`;
   }
   return text;
 }
 
-/** The outer HTML as far as 255 characters go. Written by hand: `outerHTML` of a body is megabytes, and tells what was typed. */
+/** Returns the outer HTML up to 255 characters. `outerHTML` of a body has megabytes and contains typed values. */
 export function outline(element: Element, secrets: Secrets, room = MAX_OUTLINE): string {
   const tag = element.localName;
   let text = `<${tag}${attributes(element)}>`;
@@ -37,12 +37,12 @@ export function outline(element: Element, secrets: Secrets, room = MAX_OUTLINE):
   return `${text}</${tag}>`.slice(0, room);
 }
 
-/** The `target_*` of an event. */
-export function describe(target: EventTarget | null, secrets: Secrets): EventFields {
+/** Returns the `target_*` fields of an event. */
+export function describeElement(target: EventTarget | null, secrets: Secrets): EventFields {
   // A click on the text of a page can have the document as its target.
   if (!target || (target as Node).nodeType !== Node.ELEMENT_NODE) return {};
   const element = target as Element;
-  // What is undefined is left out of the JSON.
+  // JSON leaves out undefined fields.
   return {
     target_tag: element.localName,
     target_element: secrets.scrub(outline(element, secrets)),

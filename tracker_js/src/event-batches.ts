@@ -2,18 +2,18 @@ import { type Batch, openBatch } from './batch';
 import type { Delivery } from './delivery-types';
 import { utf8 } from './requests';
 
-/** From the issue that asked for the tracker: 50 events or 5 s, whichever comes first. */
+/** Whichever comes first. */
 const BATCH_EVENTS = 50;
 const BATCH_MS = 5_000;
-/** Three of these, with what is around the events, fit into the room that a page has for its last requests. */
+/** Three of these, with what surrounds the events, fit into the last requests of a page. */
 const BATCH_BYTES = 19_500;
 
 export interface EventBatches {
-  /** Takes an event as JSON: it is told as it was now, whatever the page does with its objects later. */
+  /** Adds an event as JSON, so that later changes of the page's objects do not matter. */
   push: (sessionId: string, json: string) => void;
-  /** Closes the batch that is being filled. */
+  /** Closes the open batch. */
   close: () => void;
-  /** Forgets it. */
+  /** Discards the open batch. */
   clear: () => void;
 }
 
@@ -44,7 +44,7 @@ export function createEventBatches(delivery: Pick<Delivery, 'add'>): EventBatche
         bytes = 0;
         timer = setTimeout(close, BATCH_MS);
       }
-      batch.fill(json);
+      batch.append(json);
       bytes += more;
       if (batch.events >= BATCH_EVENTS) close();
       else delivery.add('events', batch);

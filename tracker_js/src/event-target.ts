@@ -1,9 +1,9 @@
 import type { EventFields } from './event';
 
-/** What an event happened to. From outside of a shadow tree its host is the target. */
+/** Returns the element that an event happened to. Outside of a shadow tree, `target` would be its host. */
 export const targetOf = (event: Event): EventTarget | null => event.composedPath?.()[0] ?? event.target;
 
-/** Where a pointer was. */
+/** Returns the coordinates of a pointer event. */
 export const pointerPosition = (event: MouseEvent): EventFields => ({
   viewport_x: Math.round(event.clientX),
   viewport_y: Math.round(event.clientY),

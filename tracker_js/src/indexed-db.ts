@@ -1,12 +1,15 @@
 import type { Lane } from './delivery-types';
 
-/** `to` is the server and its project: nothing is ever sent elsewhere. `at` is when it began, in epoch milliseconds and later than those before; `size` in characters. */
+/**
+ * `to` is the server and the project: the item is sent nowhere else. `at` is the time it was opened, in epoch
+ * milliseconds, unique and ascending in a page. `size` is in characters.
+ */
 export type ItemKey = [to: string, lane: Lane, at: number, owner: string, size: number];
 
-/** What an item counts for while it grows. */
+/** Assumed size of an open item. */
 export const OPEN_SIZE = 20_000;
 
-/** What waits on disk. */
+/** An unsent item on disk. */
 export interface StoredItem {
   path: string;
   sessionId: string;
@@ -16,11 +19,11 @@ export interface StoredItem {
 
 export interface ItemStore {
   /**
-   * Puts and removes at once, or not at all; `onFail` then. What it takes is safe from the end of the page when this returns,
-   * but for WebKit, which removes at a page's end and puts nothing any more.
+   * Puts and deletes in one transaction; calls `onFail` where it aborts. When this returns, the transaction survives
+   * the page's end. WebKit is the exception: at a page's end it executes deletes but no puts.
    */
-  write: (puts: [StoredItem, ItemKey][], gone: Iterable<ItemKey>, onFail: () => void, onDone?: () => void) => void;
-  /** Of all that waits for this server and project, the oldest first. */
+  write: (puts: [StoredItem, ItemKey][], deletions: Iterable<ItemKey>, onFail: () => void, onDone?: () => void) => void;
+  /** Returns the keys of a lane for this server and project, the oldest first. */
   keys: (lane: Lane) => Promise<ItemKey[]>;
   read: (key: ItemKey) => Promise<StoredItem | undefined>;
   clear: () => Promise<void>;
@@ -28,7 +31,7 @@ export interface ItemStore {
 
 const NAME = 'items';
 
-function done<T>(request: IDBRequest<T>): Promise<T> {
+function promiseOf<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => {
       resolve(request.result);
@@ -39,38 +42,38 @@ function done<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-/** Rejects where the browser keeps nothing: private windows, blocked storage, a database that a newer script has made. */
+/** Rejects where IndexedDB is unavailable: private windows, blocked storage, a database of a newer version. */
 export async function openItemStore(to: string): Promise<ItemStore> {
   const opening = indexedDB.open('tracker.outbox', 1);
   opening.onupgradeneeded = () => {
     opening.result.createObjectStore(NAME);
   };
-  const database = await done(opening);
-  // Else a newer script, or a page that clears its storage, would wait for us. What is written from now on fails.
+  const database = await promiseOf(opening);
+  // Otherwise a newer version, or a page that clears its storage, would wait for this page. Writes fail from then on.
   database.onversionchange = () => {
     database.close();
   };
-  /** Asks all at once. */
-  const transact = <T>(mode: IDBTransactionMode, ask: (store: IDBObjectStore) => T): T => {
+  /** Makes all requests of a transaction at once. */
+  const transact = <T>(mode: IDBTransactionMode, request: (store: IDBObjectStore) => T): T => {
     const transaction = database.transaction(NAME, mode, { durability: 'relaxed' });
-    const asked = ask(transaction.objectStore(NAME));
-    // Without it the browser waits for a page that may not be there any more, or rests: in WebKit all other pages would wait, too.
+    const result = request(transaction.objectStore(NAME));
+    // Without it the browser waits for a page that may be gone or frozen; in WebKit all other pages would wait, too.
     transaction.commit?.();
-    return asked;
+    return result;
   };
-  /** An array is greater than any text or number. */
-  const below = (...prefix: string[]): IDBKeyRange => IDBKeyRange.bound(prefix, [...prefix, []]);
+  /** An array sorts after every string and number. */
+  const keysWithPrefix = (...prefix: string[]): IDBKeyRange => IDBKeyRange.bound(prefix, [...prefix, []]);
   return {
-    write(puts, gone, onFail, onDone) {
+    write(puts, deletions, onFail, onDone) {
       transact('readwrite', (store) => {
         for (const put of puts) store.put(...put);
-        for (const key of gone) store.delete(key);
+        for (const key of deletions) store.delete(key);
         store.transaction.onabort = onFail;
         store.transaction.oncomplete = onDone ?? null;
       });
     },
-    keys: (lane) => done(transact('readonly', (store) => store.getAllKeys(below(to, lane)) as IDBRequest<unknown[]>)) as Promise<ItemKey[]>,
-    read: (key) => done(transact('readonly', (store) => store.get(key) as IDBRequest<StoredItem | undefined>)),
-    clear: () => done(transact('readwrite', (store) => store.delete(below(to)))),
+    keys: (lane) => promiseOf(transact('readonly', (store) => store.getAllKeys(keysWithPrefix(to, lane)) as IDBRequest<unknown[]>)) as Promise<ItemKey[]>,
+    read: (key) => promiseOf(transact('readonly', (store) => store.get(key) as IDBRequest<StoredItem | undefined>)),
+    clear: () => promiseOf(transact('readwrite', (store) => store.delete(keysWithPrefix(to)))),
   };
 }

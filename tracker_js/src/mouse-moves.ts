@@ -5,10 +5,10 @@ import { throttle } from './throttle-debounce';
 
 const MOVE_MS = 100;
 
-/** Without a target: moves are most of all events, and a heat map needs only where. */
+/** Without a target: moves are most of all events, and a heatmap needs only coordinates. */
 export function initMouseMoves({ emit, beforeLeave }: Context): Teardown {
-  const tell = throttle((event: MouseEvent) => {
+  const report = throttle((event: MouseEvent) => {
     emit('mousemove', pointerPosition(event));
   }, MOVE_MS);
-  return combineTeardowns([tell.cancel, beforeLeave(tell.flush), listen(document, 'mousemove', tell)]);
+  return combineTeardowns([report.cancel, beforeLeave(report.flush), listen(document, 'mousemove', report)]);
 }

@@ -44,7 +44,7 @@ export function createRecordBatches(sessionId: string, send: (batch: Item) => vo
         characters = 0;
         timer = setTimeout(cut, BATCH_MS);
       }
-      batch.fill(json);
+      batch.append(json);
       characters += json.length + 1;
       if (characters >= BATCH_CHARACTERS) cut();
       else send(batch);

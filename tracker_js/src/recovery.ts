@@ -2,86 +2,86 @@ import type { Item, Lane } from './delivery-types';
 import { type ItemKey, OPEN_SIZE, type ItemStore } from './indexed-db';
 import { heldLocks, holdLock } from './web-locks';
 
-/** The server's late window: it stores nothing older at its own time. */
+/** The server stores nothing older at its own time. */
 const LATE_MS = 7 * 86_400_000;
-/** In browsers without locks: by then a page that lives has completed its batch. */
+/** In browsers without Web Locks: by then a live page has completed its batch. */
 const UNLOCKED_MS = 60_000;
 
-/** What becomes of what other pages left behind. */
+/** What is done with items that other pages have left. */
 export interface RecoveryHandler {
-  /** Resolves when it waits no longer. */
+  /** Sends an item. Resolves when it no longer waits. */
   send: (key: ItemKey, item: Item) => Promise<void>;
-  giveUp: (key: ItemKey, item: Item) => void;
-  /** How many things are under way: looking for leftovers, and taking up those of a page. */
-  taking: number;
+  drop: (key: ItemKey, item: Item) => void;
+  /** Number of searches and recoveries that are under way. */
+  pending: number;
 }
 
-interface Lot {
+interface LaneRecovery {
   readonly store: ItemStore;
   readonly lane: Lane;
   readonly signal: AbortSignal;
-  /** Characters to give up, so that the disk stays bounded. */
+  /** Characters to drop, so that the disk stays bounded. */
   excess: number;
-  /** One page after the other, one item at a time: it never lies in memory as a whole. */
+  /** Pages follow one another, and so do their items: they are never in memory as a whole. */
   last: Promise<void>;
 }
 
-async function take(lot: Lot, owner: string, recovery: RecoveryHandler): Promise<void> {
-  const keys = await lot.store.keys(lot.lane);
+async function recoverItems(laneRecovery: LaneRecovery, owner: string, recovery: RecoveryHandler): Promise<void> {
+  const keys = await laneRecovery.store.keys(laneRecovery.lane);
   for (const key of keys) {
-    const [, , at, by, size] = key;
-    if (by !== owner || (!navigator.locks && at > Date.now() - UNLOCKED_MS)) continue;
-    // It was complete before its page ended.
-    if (size === OPEN_SIZE && keys.some((other) => other[2] === at && other[3] === by && other[4] !== size)) {
-      lot.excess -= size;
-      lot.store.write([], [key], () => undefined);
+    const [, , at, ownedBy, size] = key;
+    if (ownedBy !== owner || (!navigator.locks && at > Date.now() - UNLOCKED_MS)) continue;
+    // The item was complete before its page ended.
+    if (size === OPEN_SIZE && keys.some((other) => other[2] === at && other[3] === ownedBy && other[4] !== size)) {
+      laneRecovery.excess -= size;
+      laneRecovery.store.write([], [key], () => undefined);
       continue;
     }
-    const stored = await lot.store.read(key);
-    if (lot.signal.aborted) return;
+    const stored = await laneRecovery.store.read(key);
+    if (laneRecovery.signal.aborted) return;
     if (!stored) continue;
     const item: Item = { ...stored, body: () => stored.text };
-    if (lot.excess > 0 || at < Date.now() - LATE_MS) {
-      lot.excess -= size;
-      recovery.giveUp(key, item);
+    if (laneRecovery.excess > 0 || at < Date.now() - LATE_MS) {
+      laneRecovery.excess -= size;
+      recovery.drop(key, item);
     } else await recovery.send(key, item);
   }
 }
 
 /**
- * Goes on with what other pages left behind (not what `own` names), page after page, until the signal. A page that lives is waited for: its
- * last batch may grow, and the server takes a batch as it comes first.
+ * Recovers items of pages other than `own`, page after page, until `signal` aborts. A live page is waited for: its
+ * last batch may still grow, and the server stores a batch as it comes first.
  */
-export async function resume(store: ItemStore, limits: Record<Lane, number>, own: ReadonlySet<string>, signal: AbortSignal, recovery: RecoveryHandler): Promise<void> {
+export async function recoverPages(store: ItemStore, limits: Record<Lane, number>, own: ReadonlySet<string>, signal: AbortSignal, recovery: RecoveryHandler): Promise<void> {
   const owners = new Set<string>();
-  const lots: Lot[] = [];
+  const lanes: LaneRecovery[] = [];
   for (const lane of Object.keys(limits) as Lane[]) {
-    const lot: Lot = { store, lane, signal, excess: -limits[lane], last: Promise.resolve() };
-    lots.push(lot);
+    const laneRecovery: LaneRecovery = { store, lane, signal, excess: -limits[lane], last: Promise.resolve() };
+    lanes.push(laneRecovery);
     for (const key of await store.keys(lane)) {
-      lot.excess += key[4];
+      laneRecovery.excess += key[4];
       if (!own.has(key[3])) owners.add(key[3]);
     }
   }
-  const takeAll = (owner: string): void => {
-    recovery.taking++;
-    for (const lot of lots) lot.last = lot.last.then(() => take(lot, owner, recovery)).catch(() => undefined);
-    void Promise.all(lots.map(({ last }) => last)).then(() => recovery.taking--);
+  const recoverPage = (owner: string): void => {
+    recovery.pending++;
+    for (const laneRecovery of lanes) laneRecovery.last = laneRecovery.last.then(() => recoverItems(laneRecovery, owner, recovery)).catch(() => undefined);
+    void Promise.all(lanes.map(({ last }) => last)).then(() => recovery.pending--);
   };
   const held = await heldLocks();
   for (const owner of owners) {
-    // A page that lives is waited for, but that is nothing to do.
-    const isGone = !held.has(owner);
-    if (isGone) recovery.taking++;
+    // A live page is waited for, but that does not count as pending work.
+    const hasEnded = !held.has(owner);
+    if (hasEnded) recovery.pending++;
     holdLock(owner, signal)
       .then(
         () => {
-          takeAll(owner);
+          recoverPage(owner);
         },
         () => undefined,
       )
       .finally(() => {
-        if (isGone) recovery.taking--;
+        if (hasEnded) recovery.pending--;
       });
   }
 }

@@ -4,13 +4,13 @@ import { isReadable, imageToDataUrl } from './image-data-url';
 import type { Field } from './mask';
 import { BLANK, type Drawing, type Engine, isElement, isFieldNode, PIXEL, RESOURCE_TIMEOUT_MS, visibleValue } from './screenshot-engine';
 
-/** The longest that copying the page keeps the page itself waiting. */
+/** Copying the page blocks it for at most this long at a time. */
 const SLICE_MS = 12;
 
-/** Of a computed style: what no still picture shows, and other names of what it shows. Copying them takes half of the time. */
-const UNSEEN = /^(animation|transition|scroll|overscroll|view-transition|timeline|offset|page|orphans|widows|break|cursor|pointer-events|user-select|touch-action|will-change|caret|perspective-origin|app-region|speak)|(^|-)(inline|block)(-|$)/;
+/** Computed styles that a still image does not show, and aliases. Copying styles takes half of the time. */
+const IGNORED_STYLES = /^(animation|transition|scroll|overscroll|view-transition|timeline|offset|page|orphans|widows|break|cursor|pointer-events|user-select|touch-action|will-change|caret|perspective-origin|app-region|speak)|(^|-)(inline|block)(-|$)/;
 
-/** Gives the copy of a field what the visitor sees in it (the library leaves out all but an input's text), or the mask. */
+/** Gives the copy of a field what the visitor sees in it, or the mask. The library copies only the text of an input. */
 function fill(copy: Field, original: Field, isSecret: boolean): void {
   const text = visibleValue(original, isSecret);
   if (original.localName === 'textarea') copy.textContent = text;
@@ -20,18 +20,18 @@ function fill(copy: Field, original: Field, isSecret: boolean): void {
     });
   } else copy.toggleAttribute('checked', !isSecret && (original as HTMLInputElement).checked);
   if (copy.hasAttribute('value')) copy.setAttribute('value', text);
-  // A placeholder's colour is lost too: it would look typed.
+  // The placeholder's colour is lost, too: it would look like a typed value.
   if (text === '' && 'placeholder' in original) copy.style.webkitTextFillColor = getComputedStyle(original, '::placeholder').color;
 }
 
-/** The place and size of the element, and nothing of it. */
+/** Keeps the place and size of the element and removes everything else. */
 function blankOut(copy: Element, original: Element): void {
   const { style } = copy as HTMLElement;
   const { offsetWidth, offsetHeight } = original as HTMLElement;
   copy.replaceChildren();
   for (const name of copy.getAttributeNames()) if (name !== 'style') copy.removeAttribute(name);
   if (copy.localName === 'img') copy.setAttribute('src', PIXEL);
-  // A shape within a drawing.
+  // A shape within an SVG.
   if (offsetWidth === undefined && original.localName !== 'svg') style.display = 'none';
   const { width, height } = original.getBoundingClientRect();
   if (getComputedStyle(original).display === 'inline') style.display = 'inline-block';
@@ -42,14 +42,14 @@ function blankOut(copy: Element, original: Element): void {
   style.setProperty('background', BLANK, 'important');
 }
 
-/** An image by its address: from the page itself where it can be, else with a request; one that cannot be had is empty. */
+/** Loads an image by its address: from the page itself where possible, else by a request. Returns an empty pixel where it fails. */
 const loader = ({ fetch }: Drawing) => async (url: string): Promise<string> => {
   const images = [...document.images].filter((image) => image.currentSrc === url && image.complete && image.naturalWidth > 0);
   const [largest] = images.sort((one, other) => other.width - one.width);
   try {
     if (largest && isReadable(largest, new URL(url))) return await imageToDataUrl(largest);
   } catch {
-    // It came from another site after all, which may allow a request.
+    // The image came from another site by a redirect; that site may allow a request.
   }
   try {
     const answer = await fetch(url, { cache: 'force-cache', signal: AbortSignal.timeout?.(RESOURCE_TIMEOUT_MS) });
@@ -59,7 +59,10 @@ const loader = ({ fetch }: Drawing) => async (url: string): Promise<string> => {
   }
 };
 
-/** An empty document, in which the library looks up the styles that elements have by themselves. Its own is still loading at the first pause. */
+/**
+ * Returns an empty document in which the library looks up default styles. The library's own frame is still loading at
+ * the first pause.
+ */
 function emptyFrame(): Promise<HTMLIFrameElement> {
   const frame = document.createElement('iframe');
   frame.style.cssText = 'position:fixed;visibility:hidden;width:0;height:0;border:0';
@@ -74,7 +77,7 @@ function emptyFrame(): Promise<HTMLIFrameElement> {
   });
 }
 
-/** Where the page has painted nothing: in Firefox the library clears what it has filled, and a JPEG would be black there. */
+/** Fills what the page has not painted: in Firefox the library clears its own fill, and JPEG would show black. */
 function paintBackground(canvas: HTMLCanvasElement, background: string): HTMLCanvasElement {
   const paper = canvas.getContext('2d');
   if (paper) {
@@ -86,10 +89,13 @@ function paintBackground(canvas: HTMLCanvasElement, background: string): HTMLCan
   return canvas;
 }
 
-/** By modern-screenshot: a copy of the page with its computed styles in an SVG, which the browser itself draws. */
+/** Uses modern-screenshot: a copy of the page with its computed styles in an SVG, which the browser itself draws. */
 export const drawModern: Engine = async (drawing) => {
   const { secrets, blank, width, height, scale, background } = drawing;
-  /** The originals whose copies are not finished: the library shows each to `filter` first, and its copy to `onCloneEachNode` when all in it was copied. */
+  /**
+   * Originals whose copies are unfinished. The library passes each node to `filter` first, and its copy to
+   * `onCloneEachNode` when its children are copied.
+   */
   const open: Node[] = [];
   const frames = new WeakSet<Node>();
   const isBlank = (node: Node | undefined): boolean => node !== undefined && isElement(node) && node.matches(blank);
@@ -102,21 +108,21 @@ export const drawModern: Engine = async (drawing) => {
     timeout: RESOURCE_TIMEOUT_MS,
     backgroundColor: background,
     fetchFn: loader(drawing),
-    includeStyleProperties: [...getComputedStyle(document.documentElement)].filter((name) => !UNSEEN.test(name)),
+    includeStyleProperties: [...getComputedStyle(document.documentElement)].filter((name) => !IGNORED_STYLES.test(name)),
     filter(node) {
       const parent = open[open.length - 1];
       if (isBlank(parent) || (parent && isFieldNode(parent) && secrets.isSecret(parent))) return false;
-      // Of a text no copy is shown, nor of a comment.
+      // Copies of texts and comments are not passed to `onCloneEachNode`.
       if (node.nodeType !== Node.TEXT_NODE) open.push(node);
       return true;
     },
     onCloneEachNode(copy) {
-      // A frame's copy is shown twice, first without its own styles.
+      // The copy of a frame is passed twice, first without its own styles.
       if (copy.nodeName === 'HTML' && open.length > 0 && !frames.has(copy)) {
         frames.add(copy);
         return undefined;
       }
-      // The page's root was not shown as an original.
+      // The root of the page is not passed to `filter`.
       const original = open.pop();
       if (original && isElement(copy)) {
         if (isBlank(original)) blankOut(copy, original as Element);

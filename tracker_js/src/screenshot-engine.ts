@@ -1,20 +1,20 @@
 import type { PartContext } from './context';
 import { type Field, isField, MASK, type Secrets } from './mask';
 
-/** What stands where something is blank. */
+/** Colour of blank elements. */
 export const BLANK = '#d9d9d9';
-/** For an image without its content. */
+/** Replaces the content of an image. */
 export const PIXEL = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
-/** For each of the page's images and fonts: one that hangs is left out. */
+/** For each image and font of the page: one that takes longer is left out. */
 export const RESOURCE_TIMEOUT_MS = 5_000;
 
 export interface Drawing {
   secrets: Secrets;
-  /** Not the page's, which may be watched. */
+  /** The browser's own, since the page may have wrapped its `fetch`. */
   fetch: PartContext['fetch'];
-  /** A selector of what is blank: `[data-private]` and what the options name. */
+  /** Selector of elements that are blank: `[data-private]` and the options' selectors. */
   blank: string;
-  /** The page's size, and how many pixels of the image one of it becomes. */
+  /** The page's size in CSS pixels, and the image's pixels per CSS pixel. */
   width: number;
   height: number;
   scale: number;
@@ -24,7 +24,7 @@ export interface Drawing {
 /** Draws the whole page. */
 export type Engine = (drawing: Drawing) => Promise<HTMLCanvasElement>;
 
-/** What the copy of a field shows: what the visitor sees in it, or the mask. */
+/** Returns what the copy of a field shows: the value that the visitor sees, or the mask. */
 export const visibleValue = (field: Field, isSecret: boolean): string => (field.value === '' ? '' : isSecret ? MASK : field.value);
 
 export const isElement = (node: Node): node is Element => node.nodeType === Node.ELEMENT_NODE;

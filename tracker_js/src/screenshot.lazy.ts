@@ -1,5 +1,5 @@
 import type { PartContext, ScreenshotPart } from './context';
-import { hash } from './fnv-hash';
+import { fnv1a } from './fnv-hash';
 import { combineTeardowns, guard, listen } from './guard';
 import { blockSelector, maskSelector } from './mask-selectors';
 import { type Changes, watchChanges } from './screenshot-changes';
@@ -93,7 +93,7 @@ async function takeNow(context: PartContext, isWanted: () => boolean): Promise<v
     // Drawing takes a moment; an image that began on one page and ended on another shows neither.
     if (!shot || location.href !== url || !isWanted()) return;
     known.page = page;
-    const key = `${page} ${hash(shot.image_data)}`;
+    const key = `${page} ${fnv1a(shot.image_data)}`;
     if (known.keys.has(key)) {
       isSent();
       return;

@@ -1,16 +1,19 @@
 import { combineTeardowns, listen, type Teardown } from './guard';
 
-/** A page that was thrown moves on for so long. */
+/** After a swipe a page scrolls on for about this long. */
 const MOMENTUM_MS = 3_000;
 
-/** A page scrolls by itself, too (a carousel): it is the visitor who scrolls while, or right after, a hand is at work. */
+/**
+ * Tells scrolling by the visitor from scrolling by the page (a carousel): true during and shortly after wheel, touch,
+ * pointer or key input.
+ */
 export function watchUserInput(): { isRecent: () => boolean; stop: Teardown } {
   let at = -Infinity;
-  const see = (): void => {
+  const note = (): void => {
     at = Date.now();
   };
   return {
     isRecent: () => Date.now() - at < MOMENTUM_MS,
-    stop: combineTeardowns((['wheel', 'touchmove', 'pointerdown', 'keydown'] as const).map((type) => listen(window, type, see))),
+    stop: combineTeardowns((['wheel', 'touchmove', 'pointerdown', 'keydown'] as const).map((type) => listen(window, type, note))),
   };
 }

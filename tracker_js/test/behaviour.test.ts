@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { initConsole } from '../src/console-calls';
 import type { PartContext } from '../src/context';
-import { describe as describeTarget } from '../src/describe-element';
+import { describeElement } from '../src/describe-element';
 import { initDoubleClicks } from '../src/double-clicks';
 import type { EventFields } from '../src/event';
 import { initFocus } from '../src/focus';
@@ -64,7 +64,7 @@ beforeEach(() => {
       finishers.push(finish);
       return () => undefined;
     },
-    describe: (target) => describeTarget(target, secrets),
+    describe: (target) => describeElement(target, secrets),
     selectorOf: (element) => element.localName,
     onNavigate(callback) {
       navigate = callback;
