@@ -99,7 +99,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
         startParts();
         break;
       case State.Unsampled:
-        debug('not recorded: the project records a share of its sessions');
+        debug('not recorded: the session is not sampled');
         if (from === State.Provisional) removeUnsent(true)?.catch(debug);
         runHeld();
         break;
@@ -115,7 +115,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
   const decide = (): void => {
     if (!policy) return;
     const { isFinal } = policy;
-    if (policy.hasPrivacySignal()) {
+    if (policy.isOptedOut()) {
       // Whether the project honours the signal is not guessed.
       if (!isFinal) return;
       debug('not recorded: the visitor asks for that');
@@ -186,7 +186,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     if (options.screenshots) parts.start('screenshot', context);
     if (isRecordingRequested || (options.record ?? config.record)) parts.start(recorder(), context, isRecordingRequested);
   };
-  const recorder = (): PartName => (policy?.tools.options.recordCanvas ? 'canvas' : 'recorder');
+  const recorder = (): PartName => (context?.options.recordCanvas ? 'canvas' : 'recorder');
   /** Sends the start of the session to the server, as soon as that is allowed. */
   const startSession = (traits?: Record<string, unknown>): void => {
     if (state === State.Provisional) earlyTraits = { ...earlyTraits, ...traits };

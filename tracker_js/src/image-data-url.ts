@@ -14,8 +14,8 @@ export const isReadable = (image: HTMLImageElement, url: URL): boolean =>
  */
 export async function imageToDataUrl(image: HTMLImageElement): Promise<string> {
   const { naturalWidth: width, naturalHeight: height } = image;
-  const visibleValue = image.getBoundingClientRect();
-  const scale = Math.min(1, visibleValue.width > 0 ? Math.max(visibleValue.width / width, visibleValue.height / height) : DEFAULT_WIDTH / width);
+  const box = image.getBoundingClientRect();
+  const scale = Math.min(1, box.width > 0 ? Math.max(box.width / width, box.height / height) : DEFAULT_WIDTH / width);
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));

@@ -42,19 +42,19 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
   const patchFetch = (): Teardown => {
     const original = Reflect.get(window, 'fetch');
     const patched = function (this: unknown, ...args: Parameters<typeof fetch>): Promise<Response> {
-      const response = Reflect.apply(original, this, args);
+      const result = Reflect.apply(original, this, args);
       // The result of a polyfill or wrapper may be an object with methods of its own.
-      if (!active || Object.getPrototypeOf(Object(response)) !== Promise.prototype) return response;
+      if (!active || Object.getPrototypeOf(Object(result)) !== Promise.prototype) return result;
       let call: Call | undefined;
       guard(() => {
         const [input, init] = args;
         const request = typeof input === 'object' && 'url' in input ? input : undefined;
         call = begin(init?.method ?? request?.method ?? 'GET', request?.url ?? (input as string | URL).toString(), init?.keepalive ?? request?.keepalive ?? false);
       })();
-      if (!call) return response;
+      if (!call) return result;
       const watchedCall = call;
       // The rejection is passed on, so that an unhandled one is reported as before.
-      return response.then(
+      return result.then(
         (response) => {
           if (response.status >= 400) end('fetch', watchedCall, 'status', response.status);
           return response;

@@ -24,7 +24,7 @@ export interface Policy {
   /** The rules are final: from the server, cached by an earlier page, or assumed because the server does not answer. */
   readonly isFinal: boolean;
   /** The visitor's browser sends a privacy signal (GPC, DNT) that the project honours. */
-  hasPrivacySignal: () => boolean;
+  isOptedOut: () => boolean;
   /** Whether the project's sampling includes a session. */
   isSampled: (sessionId: string) => boolean;
   /** Returns an event as JSON, masked. */
@@ -77,7 +77,7 @@ export function createPolicy({ given, storage, load, debug, fetch, json, onChang
     get isFinal() {
       return isFinal;
     },
-    hasPrivacySignal: () =>
+    isOptedOut: () =>
       (config.honour_gpc && (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true) ||
       ((options.respectDnt ?? config.honour_dnt) && navigator.doNotTrack === '1'),
     isSampled: (sessionId) => config.sampling_rate >= 1 || (config.sampling_rate > 0 && (isRecorded?.(config.project_id, sessionId, config.sampling_rate) ?? true)),

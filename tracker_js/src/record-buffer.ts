@@ -1,29 +1,29 @@
 import type { RecordBatches } from './record-batches';
 
-/** What is kept back of a page that may turn out not to be worth it; more would be felt. */
+/** The most that is held back of a recording. More would slow the page down. */
 const MAX_HELD_CHARACTERS = 16_000_000;
-/** While an error is waited for: the minute before it, and what is needed to show it. */
+/** While an error is waited for: the minute before it, and what is needed to replay that minute. */
 const SEGMENTS = 2;
 
-/** The recording of one session, which is held back while it is not known to be wanted. */
+/** The recording of one session. Holds events back until it is known that the recording is wanted. */
 export interface RecordBuffer {
-  /** False: the event is too large for any request. */
+  /** Returns false where the event is too large for any request. */
   push: (json: string, beginsSegment: boolean) => boolean;
-  cut: () => void;
+  close: () => void;
   /** The error that was waited for has come. */
-  failed: () => void;
-  /** The visit is no longer too short. */
-  aged: () => void;
+  setFailed: () => void;
+  /** The session is no longer too short. */
+  setLongEnough: () => void;
   readonly waitsForError: boolean;
 }
 
-/** `waitsForError` keeps the last two segments, each of which begins with a full snapshot; `isYoung` keeps all. */
-export function createRecordBuffer(batches: RecordBatches, waitsForError: boolean, isYoung: boolean): RecordBuffer {
-  let held: string[][] | undefined = waitsForError || isYoung ? [] : undefined;
+/** With `waitsForError`, keeps the last two segments, each of which begins with a full snapshot; with `isTooShort`, keeps all. */
+export function createRecordBuffer(batches: RecordBatches, waitsForError: boolean, isTooShort: boolean): RecordBuffer {
+  let held: string[][] | undefined = waitsForError || isTooShort ? [] : undefined;
   let characters = 0;
 
   const release = (): void => {
-    if (waitsForError || isYoung) return;
+    if (waitsForError || isTooShort) return;
     for (const segment of held ?? []) for (const json of segment) batches.push(json);
     held = undefined;
   };
@@ -34,7 +34,7 @@ export function createRecordBuffer(batches: RecordBatches, waitsForError: boolea
     push(json, beginsSegment) {
       if (!held) return batches.push(json);
       if (characters + json.length > MAX_HELD_CHARACTERS) {
-        // Nothing of it can be shown without its beginning: the next segment is a new one.
+        // Without their beginning the other events cannot be replayed: the next segment starts anew.
         held = [];
         characters = 0;
       }
@@ -47,13 +47,13 @@ export function createRecordBuffer(batches: RecordBatches, waitsForError: boolea
       }
       return true;
     },
-    cut: batches.cut,
-    failed() {
+    close: batches.close,
+    setFailed() {
       waitsForError = false;
       release();
     },
-    aged() {
-      isYoung = false;
+    setLongEnough() {
+      isTooShort = false;
       release();
     },
   };

@@ -1,6 +1,6 @@
 import { guard, type Teardown } from './guard';
 
-/** Listeners of rrweb that it does not remove itself (see rrweb.mjs), by their type. */
+/** Listeners that rrweb does not remove itself (rrweb.mjs), by type. */
 const ends = new Map<string, Set<Teardown>>();
 
 export function listenTo(target: EventTarget | null | undefined, type: string, listener: EventListener): void {
@@ -20,7 +20,7 @@ export function stopListening(type: string): void {
     try {
       end();
     } catch {
-      // The window of a frame that has gone to another site.
+      // The window of a frame that has moved to another site.
     }
   }
   ends.delete(type);
@@ -28,7 +28,7 @@ export function stopListening(type: string): void {
 
 const frames = new WeakMap<Document, Teardown>();
 
-/** rrweb observes a frame's document anew at each snapshot, and ends nothing: what it began before ends here. */
+/** rrweb observes the documents of frames anew at each snapshot and ends nothing. This ends the previous observation. */
 export function observeFrame(frame: Document, observe: (frame: Document) => Teardown, handlers: Teardown[], buffers: unknown[]): void {
   frames.get(frame)?.();
   const { length } = buffers;
@@ -39,7 +39,7 @@ export function observeFrame(frame: Document, observe: (frame: Document) => Tear
     frame,
     guard(() => {
       if (handlers.includes(end)) handlers.splice(handlers.indexOf(end), 1);
-      // An end resets all buffers there are, and with them what watches shadow trees and canvases.
+      // The end of one observation resets all buffers, also those of shadow trees and canvases.
       const others = buffers.splice(0).filter((buffer) => !made.includes(buffer));
       try {
         end();

@@ -1,8 +1,8 @@
 import type { Teardown } from './guard';
 
 /**
- * What `web-vitals` finds in place of these globals (`inject` in build.mjs): it has no end of its own, and no listener
- * of ours may stay when the tracker stops.
+ * Replace these globals in `web-vitals` (`inject` in build.mjs): the library cannot be stopped, and no listener may
+ * remain when the tracker stops.
  */
 const undo = new Set<Teardown>();
 
@@ -21,7 +21,7 @@ export function removeEventListener(...args: Listening): void {
 
 function observed(): typeof globalThis.PerformanceObserver | undefined {
   const Original = globalThis.PerformanceObserver;
-  // Missing: the library finds that out by itself.
+  // Missing: the library checks for it.
   if (typeof Original !== 'function') return undefined;
   return class extends Original {
     constructor(callback: PerformanceObserverCallback) {

@@ -1,10 +1,10 @@
-/** What rrweb tells, as far as we look into it (its `packages/types/src/index.ts`, 2.1). */
+/** The parts of rrweb's format that the tracker reads (its `packages/types/src/index.ts`, 2.1). */
 export const FULL_SNAPSHOT = 2;
 export const INCREMENTAL = 3;
 export const META = 4;
 
 export const MUTATION = 0;
-/** Moves, clicks, inputs, touches and drags: what somebody does. A page may scroll, play and be resized by itself. */
+/** Moves, clicks, inputs, touches and drags. A page may scroll, play and resize without the visitor. */
 export const USER_ACTIONS: readonly (number | undefined)[] = [1, 2, 5, 6, 12];
 export const SCROLL = 3;
 export const INPUT = 5;
@@ -15,7 +15,7 @@ export const SELECTION = 14;
 export const ELEMENT = 2;
 export const TEXT = 3;
 
-/** A `style` of a mutation is an object of its changed properties. */
+/** The `style` of a mutation is an object of its changed properties. */
 export type Attributes = Record<string, unknown>;
 
 export interface SerializedNode {
@@ -32,7 +32,7 @@ export interface Changed {
   attributes: Attributes;
 }
 
-/** The data of all sources and types in one: what is not of an event's own is missing. */
+/** The data of all sources and types in one. Fields of other types are absent. */
 export interface EventData {
   source?: number;
   id?: number;
@@ -57,7 +57,7 @@ export interface RecordedEvent {
   timestamp: number;
 }
 
-/** rrweb's book of which node has which id. */
+/** rrweb's map between nodes and ids. */
 export interface Mirror {
   getNode: (id: number) => Node | null;
   getId: (node: Node) => number;

@@ -1,9 +1,12 @@
 import { combineTeardowns, guard, listen, type Teardown } from './guard';
 
-/** Listens on the document and within the shadow trees in it. */
+/** Listens on the document and within its shadow trees. */
 export type ListenDeep = (type: keyof DocumentEventMap, callback: (event: Event) => void) => void;
 
-/** `change`, `submit`, `reset` and `scroll` do not leave their shadow tree: they are heard within each open one that the visitor comes to. */
+/**
+ * `change`, `submit`, `reset` and `scroll` do not leave their shadow tree: this listens within each open tree that the
+ * visitor enters.
+ */
 export function watchShadowTrees(): { listenDeep: ListenDeep; teardown: Teardown } {
   const ending = new AbortController();
   const known = new WeakSet<EventTarget>();
@@ -26,7 +29,7 @@ export function watchShadowTrees(): { listenDeep: ListenDeep; teardown: Teardown
     listenDeep(type, callback) {
       let last: Event | undefined;
       const once = guard((event: Event) => {
-        // What stands in a slot passes both. Where an engine does not know `signal`, the listener stays and says nothing.
+        // An event in a slot passes both. Where a browser does not support `signal`, the listener stays and does nothing.
         if (event === last || ending.signal.aborted) return;
         last = event;
         callback(event);

@@ -2,7 +2,7 @@ import { guard } from './guard';
 
 export interface Timed<A extends unknown[]> {
   (...args: A): void;
-  /** Does at once what waits. */
+  /** Runs a waiting call at once. */
   flush: () => void;
   cancel: () => void;
 }
@@ -42,13 +42,13 @@ export function throttle<A extends unknown[]>(callback: (...args: A) => void, ms
       last = Date.now();
       callback(...args);
     },
-    // A clock that was set back must not silence an observer until it has caught up.
+    // A clock that is set back must not silence an observer until it has caught up.
     () => Math.min(ms, last + ms - Date.now()),
     false,
   );
 }
 
-/** One call after `ms` of rest. */
+/** One call after a pause of `ms`. */
 export function debounce<A extends unknown[]>(callback: (...args: A) => void, ms: number): Timed<A> {
   return timed(callback, () => ms, true);
 }

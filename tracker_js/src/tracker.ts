@@ -32,7 +32,7 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
     if (consent) storage.write('consent', true);
     else consent ??= storage.read('consent') as boolean | undefined;
     if (consent === false) {
-      debug('not recorded: the visitor refused');
+      debug('not recorded: the visitor opted out');
       void optOut(options, storage);
       return;
     }

@@ -41,7 +41,7 @@ describe('batches', () => {
     expect(closed.map((item) => eventsOf(item).length)).toEqual([2]);
     for (let i = 0; i < 100; i++) batches.push(JSON.stringify('y'.repeat(5_000)));
     expect(closed.length).toBeGreaterThan(4);
-    batches.cut();
+    batches.close();
     expect(closed.flatMap(eventsOf)).toHaveLength(103);
   });
 
@@ -55,16 +55,16 @@ describe('batches', () => {
 });
 
 describe('a reel', () => {
-  const open = (waitsForError: boolean, isYoung: boolean): { told: string[]; buffer: ReturnType<typeof createRecordBuffer> } => {
+  const open = (waitsForError: boolean, isTooShort: boolean): { told: string[]; buffer: ReturnType<typeof createRecordBuffer> } => {
     const told: string[] = [];
     const batches = {
       push: (json: string) => {
         told.push(json);
         return true;
       },
-      cut: () => undefined,
+      close: () => undefined,
     };
-    return { told, buffer: createRecordBuffer(batches, waitsForError, isYoung) };
+    return { told, buffer: createRecordBuffer(batches, waitsForError, isTooShort) };
   };
 
   it('tells at once what is wanted', () => {
@@ -77,7 +77,7 @@ describe('a reel', () => {
     const { told, buffer } = open(false, true);
     for (const [json, begins] of [['a', true], ['b', false], ['c', true], ['d', true]] as const) buffer.push(json, begins);
     expect(told).toEqual([]);
-    buffer.aged();
+    buffer.setLongEnough();
     buffer.push('e', false);
     expect(told).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
@@ -88,7 +88,7 @@ describe('a reel', () => {
       buffer.push(`${segment}1`, true);
       buffer.push(`${segment}2`, false);
     }
-    buffer.failed();
+    buffer.setFailed();
     expect(told).toEqual(['b1', 'b2', 'c1', 'c2']);
     expect(buffer.waitsForError).toBe(false);
   });
@@ -96,9 +96,9 @@ describe('a reel', () => {
   it('waits for both, an error and the age', () => {
     const { told, buffer } = open(true, true);
     buffer.push('a', true);
-    buffer.failed();
+    buffer.setFailed();
     expect(told).toEqual([]);
-    buffer.aged();
+    buffer.setLongEnough();
     expect(told).toEqual(['a']);
   });
 
@@ -109,7 +109,7 @@ describe('a reel', () => {
     buffer.push('lost', false);
     buffer.push('b', true);
     buffer.push('c', false);
-    buffer.failed();
+    buffer.setFailed();
     expect(told).toEqual(['b', 'c']);
   });
 });

@@ -61,9 +61,9 @@ describe('changes', () => {
   const find = (id: string): HTMLElement => document.querySelector<HTMLElement>(`#${id}`) ?? document.body;
 
   it('are assumed until the page is watched', () => {
-    expect(changes.seen).toBe(true);
-    changes.arm();
-    expect(changes.seen).toBe(false);
+    expect(changes.hasChanged).toBe(true);
+    changes.reset();
+    expect(changes.hasChanged).toBe(false);
   });
 
   it.each([
@@ -74,18 +74,18 @@ describe('changes', () => {
     ['a shadow tree', () => find('a').attachShadow({ mode: 'open' })],
     ['a canvas', () => { document.body.append(document.createElement('canvas')); }],
   ])('are seen of %s', (_, act) => {
-    changes.arm();
+    changes.reset();
     act();
-    expect(changes.seen).toBe(true);
+    expect(changes.hasChanged).toBe(true);
   });
 
   it('are not those that drawing makes', () => {
-    changes.arm();
+    changes.reset();
     const frame = document.createElement('div');
     frame.style.visibility = 'hidden';
     document.body.append(frame);
     frame.append('x');
     frame.remove();
-    expect(changes.seen).toBe(false);
+    expect(changes.hasChanged).toBe(false);
   });
 });

@@ -387,19 +387,19 @@ test('what a part has gathered goes when the page asks for it', async () => {
   config = { record: true };
   tracker.init();
   await tracker.flush();
-  const cut = vi.fn();
-  started.get('recorder')?.context.beforeFlush(cut);
+  const closeBatch = vi.fn();
+  started.get('recorder')?.context.beforeFlush(closeBatch);
   await tracker.flush();
-  expect(cut).toHaveBeenCalled();
+  expect(closeBatch).toHaveBeenCalled();
 });
 
 test('a flush waits for a recorder that is on its way, and sends what it saw first', async () => {
   let arrive = (): void => undefined;
   const arrived = new Promise<void>((resolve) => (arrive = resolve));
-  const cut = vi.fn();
+  const closeBatch = vi.fn();
   const recorder = {
     start({ beforeFlush }: PartContext) {
-      return beforeFlush(cut);
+      return beforeFlush(closeBatch);
     },
   };
   tracker = createTracker({ project: 'pk', endpoint: 'https://t.example' }, (name) => (name === 'recorder' ? arrived.then(() => recorder) : load(name)));
@@ -411,7 +411,7 @@ test('a flush waits for a recorder that is on its way, and sends what it saw fir
   });
   arrive();
   await flushed;
-  expect(cut).toHaveBeenCalledOnce();
+  expect(closeBatch).toHaveBeenCalledOnce();
 });
 
 test('a recording begins and ends when the page says so', async () => {
