@@ -5,7 +5,7 @@ foreign page's POST runs all the same. It lets such a page's tracker read the an
 from typing import Any, cast
 
 from litestar import Response, route
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from tracker_backend.http.request import AnyRequest, Connection
 
@@ -34,11 +34,12 @@ def headers_for(request: AnyRequest) -> dict[str, str]:
     return HEADERS if option(request, OPTION) else {}
 
 
-def preflight(paths: list[str]) -> HTTPRouteHandler:
-    """The handler that answers a browser's question before it writes."""
+def with_preflight(handlers: list[BaseRouteHandler]) -> list[BaseRouteHandler]:
+    """The handlers, after one that answers the preflight requests of those with CORS."""
+    paths = sorted({path for handler in handlers if handler.opt.get(OPTION) for path in handler.paths})
 
     @route(paths, http_method="OPTIONS", status_code=204, include_in_schema=False)
-    async def answer() -> Response[None]:
+    async def preflight() -> Response[None]:
         return Response(None, status_code=204, headers=_PREFLIGHT)
 
-    return answer
+    return [preflight, *handlers]

@@ -28,8 +28,8 @@ Keys: `X-API-Key` or `Authorization: Bearer`; a write key may also stand in the 
 headers. A server on loopback answers direct local calls without a key. Errors are RFC 9457 problem details."""
 
 
-def openapi_config() -> OpenAPIConfig:
-    """What litestar makes the document and the page from."""
+def openapi_config(dialects: list[Tag]) -> OpenAPIConfig:
+    """What litestar makes the document and the page from; `dialects` are their tags."""
     return OpenAPIConfig(
         title="tracker-backend",
         version=__version__,
@@ -42,10 +42,7 @@ def openapi_config() -> OpenAPIConfig:
             Tag(name="read", description="What people and programs read (read key)"),
             Tag(name="delete", description="Needs an admin key, always"),
             Tag(name="people", description="Logging in, and who may do what (a browser's login, or an admin key)"),
-            Tag(name="spectra", description="Dialect: rrweb batches packed by pako"),
-            Tag(name="incuera", description="Dialect: rrweb batches with an API key"),
-            Tag(name="uxcam", description="Dialect: snapshots packed by LZ-String, `sdk_key` in the body"),
-            Tag(name="reev", description="Dialect: one tag, one call, `projectId` in the body"),
+            *dialects,
             Tag(name="service", description="The server itself"),
         ],
         components=Components(

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
-from tracker_backend.dialects.decoder import Decoder
 from tracker_backend.http.auth.access import Access
 from tracker_backend.http.request import Connection
 from tracker_backend.ingest.agent import parse_agent
@@ -30,7 +30,8 @@ class Services:
         self.hub = hub
         self.pipeline.writer.listener = hub
         self.access = Access(settings, database.write_pool, database.installation.secret)
-        self.decoder = Decoder()
+        self.extensions = AsyncExitStack()
+        """What dialects have opened."""
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
         self._leader = Leader(database.maintained)
@@ -62,7 +63,7 @@ class Services:
         self.hub.end()
         await self._leader.stop()
         await self.access.stop()
-        await self.decoder.close()
+        await self.extensions.aclose()
         await self.pipeline.writer.stop()
         await self.hub.close()
         await self.database.close()

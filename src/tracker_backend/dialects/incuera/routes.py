@@ -6,8 +6,10 @@ from litestar import post
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
+from tracker_backend.dialects.dialect import Dialect
 from tracker_backend.dialects.incuera import examples
 from tracker_backend.dialects.incuera.wire import IngestRequest, decode_ingest
+from tracker_backend.dialects.sessions import start_session
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
@@ -52,3 +54,11 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
     batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
     await received.submit(batch)
     return Ingested(len(sent.events))
+
+
+DIALECT = Dialect(
+    name="incuera",
+    summary="Dialect: rrweb batches with an API key",
+    routes=[start_session, ingest],
+    examples={"POST /api/sessions/start": examples.START, "POST /api/ingest": examples.INGEST},
+)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
@@ -10,14 +10,17 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 
 from tracker_backend.accounts import projects
+from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.reev import examples
 from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, project_in, since_begin
+from tracker_backend.dialects.sessions import get_session, list_sessions
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.examples import RECORDING, SESSION_ID, operation
+from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
@@ -27,17 +30,12 @@ from tracker_backend.recordings import replay
 from tracker_backend.recordings.reading import read_recording
 
 _TAG = "reev"
-_EXAMPLE: dict[str, Any] = {
-    "sessionId": SESSION_ID,
-    "projectId": "tb_w_your-public-write-key",
-    "events": RECORDING["events"],
-}
 
 
 @post(
     "/events",
     status_code=204,
-    operation_class=operation(EventsRequest, _EXAMPLE),
+    operation_class=operation(EventsRequest, examples.EVENTS),
     opt={OPTION: True, SHAPE: error_text},
     response_headers=HEADERS,
     summary="Store a batch of rrweb events (reev)",
@@ -125,3 +123,11 @@ async def _texts(parts: AsyncIterator[replay.Part], began: int) -> AsyncIterator
         yield separator + await asyncio.to_thread(since_begin, part, began)
         separator = b","
     yield b"]}"
+
+
+DIALECT = Dialect(
+    name=_TAG,
+    summary="Dialect: one tag, one call, `projectId` in the body",
+    routes=[store_events, get_session, list_sessions, get_events, get_today],
+    examples={"POST /events": examples.EVENTS},
+)

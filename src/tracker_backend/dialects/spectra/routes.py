@@ -8,7 +8,9 @@ from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
-from tracker_backend.dialects.spectra import examples
+from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.sessions import get_session, list_sessions, start_session
+from tracker_backend.dialects.spectra import examples, live
 from tracker_backend.dialects.spectra.custom import SOURCE, put_on_pages
 from tracker_backend.dialects.spectra.replay import Replay
 from tracker_backend.dialects.spectra.session import session_of
@@ -180,3 +182,26 @@ async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     found = Replay(services.pool, caller.project_id, session)
     headers = {"X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
     return stream(request, found.texts(), found.zstd_frames(), headers=headers)
+
+
+DIALECT = Dialect(
+    name="spectra",
+    summary="Dialect: rrweb batches packed by pako",
+    routes=[
+        start_session,
+        get_session,
+        list_sessions,
+        store_batch,
+        heartbeat,
+        end,
+        replay,
+        live.watch,
+        live.watch_events,
+    ],
+    examples={
+        "POST /api/sessions/start": examples.START,
+        "POST /api/sessions/{session_id}/events": examples.BATCH,
+        "POST /api/sessions/{session_id}/heartbeat": examples.HEARTBEAT,
+        "POST /api/sessions/{session_id}/end": examples.END,
+    },
+)

@@ -1,19 +1,22 @@
 """`uxcam`: LZ-String snapshots and events in, a session with its snapshots out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Litestar, get, post
 from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Raw, Struct
 
 from tracker_backend.accounts import keys, projects
-from tracker_backend.dialects.text_member import read_text_member
+from tracker_backend.dialects.dialect import Dialect
 from tracker_backend.dialects.uxcam import examples
+from tracker_backend.dialects.uxcam.lz_decoder import LzDecoder
+from tracker_backend.dialects.uxcam.text_member import read_text_member
 from tracker_backend.dialects.uxcam.wire import (
     DEVICE_INFO,
     SOURCE,
@@ -42,6 +45,7 @@ from tracker_backend.recordings.source_batches import Snapshot, snapshots
 from tracker_backend.times import to_datetime
 
 _TAG = "uxcam"
+_DECODER = "uxcam_decoder"
 _DEVICE_COLUMNS = (
     *("user_agent", "device_type", "browser", "os", "language"),
     *("screen_width", "screen_height", "viewport_width", "viewport_height"),
@@ -117,7 +121,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
         text = await off_loop(size, read_text_member, received.inflated, "snapshots")
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
-        events = await received.services.decoder.lz(text, limit)
+        events = await _decoder_of(request).decompress(text, limit)
     masking, initial = received.caller.settings.masking, sent.is_initial_snapshot
     recording = await off_loop(len(events), read_snapshots, events, limit, masking=masking, initial=initial)
     batch = _batch(received, sent, fields, len(recording.data))
@@ -179,6 +183,19 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
     return stream(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
 
 
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+    app.state[_DECODER] = decoder = LzDecoder()
+    try:
+        yield
+    finally:
+        await decoder.close()
+
+
+def _decoder_of(request: AnyRequest) -> LzDecoder:
+    return request.app.state[_DECODER]
+
+
 def _batch(
     received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
 ) -> Batch:
@@ -215,3 +232,12 @@ def _snapshot_text(snapshot: Snapshot) -> bytes:
     member = snapshot.member
     head = _encode(_SnapshotHead(member.id, to_datetime(member.at * 1000), member.initial))
     return head[:-1] + b',"snapshot_data":[' + b",".join(snapshot.events) + b"]}"
+
+
+DIALECT = Dialect(
+    name=_TAG,
+    summary="Dialect: snapshots packed by LZ-String, `sdk_key` in the body",
+    routes=[ingest_snapshots, ingest_events, list_projects, get_snapshots],
+    examples={"POST /api/snapshots/ingest": examples.SNAPSHOTS, "POST /api/events/ingest": examples.EVENTS},
+    lifespan=_lifespan,
+)
