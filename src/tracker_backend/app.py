@@ -32,10 +32,12 @@ from tracker_backend.http import (
     track,
     visitors,
 )
-from tracker_backend.http.cors import with_preflight
+from tracker_backend.http.cors import add_cors_headers, with_preflight
+from tracker_backend.http.dependencies import DEPENDENCIES
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.drop_reasons import add_header
 from tracker_backend.http.login_pages import routes as login_pages
+from tracker_backend.http.route_options import check_routes
 from tracker_backend.http.services import Services
 from tracker_backend.http.timeout import RequestTimeout
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
@@ -138,13 +140,16 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
                 if watch is not None:
                     watch.cancel()
 
-    return Litestar(
+    app = Litestar(
         ROUTES,
         lifespan=[life],
-        before_send=[add_header],
+        before_send=[add_header, add_cors_headers],
+        dependencies=DEPENDENCIES,
         middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config([Tag(name=it.name, description=it.summary) for it in DIALECTS]),
         request_max_body_size=chosen.max_body,
         logging_config=None,
     )
+    check_routes(app)
+    return app

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -13,14 +14,13 @@ from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.start import StartRequest, decode_start, start_fields, start_time
 from tracker_backend.dialects.wire import error_text, refusal
 from tracker_backend.errors import Invalid
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.drop_reasons import told
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
 from tracker_backend.queries import sessions
 from tracker_backend.queries.days import day_span
@@ -46,9 +46,10 @@ class Started(Struct, frozen=True, rename="camel"):
 
 @post(
     "/api/sessions/start",
+    scope="write",
+    cors=True,
+    error_shape=refusal,
     operation_class=operation(StartRequest, spectra.START, incuera=incuera.START),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra, incuera: start a session",
     tags=["spectra", "incuera"],
@@ -125,14 +126,15 @@ class SessionList(Struct, frozen=True):
 
 @get(
     "/api/sessions/{session_id:str}",
-    opt={SHAPE: error_text},
+    scope="read",
+    error_shape=error_text,
     summary="spectra, reev: look at a session",
     tags=["spectra", "reev"],
 )
-async def get_session(request: AnyRequest, session_id: FromPath[str]) -> SessionAnswer:
+async def get_session(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> SessionAnswer:
     """Look at a session, of whichever dialect, by its client's text or its UUID."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, clean_text(session_id))
     found = await sessions.get_session(services.pool, caller.project_id, key)
     line = _line(found)
@@ -155,9 +157,16 @@ async def get_session(request: AnyRequest, session_id: FromPath[str]) -> Session
     )
 
 
-@get("/api/sessions", opt={SHAPE: error_text}, summary="spectra, reev: list sessions", tags=["spectra", "reev"])
+@get(
+    "/api/sessions",
+    scope="read",
+    error_shape=error_text,
+    summary="spectra, reev: list sessions",
+    tags=["spectra", "reev"],
+)
 async def list_sessions(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     app_id: Annotated[str | None, QueryParameter(name="appId")] = None,
     user_id: Annotated[str | None, QueryParameter(name="userId")] = None,
     ticket_id: Annotated[str | None, QueryParameter(name="ticketId")] = None,
@@ -184,8 +193,6 @@ async def list_sessions(
     ] = "-timestamp",
 ) -> SessionList:
     """List sessions of all dialects, newest first unless told."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
     if date_range is not None:
         begin, end = await day_span(services.pool, caller.project_id, date_range, tz)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tracker_backend.accounts.logins import Person
 from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
 
@@ -21,8 +21,8 @@ class Account(Struct, frozen=True):
 
     person: Person | None
     """Who is logged in, perhaps a member of no project."""
-    project_id: int | None
-    """The project of a key or of the local caller."""
+    project_id: int
+    """The project of a key or of the local caller; of a person the one that was asked for, or 0."""
 
 
 async def provide_services(request: AnyRequest) -> Services:
@@ -37,21 +37,21 @@ async def provide_caller(request: AnyRequest, services: NamedDependency[Services
 
 async def provide_person(request: AnyRequest, services: NamedDependency[Services]) -> Person:
     """The person whose browser calls; Unauthorized when nobody is logged in."""
-    return await services.access.person(request)
+    return await services.access.authorize_person(request)
 
 
 async def provide_account(request: AnyRequest, services: NamedDependency[Services]) -> Account:
     """A person, also one who is a member of no project, or a caller who may read."""
     try:
-        caller = await services.access.check(request, "read")
+        caller = await services.access.authorize_reader(request)
     except Forbidden:
         try:
-            person = await services.access.person(request)
+            person = await services.access.authorize_person(request)
         except Unauthorized:
             person = None
         if person is None or person.roles:
             raise
-        return Account(person, None)
+        return Account(person, 0)
     return Account(caller.person, caller.project_id)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import clean_body, off_loop, read_body
 from tracker_backend.http.client_address import truncated
 from tracker_backend.http.drop_reasons import is_recorded, objection, tell_dropped
@@ -77,13 +77,13 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
     services = services_of(request)
     limit = services.settings.max_body
     if key_in is None:
-        caller = await services.access.check(request, "write")
+        caller = await services.access.authorize(request)
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
     else:
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
-        caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
+        caller = await services.access.authorize(request, body_key=await off_loop(len(text), key_in, text))
     headers = request.headers
     agent = clean_text(headers.get("user-agent", "")[:AGENT_LENGTH])
     is_kept = services.settings.store_address == "truncated"
@@ -96,7 +96,7 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
         agent,
         partial(tell_dropped, request),
         objection(headers, services.settings),
-        truncated(services.access.address(request)) if is_kept else None,
+        truncated(services.access.addresses.of(request)) if is_kept else None,
     )
 
 

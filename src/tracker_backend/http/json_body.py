@@ -30,5 +30,5 @@ def read_form(request: AnyRequest, body: bytes, decoder: msgspec.json.Decoder[T]
 
 def check_origin(request: AnyRequest) -> None:
     """Forbidden where another site's page calls: it could log a browser in as somebody else."""
-    if not services_of(request).access.browsers.is_ours(request.headers):
+    if not services_of(request).access.login_sessions.is_same_origin(request.headers):
         raise Forbidden("a page of another site may not call this: its Origin is not this Host.")

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from tracker_backend.errors import TrackerError, Unavailable
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.http.streams import (
@@ -33,7 +33,7 @@ Ticket = Annotated[str | None, QueryParameter(description="In place of a key or 
 EVENT_STREAM = {200: ResponseSpec(str, description="Server-sent events without an end", media_type="text/event-stream")}
 
 
-@websocket("/sessions/{session_id:str}/live")
+@websocket("/sessions/{session_id:str}/live", scope="read", takes_tickets=True)
 async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
     """Watch a session: what is stored first, then each batch as it is committed."""
     reader = await accept(socket, session_id)
@@ -45,6 +45,8 @@ async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
 
 @get(
     "/sessions/{session_id:str}/live",
+    scope="read",
+    takes_tickets=True,
     summary="Watch a session",
     tags=["read"],
     responses=EVENT_STREAM,
@@ -71,7 +73,7 @@ async def open_event_stream(
         subscription = services.hub.subscribe(key)
         return subscription, Feed(subscription, services.hub.reader, cursor)
 
-    return EventStream(services.hub, start, format_item, partial(services.access.check_again, caller))
+    return EventStream(services.hub, start, format_item, partial(services.access.authentication.recheck_reader, caller))
 
 
 async def accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | None:
@@ -103,7 +105,7 @@ async def stream_to(socket: AnySocket, caller: Caller, key: Key, format_item: Fo
             await socket.send_text(text.decode())
 
     feed = Feed(subscription, hub.reader)
-    gone, check = partial(until_disconnected, socket), partial(access.check_again, caller)
+    gone, check = partial(until_disconnected, socket), partial(access.authentication.recheck_reader, caller)
     return await pump(hub, subscription, feed, send, gone, check)
 
 

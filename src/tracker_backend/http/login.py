@@ -5,18 +5,20 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
 from tracker_backend.accounts import logins, one_time_links, passwords, people
 from tracker_backend.accounts.keys import digest
+from tracker_backend.accounts.logins import Person
 from tracker_backend.accounts.people import Account
 from tracker_backend.errors import Forbidden, Invalid, LoginRefused, Unauthorized
 from tracker_backend.http import examples
 from tracker_backend.http.auth.cookies import LIFE_DAYS
 from tracker_backend.http.json_body import NO_STORE, check_origin, read_form
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services, services_of
 from tracker_backend.storage.pool import Connection
 
 Email = Annotated[str, Meta(max_length=people.LONGEST_EMAIL)]
@@ -61,6 +63,7 @@ _EXAMPLE = {"email": "ann@shop.example", "password": "a few words together"}
 
 @post(
     "/login",
+    scope="none",
     status_code=200,
     operation_class=examples.operation(Credentials, _EXAMPLE),
     summary="Log in",
@@ -84,14 +87,14 @@ async def login(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
         return await enter(request, connection, account)
 
 
-@post("/logout", status_code=204, summary="Log out", tags=["people"])
+@post("/logout", scope="none", status_code=204, summary="Log out", tags=["people"])
 async def logout(request: AnyRequest) -> Response[None]:
     """Log this browser out, everywhere within a second. A browser that is not logged in is answered the same."""
     services = services_of(request)
     access = services.access
-    ended = access.cookies.end(secure=access.is_secure(request))
+    ended = access.cookies.end(secure=access.addresses.is_secure(request))
     try:
-        await access.person(request)  # which also refuses another site's page
+        await access.authorize_person(request)  # which also refuses another site's page
     except Unauthorized:
         return Response(None, status_code=204, cookies=[ended])
     async with services.pool.acquire() as connection, connection.transaction():
@@ -101,26 +104,25 @@ async def logout(request: AnyRequest) -> Response[None]:
     return Response(None, status_code=204, cookies=[ended])
 
 
-@get("/me", summary="Who is logged in", tags=["people"])
-async def me(request: AnyRequest) -> Response[Me]:
+@get("/me", scope="login", summary="Who is logged in", tags=["people"])
+async def me(request: AnyRequest, services: NamedDependency[Services], person: NamedDependency[Person]) -> Response[Me]:
     """Who is logged in, their projects and roles, and the token that writes send as X-CSRF-Token."""
-    services = services_of(request)
-    person = await services.access.person(request)
     projects = await people.list_projects(services.pool, person.user_id)
     return Response(Me(person.user_id, person.email, csrf_token(request), projects), headers=NO_STORE)
 
 
 @post(
     "/me/password",
+    scope="login",
     status_code=204,
     operation_class=examples.operation(PasswordChange, {"current": "a few words together", "new": "some other words"}),
     summary="Change one's password",
     tags=["people"],
 )
-async def change_password(request: AnyRequest, body: RawBody) -> None:
+async def change_password(
+    request: AnyRequest, services: NamedDependency[Services], person: NamedDependency[Person], body: RawBody
+) -> None:
     """Change one's own password. All other browsers are logged out."""
-    services = services_of(request)
-    person = await services.access.person(request)
     sent = read_form(request, body, _change)
     passwords.check_new(sent.new, person.email)
     account = await check_password(request, person.email, sent.current)
@@ -170,7 +172,7 @@ async def enter(request: AnyRequest, connection: Connection, account: Account) -
     A login that the browser had before ends.
     """
     access = services_of(request).access
-    secure = access.is_secure(request)
+    secure = access.addresses.is_secure(request)
     await logins.delete_login(connection, digest(_token(request)))
     token, cookie = access.cookies.make(secure=secure)
     expires_at = datetime.now(UTC) + timedelta(days=LIFE_DAYS)

@@ -62,6 +62,7 @@ _TOKEN = "Qq7P3n0vZc5yJt1mXw8eRk2aLb4dHs6uFg9iOoTjYxA"  # noqa: S105 — an exam
 
 @post(
     "/links/look",
+    scope="none",
     status_code=200,
     operation_class=examples.operation(LinkLook, {"token": _TOKEN}),
     summary="Look at a link",
@@ -76,6 +77,7 @@ async def look(request: AnyRequest, body: RawBody) -> Response[LinkPurpose]:
 
 @post(
     "/links/use",
+    scope="none",
     status_code=200,
     operation_class=examples.operation(
         LinkUse, {"token": _TOKEN, "email": "ann@shop.example", "password": "a few words together"}
@@ -125,7 +127,7 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
     services = services_of(request)
     if link.purpose != "invitation":
         raise Invalid("`email` and `password` are needed: this link is not an invitation.")
-    person = await services.access.person(request)
+    person = await services.access.authorize_person(request)
     _check_whose(link, person.email)
     async with services.pool.acquire() as connection, connection.transaction():
         await _use_up(connection, token, person.email)
@@ -138,10 +140,10 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
 
 async def _find(request: AnyRequest, token: str) -> Link:
     services = services_of(request)
-    services.access.check_guesses(request)
+    services.access.limits.check_failed_lookups(services.access.addresses.of(request))
     link = await one_time_links.find(services.pool, token)
     if link is None:
-        await services.access.count_guess(request)
+        await services.access.limits.count_failed_lookup(services.access.addresses.of(request))
         raise NotFound("this link is not known: check that all of it was copied, or ask for a new one.")
     if link.used_at is not None:
         raise NotFound("this link was used already: log in, or ask for a new one if it was not you.")

@@ -7,7 +7,7 @@
 | `scope` | what its caller must be allowed to do (`DeclaredScope`); every route has one |
 | `cors` | True: pages of other sites may call it and read its answers |
 | `error_shape` | makes the body of an error from its text; without it an error is a problem (RFC 9457) |
-| `extra_limit` | a `RouteLimit` that counts beside the limits of the key and the project |
+| `extra_limit` | a `RouteLimit`, which counts beside the limits of the key and the project |
 | `unlimited` | True: calls do not count for any rate limit |
 | `takes_tickets` | True: its handler authenticates with `reader_of`, by a ticket or like other reads |
 """
@@ -21,9 +21,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import ASGIRoute, HTTPRoute
 from msgspec import Struct
 
-from tracker_backend.http.auth.access import Scope
+from tracker_backend.http.auth.authorization import Scope
 from tracker_backend.http.request import Connection
-from tracker_backend.settings import Settings
 
 DeclaredScope = Literal[Scope, "login", "account", "none"]
 """A scope of keys and roles; or `login`: a person who is logged in; `account`: a person, also one without a project, or
@@ -31,7 +30,7 @@ a caller who may read; `none`: anybody.
 """
 ErrorShape = Callable[[str], dict[str, object]]
 _OPTIONS = frozenset({"scope", "cors", "error_shape", "extra_limit", "unlimited", "takes_tickets"})
-_ENFORCED_BY: dict[DeclaredScope, frozenset[str]] = {
+_ENFORCED_BY: dict[str, frozenset[str]] = {
     "write": frozenset({"caller", "body"}),  # `read_ingest_request` authenticates, as a key may stand in the body
     "read": frozenset({"caller"}),
     "edit": frozenset({"caller"}),
@@ -40,14 +39,6 @@ _ENFORCED_BY: dict[DeclaredScope, frozenset[str]] = {
     "account": frozenset({"account"}),
 }
 """The parameters, by scope, of which a handler needs one: nothing else checks what it declares."""
-
-
-class RouteLimit(Struct, frozen=True):
-    """A rate limit of some routes, for each key and address."""
-
-    name: str
-    """The buckets of two routes with the same name are the same."""
-    per_minute: Callable[[Settings], int]
 
 
 class RouteLine(Struct, frozen=True):
@@ -90,9 +81,15 @@ def check_routes(app: Litestar) -> None:
             )
         unknown = handler.opt.keys() - _OPTIONS
         if unknown:
-            raise ImproperlyConfiguredException(f"{route} has options that are not known: {', '.join(sorted(unknown))}.")
-        needed = _ENFORCED_BY.get(scope)
-        if needed and not handler.opt.get("takes_tickets") and needed.isdisjoint(handler.parsed_fn_signature.parameters):
+            raise ImproperlyConfiguredException(
+                f"{route} has options that are not known: {', '.join(sorted(unknown))}."
+            )
+        needed = _ENFORCED_BY.get(str(scope))
+        if (
+            needed
+            and not handler.opt.get("takes_tickets")
+            and needed.isdisjoint(handler.parsed_fn_signature.parameters)
+        ):
             raise ImproperlyConfiguredException(
                 f"{route} declares the scope {scope!r}, but nothing checks it: give its handler the parameter"
                 f" {' or '.join(sorted(needed))}."

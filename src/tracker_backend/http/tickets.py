@@ -8,16 +8,17 @@ from typing import Annotated
 
 import asyncpg
 from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from tracker_backend.accounts import keys, tickets
 from tracker_backend.errors import Unauthorized
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import NO_STORE
-from tracker_backend.http.request import AnyRequest, Connection
-from tracker_backend.http.services import services_of
+from tracker_backend.http.request import Connection
+from tracker_backend.http.services import Services, services_of
 from tracker_backend.live.reference import Key
 from tracker_backend.queries import sessions
 
@@ -29,14 +30,16 @@ class TicketMade(Struct, frozen=True):
     expires_at: datetime
 
 
-@post("/sessions/{session_id:str}/live/ticket", summary="Ask for a ticket to watch a session", tags=["read"])
-async def make_ticket(request: AnyRequest, session_id: FromPath[str]) -> Response[TicketMade]:
+@post(
+    "/sessions/{session_id:str}/live/ticket", scope="read", summary="Ask for a ticket to watch a session", tags=["read"]
+)
+async def make_ticket(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> Response[TicketMade]:
     """Ask for a ticket that opens one stream of this session, within 30 seconds.
 
     The stream ends when the key or the login that asked for it does.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 for an unknown session
     token = secrets.token_urlsafe(32)
@@ -52,9 +55,9 @@ async def reader_of(connection: Connection, session_id: str, ticket: str | None)
     """Who may watch a session, by a ticket if one was given, and the session. TrackerError for others."""
     access = services_of(connection).access
     if ticket is None:
-        caller = await access.check(connection, "read")
+        caller = await access.authorize(connection)
         return caller, (caller.project_id, session_key(caller.project_id, session_id)[0])
-    caller, opened = await access.check_ticket(connection, ticket)
+    caller, opened = await access.authorize_ticket(connection, ticket)
     if session_key(caller.project_id, session_id)[0] != opened:
         raise Unauthorized("this ticket is for another session, and used up now: ask for one of this session.")
     return caller, (caller.project_id, opened)

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.drop_reasons import told
 from tracker_backend.http.ingest_request import receive, time_of
 from tracker_backend.http.request import AnyRequest
@@ -43,9 +42,9 @@ class ScreenshotStored(Struct, frozen=True):
 
 @post(
     "/track",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(TrackRequest, examples.TRACK),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a batch of events",
     tags=["write"],
 )
@@ -72,9 +71,9 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
 
 @post(
     "/track/screenshot",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(ScreenshotRequest, examples.SCREENSHOT),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a screenshot",
     tags=["write"],
 )
@@ -96,9 +95,9 @@ async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStor
 
 @post(
     "/track/recording",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(RecordingRequest, examples.RECORDING),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a batch of rrweb events",
     tags=["write"],
 )

@@ -12,10 +12,8 @@ from tracker_backend.dialects.incuera.wire import IngestRequest, decode_ingest
 from tracker_backend.dialects.sessions import start_session
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.recordings.reading import read_recording
@@ -30,9 +28,10 @@ class Ingested(Struct, frozen=True):
 
 @post(
     "/api/ingest",
+    scope="write",
+    cors=True,
+    error_shape=refusal,
     operation_class=operation(IngestRequest, examples.INGEST),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     status_code=200,
     summary="incuera: store a batch of rrweb events",
     tags=["incuera"],

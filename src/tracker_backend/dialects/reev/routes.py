@@ -6,6 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 
@@ -17,14 +18,13 @@ from tracker_backend.dialects.sessions import get_session, list_sessions
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
 from tracker_backend.http.audit import note_replay
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.queries import stats, timeline
 from tracker_backend.recordings import replay
 from tracker_backend.recordings.reading import read_recording
@@ -34,10 +34,11 @@ _TAG = "reev"
 
 @post(
     "/events",
+    scope="write",
+    cors=True,
+    error_shape=error_text,
     status_code=204,
     operation_class=operation(EventsRequest, examples.EVENTS),
-    opt={OPTION: True, SHAPE: error_text},
-    response_headers=HEADERS,
     summary="Store a batch of rrweb events (reev)",
     tags=[_TAG],
 )
@@ -61,34 +62,34 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
 
 @get(
     "/api/sessions/{session_id:str}/events",
-    opt={SHAPE: error_text},
+    scope="read",
+    error_shape=error_text,
     summary="Read a session's rrweb events (reev)",
     tags=[_TAG],
     media_type="application/json",
 )
-async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
+async def get_events(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> Stream:
     """Read all rrweb events of a session in order of time, streamed.
 
     `timestamp` is in milliseconds since the session began; other members are those that were sent.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "reev events")
     return stream(request, _texts(replay.replay(services.pool, caller.project_id, key), began))
 
 
-@get("/api/stats/today", opt={SHAPE: error_text}, summary="Count today's sessions (reev)", tags=[_TAG])
+@get("/api/stats/today", scope="read", error_shape=error_text, summary="Count today's sessions (reev)", tags=[_TAG])
 async def get_today(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     tz: Annotated[
         str | None, QueryParameter(description="Whose day: a name such as Europe/Berlin (the project's)")
     ] = None,
 ) -> stats.Today:
     """Count the sessions that began today, and the mean of their durations in seconds."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     return await stats.today(services.pool, caller.project_id, tz)
 
 

@@ -15,7 +15,6 @@ from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import TrackerError
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.live import EVENT_STREAM, Ticket, accept, open_event_stream, stream_to
-from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.streams import AnySocket, EventStream, Format, close
 from tracker_backend.ingest.steps import RRWEB
@@ -55,9 +54,9 @@ def message_format(session: str) -> Format:
     return format_item
 
 
-@websocket("/api/sessions/{session_id:str}/live")
+@websocket("/api/sessions/{session_id:str}/live", scope="read", takes_tickets=True)
 async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
-    """Watch a session: the client subscribes by a message, then gets what is stored and each batch as it is committed."""
+    """Watch a session, after a subscribe message: what is stored first, then each batch as it is committed."""
     reader = await accept(socket, session_id)
     if reader is None:
         return
@@ -74,9 +73,11 @@ async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
 
 @get(
     "/api/sessions/{session_id:str}/live",
+    scope="read",
+    takes_tickets=True,
+    error_shape=refusal,
     summary="Watch a session",
     tags=["spectra"],
-    opt={SHAPE: refusal},
     responses=EVENT_STREAM,
 )
 async def watch_events(request: AnyRequest, session_id: FromPath[str], ticket: Ticket = None) -> EventStream:

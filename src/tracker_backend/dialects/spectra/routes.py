@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Meta, Struct
@@ -27,20 +28,19 @@ from tracker_backend.dialects.spectra.wire import (
 )
 from tracker_backend.dialects.wire import error_text
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.access import DIALECT
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.limits.request_limits import RouteLimit
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
 from tracker_backend.text_cleaning import clean_text
 
-_OPTIONS = {DIALECT: "spectra", OPTION: True, SHAPE: error_text}
+_LIMIT = RouteLimit("spectra", lambda settings: settings.limit_spectra)
 _EVENT_BYTES = 200  # of an event that waits, beside its data
 
 
@@ -67,9 +67,11 @@ class BatchStored(Struct, frozen=True):
 
 @post(
     "/api/sessions/{session_id:str}/events",
+    scope="write",
+    cors=True,
+    error_shape=error_text,
+    extra_limit=_LIMIT,
     operation_class=operation(BatchRequest, examples.BATCH),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: store a batch",
     tags=["spectra"],
@@ -108,9 +110,11 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
 
 @post(
     "/api/sessions/{session_id:str}/heartbeat",
+    scope="write",
+    cors=True,
+    error_shape=error_text,
+    extra_limit=_LIMIT,
     operation_class=operation(HeartbeatRequest, examples.HEARTBEAT),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: keep a session active",
     tags=["spectra"],
@@ -132,9 +136,11 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
 
 @post(
     "/api/sessions/{session_id:str}/end",
+    scope="write",
+    cors=True,
+    error_shape=error_text,
+    extra_limit=_LIMIT,
     operation_class=operation(EndRequest, examples.END),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: end a session",
     tags=["spectra"],
@@ -162,20 +168,22 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 
 @get(
     "/api/sessions/{session_id:str}/replay",
-    opt={SHAPE: error_text, DIALECT: "spectra"},
+    scope="read",
+    error_shape=error_text,
+    extra_limit=_LIMIT,
     summary="spectra: replay a session",
     tags=["spectra"],
     media_type="application/json",
 )
-async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
+async def replay(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> Stream:
     """Read a session's rrweb events, custom events and errors, of whichever dialect, streamed.
 
     `customEvents` are all events that were sent and are no errors; `errors` are all errors, also those found in the
     recording. Times are by the client's clock: add `X-Tracker-Clock-Offset` milliseconds for the server's. Sent as zstd
     or gzip to clients that accept it.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, clean_text(session_id))
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "spectra replay")

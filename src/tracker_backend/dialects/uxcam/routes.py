@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Raw, Struct
@@ -30,15 +31,15 @@ from tracker_backend.dialects.uxcam.wire import (
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.dependencies import Account
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.queries import sessions
 from tracker_backend.recordings.source_batches import Snapshot, snapshots
@@ -99,10 +100,11 @@ class _SnapshotHead(Struct):
 
 @post(
     "/api/snapshots/ingest",
+    scope="write",
+    cors=True,
+    error_shape=refusal,
     status_code=200,
     operation_class=operation(SnapshotsRequest, examples.SNAPSHOTS),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     summary="Store a batch of rrweb events (uxcam)",
     tags=[_TAG],
 )
@@ -132,10 +134,11 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 
 @post(
     "/api/events/ingest",
+    scope="write",
+    cors=True,
+    error_shape=refusal,
     status_code=200,
     operation_class=operation(EventsRequest, examples.EVENTS),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     summary="Store a batch of events (uxcam)",
     tags=[_TAG],
 )
@@ -152,29 +155,33 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     return EventsStored(True, len(events))
 
 
-@get("/api/projects", opt={SHAPE: refusal}, summary="List the caller's projects (uxcam)", tags=[_TAG])
-async def list_projects(request: AnyRequest) -> ProjectList:
+@get("/api/projects", scope="account", error_shape=refusal, summary="List the caller's projects (uxcam)", tags=[_TAG])
+async def list_projects(services: NamedDependency[Services], account: NamedDependency[Account]) -> ProjectList:
     """List the projects of the caller: a person's, or a key's own one."""
-    pool = services_of(request).pool
-    found = await projects_of(request)
-    public = await keys.public_keys(pool, [project.project_id for project in found])
+    found = await projects_of(services, account)
+    public = await keys.public_keys(services.pool, [project.project_id for project in found])
     return ProjectList([ProjectLine(str(it.project_id), it.name, public[it.project_id], it.platform) for it in found])
 
 
 @get(
     "/api/sessions/{project_id:str}/{session_id:str}",
-    opt={SHAPE: refusal},
+    scope="read",
+    error_shape=refusal,
     summary="Read a session with its snapshots (uxcam)",
     tags=[_TAG],
     media_type="application/json",
 )
-async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_id: FromPath[str]) -> Stream:
+async def get_snapshots(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
+    project_id: FromPath[str],
+    session_id: FromPath[str],
+) -> Stream:
     """Read a session with its snapshots, each a batch as it came in, in order of time; streamed.
 
     The project is named by its id or its `sdk_key`, the session by the client's text or by the stored id.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     if not await projects.is_named(services.pool, caller.project_id, project_id):
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)

@@ -18,19 +18,19 @@ _HEADERS = {
 }
 
 
-@get("/login", include_in_schema=False)
+@get("/login", scope="none", include_in_schema=False)
 async def login_page(request: AnyRequest) -> Response[bytes]:
     """The page on which people log in and out."""
     return answer(request, find_asset(_FOLDER, "login.html", ""), REVALIDATE, _HEADERS)
 
 
-@get("/join", include_in_schema=False)
+@get("/join", scope="none", include_in_schema=False)
 async def join_page(request: AnyRequest) -> Response[bytes]:
     """The page that a one-time link opens. The token stands after the #, so that no server log holds it."""
     return answer(request, find_asset(_FOLDER, "join.html", ""), REVALIDATE, _HEADERS)
 
 
-@get("/doors/{name:str}", include_in_schema=False)
+@get("/doors/{name:str}", scope="none", include_in_schema=False)
 async def page_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A script or style of these pages."""
     return answer(request, find_asset(_FOLDER, name, ""), REVALIDATE, _HEADERS)
