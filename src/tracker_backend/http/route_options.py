@@ -81,9 +81,7 @@ def check_routes(app: Litestar) -> None:
             )
         unknown = handler.opt.keys() - _OPTIONS
         if unknown:
-            raise ImproperlyConfiguredException(
-                f"{route} has options that are not known: {', '.join(sorted(unknown))}."
-            )
+            raise ImproperlyConfiguredException(f"{route} declares unknown options: {', '.join(sorted(unknown))}.")
         needed = _ENFORCED_BY.get(str(scope))
         if (
             needed
