@@ -35,7 +35,7 @@ from tracker_backend.http import (
 from tracker_backend.http.cors import add_cors_headers, with_preflight
 from tracker_backend.http.dependencies import DEPENDENCIES
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
-from tracker_backend.http.drop_reasons import add_header
+from tracker_backend.http.drop_reasons import add_drop_header
 from tracker_backend.http.login_pages import routes as login_pages
 from tracker_backend.http.route_options import check_routes
 from tracker_backend.http.services import Services
@@ -143,7 +143,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     app = Litestar(
         ROUTES,
         lifespan=[life],
-        before_send=[add_header, add_cors_headers],
+        before_send=[add_drop_header, add_cors_headers],
         dependencies=DEPENDENCIES,
         middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
         exception_handlers=problem.HANDLERS,

@@ -32,7 +32,7 @@ async def hourly(
         str | None, QueryParameter(description="Comma-separated: bucket, event_type, page_host, page_path (all)")
     ] = None,
 ) -> Response[analytics.Hourly]:
-    """Count events by hour, type and page: the last 7 days unless told. `Accept: text/csv` gives CSV."""
+    """Count events by hour, type and page: by default of the last 7 days. `Accept: text/csv` gives CSV."""
     groups = None if group_by is None else [name.strip() for name in group_by.split(",") if name.strip()]
     found = await analytics.list_hours(
         services.pool,
@@ -61,7 +61,7 @@ async def daily(
         str | None, QueryParameter(description="Whose days: a name such as Europe/Berlin (the project's)")
     ] = None,
 ) -> Response[analytics.Daily]:
-    """Count sessions by day and app: the last 7 days unless told. `Accept: text/csv` gives CSV.
+    """Count sessions by day and app: by default of the last 7 days. `Accept: text/csv` gives CSV.
 
     A session belongs to the day on which it began. Sessions that expired or were deleted are not counted.
     """

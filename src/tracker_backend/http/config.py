@@ -1,4 +1,4 @@
-"""What the tracker asks for before it records: how a project wants it done."""
+"""How a project wants its pages recorded: the tag requests it before it records."""
 
 import hashlib
 from typing import Annotated
@@ -36,7 +36,7 @@ async def get_config(
 ) -> Response[bytes]:
     """Ask how the project wants its pages recorded: sampling, masking, which signals of visitors are honoured.
 
-    With a write key, which may stand in the URL. Any page may ask, whatever `allowed_origins` says: only writes are
+    With a write key, which may stand in the URL. Any page may read it, whatever `allowed_origins` says: only writes are
     refused. It may be kept for a minute, so a change reaches the pages within one.
     """
     wanted, is_archived = await projects.get_settings(services.pool, caller.project_id)

@@ -12,7 +12,7 @@ from tracker_backend.accounts import keys
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.examples import operation
-from tracker_backend.http.json_body import NO_STORE, read_form
+from tracker_backend.http.json_body import NO_STORE, read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 
@@ -63,7 +63,7 @@ async def create_key(
     request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], body: RawBody
 ) -> Response[keys.NewKey]:
     """Make a secret key, which this answer shows once. For owners and admin keys."""
-    wanted = read_form(request, body, _key)
+    wanted = read_json_body(request, body, _key)
     async with services.pool.acquire() as connection, connection.transaction():
         made = await keys.make_key(connection, caller.actor, caller.project_id, wanted.kind, wanted.name, wanted.days)
     return Response(made, status_code=201, headers=NO_STORE)
@@ -82,7 +82,7 @@ async def rotate_key(
     """Replace the public write key that pages carry. The one before goes on for `grace_hours`, so that pages that are
     open or cached send on.
     """
-    hours = (read_form(request, body, _rotation) if body else Rotation()).grace_hours
+    hours = (read_json_body(request, body, _rotation) if body else Rotation()).grace_hours
     async with services.pool.acquire() as connection, connection.transaction():
         return await keys.rotate_public_key(connection, caller.actor, caller.project_id, hours)
 

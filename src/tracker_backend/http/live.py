@@ -17,11 +17,11 @@ from tracker_backend.http.streams import (
     EventStream,
     Format,
     close,
-    pump,
     refuse,
+    run_stream,
     until_disconnected,
 )
-from tracker_backend.http.tickets import reader_of
+from tracker_backend.http.tickets import authorize_stream
 from tracker_backend.live.cursor import read_cursor
 from tracker_backend.live.feed import Feed, Item
 from tracker_backend.live.reader import AWAY
@@ -64,7 +64,7 @@ async def open_event_stream(
 ) -> EventStream:
     """The session's items as server-sent events, each formatted; TrackerError for callers who may not read them."""
     services = services_of(request)
-    caller, key = await reader_of(request, session_id, ticket)
+    caller, key = await authorize_stream(request, session_id, ticket)
     await sessions.get_bounds(services.pool, *key)  # 404 before the answer begins
     await note_replay(services, caller, key[1], "live")
     cursor = read_cursor(request.headers.get("last-event-id"))
@@ -79,7 +79,7 @@ async def open_event_stream(
 async def accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | None:
     """Accepts a WebSocket whose caller may read the session. Refuses others, and returns None."""
     try:
-        reader = await reader_of(socket, session_id, socket.query_params.get("ticket"))
+        reader = await authorize_stream(socket, session_id, socket.query_params.get("ticket"))
         await note_replay(services_of(socket), reader[0], reader[1][1], "live")
     except TrackerError as error:
         await refuse(socket, error)
@@ -106,7 +106,7 @@ async def stream_to(socket: AnySocket, caller: Caller, key: Key, format_item: Fo
 
     feed = Feed(subscription, hub.reader)
     gone, check = partial(until_disconnected, socket), partial(access.authentication.recheck_reader, caller)
-    return await pump(hub, subscription, feed, send, gone, check)
+    return await run_stream(hub, subscription, feed, send, gone, check)
 
 
 def _format_item(item: Item) -> bytes:

@@ -14,7 +14,7 @@ from tracker_backend.accounts.logins import Role
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http import examples
 from tracker_backend.http.auth.caller import Caller
-from tracker_backend.http.json_body import NO_STORE, read_form
+from tracker_backend.http.json_body import NO_STORE, read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
 
@@ -30,11 +30,11 @@ class InvitationRequest(Struct, frozen=True):
 
     role: Role
     email: Annotated[str, Meta(max_length=people.LONGEST_EMAIL)] | None = None
-    """Nobody else can use the link. Without it whoever has the link can."""
+    """Only this person can use the link. Without it anybody who has the link can."""
 
 
 class Invited(Struct, frozen=True):
-    """An invitation with its link, which is told once."""
+    """An invitation with its link, which no later answer contains."""
 
     invitation_id: int
     link: str
@@ -68,7 +68,7 @@ async def change_role(
     body: RawBody,
 ) -> people.Member:
     """Give a person of the project another role. The last owner stays owner."""
-    role = read_form(request, body, _role).role
+    role = read_json_body(request, body, _role).role
     async with services.pool.acquire() as connection, connection.transaction():
         return await people.set_role(connection, caller.actor, caller.project_id, _number(user_id), role)
 
@@ -92,8 +92,8 @@ async def remove_member(
 async def invite(
     request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], body: RawBody
 ) -> Response[Invited]:
-    """Invite somebody to the project by a link that works once, within seven days. It is told once: send it on."""
-    sent = read_form(request, body, _invitation)
+    """Invite somebody to the project by a link that works once, within seven days. Only this answer has the link."""
+    sent = read_json_body(request, body, _invitation)
     email = None if sent.email is None else people.check_email(sent.email)
     for member in await people.list_members(services.pool, caller.project_id) if email else []:
         if member.email == email:

@@ -69,7 +69,7 @@ def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, obje
     if isinstance(error, asyncpg.DataError):
         return problem(request, Invalid(f"the database cannot look for this: {error}."))
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(request, TrackerError("this is a defect of the server; its log tells more."))
+    return problem(request, TrackerError("this is an error in the server: its log has the details."))
 
 
 def _response(

@@ -16,7 +16,7 @@ from tracker_backend.errors import Forbidden
 from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.dependencies import Account
 from tracker_backend.http.examples import operation
-from tracker_backend.http.json_body import read_form
+from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 
@@ -77,7 +77,7 @@ async def create_project(
     """
     if "owner" not in person.roles.values() and await projects.is_owned(services.pool):
         raise Forbidden("only who owns a project makes another: ask an owner, or an operator of the server.")
-    wanted = read_form(request, body, _project)
+    wanted = read_json_body(request, body, _project)
     async with services.pool.acquire() as connection, connection.transaction():
         project_id = await projects.create_project(connection, f"user {person.user_id}", wanted, person.user_id)
     return await projects.get_project(services.pool, project_id)
@@ -103,7 +103,7 @@ async def change_project(
 
     It takes effect in every process within a second.
     """
-    change = read_form(request, body, _change)
+    change = read_json_body(request, body, _change)
     async with services.pool.acquire() as connection, connection.transaction():
         await projects.change_project(connection, caller.actor, caller.project_id, change, services.settings)
     return await projects.get_project(services.pool, caller.project_id)

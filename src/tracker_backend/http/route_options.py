@@ -9,7 +9,7 @@
 | `error_shape` | makes the body of an error from its text; without it an error is a problem (RFC 9457) |
 | `extra_limit` | a `RouteLimit`, which counts beside the limits of the key and the project |
 | `unlimited` | True: calls do not count for any rate limit |
-| `takes_tickets` | True: its handler authenticates with `reader_of`, by a ticket or like other reads |
+| `takes_tickets` | True: its handler authenticates with `authorize_stream`, by a ticket or like other reads |
 """
 
 from collections.abc import Callable

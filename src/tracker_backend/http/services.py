@@ -1,4 +1,4 @@
-"""What a running server holds: opened at its start, closed at its end, reached from every handler."""
+"""The services of a running server: opened at its start, closed at its end, available to every handler."""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ class Services:
         return services
 
     async def activity(self) -> tuple[int, int]:
-        """Sessions active now and events of the last minute, counted at most every 5 seconds: anyone may ask."""
+        """Active sessions and the events of the last minute. Counted at most every 5 seconds, as anybody may call this."""
         now = time.monotonic()
         if now - self._counted_at > _ACTIVITY_SECONDS:
             self._counted_at = now
@@ -58,7 +58,7 @@ class Services:
         return self._activity
 
     async def close(self) -> None:
-        """Commits what waits, then gives everything back."""
+        """Commits the batches that wait, then closes everything."""
         self._forget_signals()
         self.hub.end()
         await self._leader.stop()

@@ -12,8 +12,7 @@ from msgspec import Meta, Struct
 from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.auth.caller import Caller
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.ingest_request import receive, session_key
+from tracker_backend.http.ingest_request import read_ingest_request, session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.http.visitors import erase
@@ -22,6 +21,7 @@ from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import to_datetime
 
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
@@ -48,8 +48,8 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 
     201 for a new session, 200 for one that is there already. A batch of an unknown session starts it too.
     """
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_session, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_session, received.text)
     session_id = sent.session_id or uuid4()
     fields = SessionFields(
         **{name: getattr(sent, name) for name in SessionFields.__struct_fields__ if name in _COPIED},

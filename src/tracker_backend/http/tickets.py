@@ -1,5 +1,5 @@
-"""Who opens a stream: a reader like any other, or the bearer of a ticket. Browsers send no headers of ours with a
-WebSocket or an EventSource, and a key in a URL ends up in logs: a ticket is worth nothing once it is used.
+"""Tickets: each opens one stream. Browsers add no headers of a page to a WebSocket or an EventSource, and a key in a URL
+ends up in logs. A ticket in a log is worthless, because it works once.
 """
 
 import secrets
@@ -46,13 +46,13 @@ async def make_ticket(
     ticket = tickets.Ticket(caller.project_id, key, caller.key, caller.login)
     try:
         expires_at = await tickets.insert_ticket(services.pool, keys.digest(token), ticket)
-    except asyncpg.ForeignKeyViolationError:  # within the second for which it is remembered
-        raise Unauthorized("the key or login that asks has ended: use another key, or log in again.") from None
+    except asyncpg.ForeignKeyViolationError:  # it ended within the second for which it is cached
+        raise Unauthorized("this key or login has ended: use another key, or log in again.") from None
     return Response(TicketMade(token, expires_at), status_code=201, headers=NO_STORE)
 
 
-async def reader_of(connection: Connection, session_id: str, ticket: str | None) -> tuple[Caller, Key]:
-    """Who may watch a session, by a ticket if one was given, and the session. TrackerError for others."""
+async def authorize_stream(connection: Connection, session_id: str, ticket: str | None) -> tuple[Caller, Key]:
+    """The caller, by the ticket if there is one, and the session that they may watch; TrackerError for others."""
     access = services_of(connection).access
     if ticket is None:
         caller = await access.authorize(connection)

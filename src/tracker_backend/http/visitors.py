@@ -17,7 +17,7 @@ from tracker_backend.http import examples
 from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.ingest_request import session_key
-from tracker_backend.http.json_body import read_form
+from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
@@ -90,7 +90,7 @@ async def create_erasure(
 
     200 with the receipt, or 202 with that so far: then it goes on by itself. Needs an admin key, or an owner.
     """
-    subject, wanted = _wanted(caller, read_form(request, body, _request))
+    subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     receipt = await erase(services, caller, subject, wanted, "visitor erased")
     return Response(receipt, status_code=202 if receipt.finished_at is None else 200)
 
@@ -133,7 +133,7 @@ async def check_erasure(
 
     The receipt does not tell who it was: name them again. 422 if it was somebody else.
     """
-    subject, wanted = _wanted(caller, read_form(request, body, _request))
+    subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     try:
         return await erasure_check.check(place_of(services), caller.project_id, erasure_id, subject, wanted)
     except TimeoutError:
@@ -142,11 +142,11 @@ async def check_erasure(
         ) from None
 
 
-def _wanted(caller: Caller, asked: ErasureRequest) -> tuple[Subject, str]:
+def _wanted(caller: Caller, sent: ErasureRequest) -> tuple[Subject, str]:
     """Whom, by the id that is stored."""
-    if (asked.user_id is None) == (asked.session_id is None):
+    if (sent.user_id is None) == (sent.session_id is None):
         raise Invalid("give `user_id` or `session_id`, one of them.")
-    if asked.session_id is not None:
-        return "session", str(session_key(caller.project_id, clean_text(asked.session_id))[0])
-    assert asked.user_id is not None  # noqa: S101 — one of the two
-    return "user", clean_text(asked.user_id)
+    if sent.session_id is not None:
+        return "session", str(session_key(caller.project_id, clean_text(sent.session_id))[0])
+    assert sent.user_id is not None  # noqa: S101 — one of the two
+    return "user", clean_text(sent.user_id)

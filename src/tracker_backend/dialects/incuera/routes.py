@@ -7,16 +7,16 @@ from litestar.params import RawBody
 from msgspec import Meta, Struct
 
 from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import success_and_error
 from tracker_backend.dialects.incuera import examples
-from tracker_backend.dialects.incuera.wire import IngestRequest, decode_ingest
+from tracker_backend.dialects.incuera.wire import BatchRequest, decode_batch
 from tracker_backend.dialects.sessions import start_session
-from tracker_backend.dialects.wire import refusal
-from tracker_backend.http.body import off_loop
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
+from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.recordings.reading import read_recording
+from tracker_backend.threads import run_in_thread_if_large
 
 
 class Ingested(Struct, frozen=True):
@@ -30,8 +30,8 @@ class Ingested(Struct, frozen=True):
     "/api/ingest",
     scope="write",
     cors=True,
-    error_shape=refusal,
-    operation_class=operation(IngestRequest, examples.INGEST),
+    error_shape=success_and_error,
+    operation_class=operation(BatchRequest, examples.INGEST),
     status_code=200,
     summary="incuera: store a batch of rrweb events",
     tags=["incuera"],
@@ -41,12 +41,14 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
 
     A batch that is sent again is stored once.
     """
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_ingest, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
     limit = received.services.settings.max_recording
     size, masking = len(received.text), received.caller.settings.masking
-    recording = await off_loop(size, read_recording, sent.events, limit, masking=masking) if sent.events else None
+    recording = (
+        await run_in_thread_if_large(size, read_recording, sent.events, limit, masking=masking) if sent.events else None
+    )
     fields = SessionFields(client_session_id=text, metadata=rest)
     batch = received.batch(key, fields, len(recording.data) if recording else None)
     batch.recording = recording

@@ -90,10 +90,10 @@ def decode_error(raw: Raw, place: str) -> Event:
     return Event(sent.timestamp, ERROR, event_data=Raw(_encode(members)))
 
 
-def put_on_pages(sent: list[Event], recording: Recording) -> None:
+def assign_pages(sent: list[Event], recording: Recording) -> None:
     """Gives events, which are in order of time, the pages that the batch's recording was on then.
 
-    Nothing that is stored may be asked: a repeated batch must come to the same.
+    It uses the batch alone and no stored rows, so that a repeated batch gets the same pages.
     """
     views = [
         (time, page)
@@ -110,7 +110,7 @@ def time_of(event: Event) -> int:
     return parse_time(event.timestamp) or 0
 
 
-def give_custom(event: events.Event, offset: int) -> dict[str, Any]:
+def to_custom_event(event: events.Event, offset: int) -> dict[str, Any]:
     """A stored event as a custom event, with the client's own time (`offset` is that of the session's clock).
 
     An event of another dialect has its columns in `data`.
@@ -136,7 +136,7 @@ def give_custom(event: events.Event, offset: int) -> dict[str, Any]:
     }
 
 
-def give_error(event: events.Event, offset: int) -> dict[str, Any]:
+def to_error(event: events.Event, offset: int) -> dict[str, Any]:
     """A stored error as `spectra` sends one, with the client's own time."""
     members, time = _members(event, offset)
     return {"type": ERROR, "message": "", "stack": None, **members, "timestamp": time}

@@ -10,8 +10,8 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.params import FromPath
 from msgspec import Struct
 
-from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
-from tracker_backend.dialects.wire import refusal
+from tracker_backend.dialects.error_shapes import success_and_error
+from tracker_backend.dialects.spectra.custom import ERROR, to_custom_event, to_error
 from tracker_backend.errors import TrackerError
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.live import EVENT_STREAM, Ticket, accept, open_event_stream, stream_to
@@ -48,8 +48,8 @@ def message_format(session: str) -> Format:
         if item.event is None or item.event.source == RRWEB:
             return None
         if item.event.event_type == ERROR:
-            return b'{"type":"error"%b"error":%b}' % (begin, _encode(give_error(item.event, item.offset)))
-        return b'{"type":"customEvent"%b"event":%b}' % (begin, _encode(give_custom(item.event, item.offset)))
+            return b'{"type":"error"%b"error":%b}' % (begin, _encode(to_error(item.event, item.offset)))
+        return b'{"type":"customEvent"%b"event":%b}' % (begin, _encode(to_custom_event(item.event, item.offset)))
 
     return format_item
 
@@ -75,7 +75,7 @@ async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
     "/api/sessions/{session_id:str}/live",
     scope="read",
     takes_tickets=True,
-    error_shape=refusal,
+    error_shape=success_and_error,
     summary="Watch a session",
     tags=["spectra"],
     responses=EVENT_STREAM,

@@ -10,9 +10,10 @@ from litestar.response import Stream
 from msgspec import Meta, Struct
 
 from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import error_only
 from tracker_backend.dialects.sessions import get_session, list_sessions, start_session
 from tracker_backend.dialects.spectra import examples, live
-from tracker_backend.dialects.spectra.custom import SOURCE, put_on_pages
+from tracker_backend.dialects.spectra.custom import SOURCE, assign_pages
 from tracker_backend.dialects.spectra.replay import Replay
 from tracker_backend.dialects.spectra.session import session_of
 from tracker_backend.dialects.spectra.wire import (
@@ -26,19 +27,18 @@ from tracker_backend.dialects.spectra.wire import (
     read_custom,
     read_events,
 )
-from tracker_backend.dialects.wire import error_text
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.auth.caller import Caller
-from tracker_backend.http.body import off_loop
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
+from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
 from tracker_backend.http.limits.request_limits import RouteLimit
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
 from tracker_backend.text_cleaning import clean_text
+from tracker_backend.threads import run_in_thread_if_large
 
 _LIMIT = RouteLimit("spectra", lambda settings: settings.limit_spectra)
 _EVENT_BYTES = 200  # of an event that waits, beside its data
@@ -69,7 +69,7 @@ class BatchStored(Struct, frozen=True):
     "/api/sessions/{session_id:str}/events",
     scope="write",
     cors=True,
-    error_shape=error_text,
+    error_shape=error_only,
     extra_limit=_LIMIT,
     operation_class=operation(BatchRequest, examples.BATCH),
     status_code=200,
@@ -82,20 +82,20 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     `events` is an array, or `{"compressed": true, "data": …}` with base64 of `pako.deflate` or `pako.gzip` of its JSON.
     A batch that is sent again is stored once. An empty one keeps the session active.
     """
-    received = await receive(request, body)
+    received = await read_ingest_request(request, body)
     settings, masking = received.services.settings, received.caller.settings.masking
-    sent, rest = await off_loop(len(received.text), decode_batch, received.text)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
     if isinstance(sent.events, Packed):  # small text may be large
         recording = await asyncio.to_thread(read_events, sent.events, settings, masking)
     else:
-        recording = await off_loop(len(received.text), read_events, sent.events, settings, masking)
-    custom = await off_loop(len(received.text), read_custom, sent)
+        recording = await run_in_thread_if_large(len(received.text), read_events, sent.events, settings, masking)
+    custom = await run_in_thread_if_large(len(received.text), read_custom, sent)
     if custom:
         fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
         if recording is not None:
-            put_on_pages(custom, recording)
+            assign_pages(custom, recording)
     size = sum(len(event.event_data) + _EVENT_BYTES for event in custom)
     batch = received.batch(key, fields, size + (len(recording.data) if recording else 0))
     batch.source = SOURCE
@@ -112,7 +112,7 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     "/api/sessions/{session_id:str}/heartbeat",
     scope="write",
     cors=True,
-    error_shape=error_text,
+    error_shape=error_only,
     extra_limit=_LIMIT,
     operation_class=operation(HeartbeatRequest, examples.HEARTBEAT),
     status_code=200,
@@ -121,8 +121,8 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
 )
 async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> Done:
     """Keep a session active, and later from expiring. 404 for a session that was neither started nor sent events."""
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_heartbeat, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     if received.drop_of(key) is None:  # of who is not recorded nothing is there
         await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
@@ -138,7 +138,7 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
     "/api/sessions/{session_id:str}/end",
     scope="write",
     cors=True,
-    error_shape=error_text,
+    error_shape=error_only,
     extra_limit=_LIMIT,
     operation_class=operation(EndRequest, examples.END),
     status_code=200,
@@ -150,8 +150,8 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 
     404 for a session that was neither started nor sent events.
     """
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_end, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_end, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     offset = 0
     if received.drop_of(key) is None:
@@ -169,7 +169,7 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 @get(
     "/api/sessions/{session_id:str}/replay",
     scope="read",
-    error_shape=error_text,
+    error_shape=error_only,
     extra_limit=_LIMIT,
     summary="spectra: replay a session",
     tags=["spectra"],

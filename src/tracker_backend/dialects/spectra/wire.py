@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.dialects.session_start import SessionText
 from tracker_backend.dialects.spectra.custom import decode_custom, decode_error, time_of
 from tracker_backend.dialects.spectra.inflate import inflate_text
-from tracker_backend.dialects.start import SessionText
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.batch import Recording
 from tracker_backend.ingest.wire import Event, Label, Time, decode, json_object, unknown_fields

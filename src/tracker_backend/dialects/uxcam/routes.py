@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from tracker_backend.accounts import keys, projects
 from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import success_and_error
 from tracker_backend.dialects.uxcam import examples
 from tracker_backend.dialects.uxcam.lz_decoder import LzDecoder
 from tracker_backend.dialects.uxcam.text_member import read_text_member
@@ -25,24 +26,23 @@ from tracker_backend.dialects.uxcam.wire import (
     SnapshotsRequest,
     decode_events,
     decode_snapshots,
+    read_sdk_key,
     read_snapshots,
-    sdk_key_in,
 )
-from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.auth.caller import Caller
-from tracker_backend.http.body import off_loop
 from tracker_backend.http.dependencies import Account
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
+from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, session_key, time_of
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.queries import sessions
 from tracker_backend.recordings.source_batches import Snapshot, snapshots
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import to_datetime
 
 _TAG = "uxcam"
@@ -102,7 +102,7 @@ class _SnapshotHead(Struct):
     "/api/snapshots/ingest",
     scope="write",
     cors=True,
-    error_shape=refusal,
+    error_shape=success_and_error,
     status_code=200,
     operation_class=operation(SnapshotsRequest, examples.SNAPSHOTS),
     summary="Store a batch of rrweb events (uxcam)",
@@ -113,19 +113,21 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 
     `snapshot_count` of the answer is the number of events that were decoded.
     """
-    received = await receive(request, body, sdk_key_in)
+    received = await read_ingest_request(request, body, read_sdk_key)
     size = len(received.text)
-    sent, fields = await off_loop(size, decode_snapshots, received.text)
+    sent, fields = await run_in_thread_if_large(size, decode_snapshots, received.text)
     limit = received.services.settings.max_recording
     events = bytes(sent.snapshots)
     if events.startswith(b'"'):
         # compress() makes lone surrogates and U+0000, which only the body as it was sent still has.
-        text = await off_loop(size, read_text_member, received.inflated, "snapshots")
+        text = await run_in_thread_if_large(size, read_text_member, received.inflated, "snapshots")
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
         events = await _decoder_of(request).decompress(text, limit)
     masking, initial = received.caller.settings.masking, sent.is_initial_snapshot
-    recording = await off_loop(len(events), read_snapshots, events, limit, masking=masking, initial=initial)
+    recording = await run_in_thread_if_large(
+        len(events), read_snapshots, events, limit, masking=masking, initial=initial
+    )
     batch = _batch(received, sent, fields, len(recording.data))
     batch.recording = recording
     await received.submit(batch)
@@ -136,7 +138,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
     "/api/events/ingest",
     scope="write",
     cors=True,
-    error_shape=refusal,
+    error_shape=success_and_error,
     status_code=200,
     operation_class=operation(EventsRequest, examples.EVENTS),
     summary="Store a batch of events (uxcam)",
@@ -144,8 +146,8 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 )
 async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     """Store a batch of 1 to 10,000 events: `type` becomes the event's type, `data` and other fields its data."""
-    received = await receive(request, body, sdk_key_in)
-    sent, events, fields = await off_loop(len(received.text), decode_events, received.text)
+    received = await read_ingest_request(request, body, read_sdk_key)
+    sent, events, fields = await run_in_thread_if_large(len(received.text), decode_events, received.text)
     batch = _batch(received, sent, fields)
     batch.events = events
     batch.source = SOURCE
@@ -155,7 +157,13 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     return EventsStored(True, len(events))
 
 
-@get("/api/projects", scope="account", error_shape=refusal, summary="List the caller's projects (uxcam)", tags=[_TAG])
+@get(
+    "/api/projects",
+    scope="account",
+    error_shape=success_and_error,
+    summary="List the caller's projects (uxcam)",
+    tags=[_TAG],
+)
 async def list_projects(services: NamedDependency[Services], account: NamedDependency[Account]) -> ProjectList:
     """List the projects of the caller: a person's, or a key's own one."""
     found = await projects_of(services, account)
@@ -166,7 +174,7 @@ async def list_projects(services: NamedDependency[Services], account: NamedDepen
 @get(
     "/api/sessions/{project_id:str}/{session_id:str}",
     scope="read",
-    error_shape=refusal,
+    error_shape=success_and_error,
     summary="Read a session with its snapshots (uxcam)",
     tags=[_TAG],
     media_type="application/json",
@@ -204,7 +212,7 @@ def _decoder_of(request: AnyRequest) -> LzDecoder:
 
 
 def _batch(
-    received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
+    received: IngestRequest, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
 ) -> Batch:
     """What both kinds of batches have in common."""
     key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
@@ -230,9 +238,9 @@ async def _texts(session: sessions.Session, found: AsyncIterator[Snapshot]) -> A
 
 
 def _device_info(session: sessions.Session) -> Raw | dict[str, Any]:
-    """What the client told; of a session of another dialect what is known of its device."""
-    told = _members.decode(session.metadata).get(DEVICE_INFO)
-    return told or {name: value for name in _DEVICE_COLUMNS if (value := getattr(session, name)) is not None}
+    """`device_info` as the client sent it; for a session of another dialect the columns of its device."""
+    sent = _members.decode(session.metadata).get(DEVICE_INFO)
+    return sent or {name: value for name in _DEVICE_COLUMNS if (value := getattr(session, name)) is not None}
 
 
 def _snapshot_text(snapshot: Snapshot) -> bytes:

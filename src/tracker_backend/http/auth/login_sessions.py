@@ -53,7 +53,7 @@ class LoginSessions:
             if not hmac.compare_digest(sent, self._cookies.csrf_token(token).encode()):
                 raise Forbidden(
                     "a browser that is logged in writes with the header X-CSRF-Token, from a page of this server:"
-                    " GET /api/v1/me tells the token."
+                    " GET /api/v1/me returns the token."
                 )
         return person, login
 

@@ -43,7 +43,7 @@ class TokenBucket:
         step = MINUTE / per_minute
         missing = full_at + step - now - MINUTE
         if missing > step / 100:  # sums of steps are not exact
-            raise exceeded(per_minute, missing)
+            raise limit_exceeded(per_minute, missing)
         if count:
             self._full_at[name] = full_at + step * count
             self._full_at.move_to_end(name)
@@ -69,12 +69,12 @@ class RateLimits:
                 self.check(claim)
             wait = await self._shared.take([((it.kind, it.name), it.per_minute) for it in claims if it.per_minute])
             if wait is not None:
-                raise exceeded(*wait)
+                raise limit_exceeded(*wait)
         for claim in claims:
             self._buckets[claim.kind].take(claim.name, claim.per_minute)
 
 
-def exceeded(per_minute: int, seconds: float) -> LimitExceeded:
+def limit_exceeded(per_minute: int, seconds: float) -> LimitExceeded:
     """The error for a request that may be sent again after so many seconds."""
     wait = str(max(1, math.ceil(seconds)))
     return LimitExceeded(
