@@ -6,13 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 
 from litestar import Litestar, Router
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.spec import Tag
 
 from tracker_backend import settings as environment
-from tracker_backend.dialects import sessions as shared
-from tracker_backend.dialects.incuera import routes as incuera
-from tracker_backend.dialects.reev import routes as reev
-from tracker_backend.dialects.spectra import routes as spectra
-from tracker_backend.dialects.uxcam import routes as uxcam
+from tracker_backend.dialects.registry import DIALECTS, dialect_routes
 from tracker_backend.http import (
     analytics,
     audit,
@@ -21,7 +19,6 @@ from tracker_backend.http import (
     keys,
     live,
     login,
-    login_pages,
     one_time_links,
     pages,
     people,
@@ -35,9 +32,12 @@ from tracker_backend.http import (
     track,
     visitors,
 )
-from tracker_backend.http.cors import preflight
+from tracker_backend.http.cors import add_cors_headers, with_preflight
+from tracker_backend.http.dependencies import DEPENDENCIES
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
-from tracker_backend.http.drop_reasons import add_header
+from tracker_backend.http.drop_reasons import add_drop_header
+from tracker_backend.http.login_pages import routes as login_pages
+from tracker_backend.http.route_options import check_routes
 from tracker_backend.http.services import Services
 from tracker_backend.http.timeout import RequestTimeout
 from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
@@ -46,80 +46,58 @@ from tracker_backend.storage.lifecycle import serving_database
 
 API = "/api/v1"
 
+V1_ROUTES: list[BaseRouteHandler] = [
+    config.get_config,
+    sessions.create_session,
+    sessions.list_sessions,
+    sessions.get_session,
+    sessions.list_events,
+    sessions.delete_session,
+    track.track,
+    track.track_screenshot,
+    track.track_recording,
+    recordings.get_recording,
+    export.export_session,
+    live.watch,
+    live.watch_events,
+    tickets.make_ticket,
+    screenshots.list_screenshots,
+    screenshots.get_screenshot,
+    login.login,
+    login.logout,
+    login.me,
+    login.change_password,
+    people.list_members,
+    people.change_role,
+    people.remove_member,
+    people.invite,
+    people.list_invitations,
+    people.withdraw_invitation,
+    one_time_links.look,
+    one_time_links.use,
+    analytics.hourly,
+    analytics.daily,
+    projects.list_projects,
+    projects.create_project,
+    projects.get_project,
+    projects.change_project,
+    projects.archive_project,
+    projects.restore_project,
+    projects.remove_project,
+    keys.list_keys,
+    keys.create_key,
+    keys.rotate_key,
+    keys.revoke_key,
+    audit.list_audit,
+    visitors.export_visitor,
+    visitors.create_erasure,
+    visitors.list_erasures,
+    visitors.get_erasure,
+    visitors.check_erasure,
+]
 ROUTES = [
-    Router(
-        API,
-        route_handlers=[
-            preflight(["/sessions", "/track", "/track/screenshot", "/track/recording", "/config"]),
-            config.get_config,
-            sessions.create_session,
-            sessions.list_sessions,
-            sessions.get_session,
-            sessions.list_events,
-            sessions.delete_session,
-            track.track,
-            track.track_screenshot,
-            track.track_recording,
-            recordings.get_recording,
-            export.export_session,
-            live.watch,
-            live.watch_events,
-            tickets.make_ticket,
-            screenshots.list_screenshots,
-            screenshots.get_screenshot,
-            login.login,
-            login.logout,
-            login.me,
-            login.change_password,
-            people.list_members,
-            people.change_role,
-            people.remove_member,
-            people.invite,
-            people.list_invitations,
-            people.withdraw_invitation,
-            one_time_links.look,
-            one_time_links.use,
-            analytics.hourly,
-            analytics.daily,
-            projects.list_projects,
-            projects.create_project,
-            projects.get_project,
-            projects.change_project,
-            projects.archive_project,
-            projects.restore_project,
-            projects.remove_project,
-            keys.list_keys,
-            keys.create_key,
-            keys.rotate_key,
-            keys.revoke_key,
-            audit.list_audit,
-            visitors.export_visitor,
-            visitors.create_erasure,
-            visitors.list_erasures,
-            visitors.get_erasure,
-            visitors.check_erasure,
-        ],
-    ),
-    live.watch_spectra,
-    live.watch_spectra_events,
-    preflight(["/api/sessions/start", "/api/ingest"]),
-    preflight([f"/api/sessions/{{session_id:str}}/{call}" for call in ("events", "heartbeat", "end")]),
-    shared.start_session,
-    shared.get_session,
-    shared.list_sessions,
-    spectra.store_batch,
-    spectra.heartbeat,
-    spectra.end,
-    spectra.replay,
-    incuera.ingest,
-    preflight(["/api/snapshots/ingest", "/api/events/ingest", "/events"]),
-    uxcam.ingest_snapshots,
-    uxcam.ingest_events,
-    uxcam.list_projects,
-    uxcam.get_snapshots,
-    reev.store_events,
-    reev.get_events,
-    reev.get_today,
+    Router(API, route_handlers=with_preflight(V1_ROUTES)),
+    *with_preflight(dialect_routes()),
     system.health,
     system.prometheus,
     pages.tracker_script,
@@ -128,7 +106,7 @@ ROUTES = [
     errors_page,
     login_pages.login_page,
     login_pages.join_page,
-    login_pages.door_asset,
+    login_pages.page_asset,
     pages.home,
     pages.demo_home,
     pages.demo,
@@ -153,19 +131,25 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
             if DSN_VARIABLE in os.environ:  # a process of `serve`, not of a host that runs more than this app
                 spare_collections()
             try:
+                for dialect in DIALECTS:
+                    if dialect.lifespan is not None:
+                        await services.extensions.enter_async_context(dialect.lifespan(app))
                 yield
             finally:
                 await services.close()
                 if watch is not None:
                     watch.cancel()
 
-    return Litestar(
+    app = Litestar(
         ROUTES,
         lifespan=[life],
-        before_send=[add_header],
+        before_send=[add_drop_header, add_cors_headers],
+        dependencies=DEPENDENCIES,
         middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
         exception_handlers=problem.HANDLERS,
-        openapi_config=openapi_config(),
+        openapi_config=openapi_config([Tag(name=it.name, description=it.summary) for it in DIALECTS]),
         request_max_body_size=chosen.max_body,
         logging_config=None,
     )
+    check_routes(app)
+    return app

@@ -1,10 +1,8 @@
-"""Every route of the app, what a caller needs for it, and one caller of each kind: `test_matrix.py` is made from it."""
+"""One caller of each kind, and how they are answered on a route by the scope that it declares; for `test_matrix.py`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from litestar import Litestar
-from litestar.routes import HTTPRoute, WebSocketRoute
 from msgspec import Struct
 
 from tests.http.api import PAGE, Json, event, new_session, now
@@ -12,108 +10,21 @@ from tests.http.browsers import logged_in
 from tests.projects import make_project
 from tracker_backend.accounts import keys
 from tracker_backend.accounts.logins import Role
-from tracker_backend.dialects.incuera import examples as incuera
-from tracker_backend.dialects.spectra import examples as spectra
-from tracker_backend.dialects.uxcam import examples as uxcam
+from tracker_backend.app import create_app
+from tracker_backend.dialects.registry import DIALECTS
 from tracker_backend.http.examples import SCREENSHOT, SESSION_ID
+from tracker_backend.http.route_options import DeclaredScope, list_routes
 from tracker_backend.http.services import Services
+from tracker_backend.settings import Settings
 
-Need = Literal["nothing", "write", "read", "edit", "admin", "person", "owner", "account"]
-"""A scope; or to be logged in (`person`), as an owner of any project; or to be told of one's own account or key."""
+Need = Literal[DeclaredScope, "owner"]
+"""What a route declares; or `owner`: to be logged in and own a project, of whatever name."""
 CANARY = "canary-of-our-project"
 
-OURS: dict[str, Need] = {
-    "POST /api/v1/sessions": "write",
-    "POST /api/v1/track": "write",
-    "POST /api/v1/track/recording": "write",
-    "POST /api/v1/track/screenshot": "write",
-    "GET /api/v1/sessions": "read",
-    "GET /api/v1/sessions/{session_id}": "read",
-    "DELETE /api/v1/sessions/{session_id}": "edit",
-    "GET /api/v1/sessions/{session_id}/events": "read",
-    "GET /api/v1/sessions/{session_id}/recording": "read",
-    "GET /api/v1/sessions/{session_id}/export": "read",
-    "GET /api/v1/sessions/{session_id}/live": "read",
-    "WEBSOCKET /api/v1/sessions/{session_id}/live": "read",
-    "GET /api/v1/sessions/{session_id}/screenshots": "read",
-    "GET /api/v1/screenshots/{screenshot_id}": "read",
-    "GET /api/v1/analytics/hourly": "read",
-    "GET /api/v1/analytics/daily": "read",
-    "POST /api/v1/sessions/{session_id}/live/ticket": "read",
-    "GET /api/v1/config": "write",
-    "GET /api/v1/projects": "account",
+STRICTER: dict[str, Need] = {
     "POST /api/v1/projects": "owner",
-    "GET /api/v1/project": "read",
-    "PATCH /api/v1/project": "edit",
-    "DELETE /api/v1/project": "admin",
-    "POST /api/v1/project/archive": "admin",
-    "POST /api/v1/project/restore": "admin",
-    "GET /api/v1/keys": "edit",
-    "POST /api/v1/keys": "admin",
-    "POST /api/v1/keys/rotate": "edit",
-    "DELETE /api/v1/keys/{prefix}": "admin",
-    "GET /api/v1/audit": "admin",
-    "GET /api/v1/members": "read",
-    "PATCH /api/v1/members/{user_id}": "admin",
-    "DELETE /api/v1/members/{user_id}": "admin",
-    "GET /api/v1/invitations": "admin",
-    "POST /api/v1/invitations": "admin",
-    "DELETE /api/v1/invitations/{invitation_id}": "admin",
-    "GET /api/v1/erasures": "admin",
-    "POST /api/v1/erasures": "admin",
-    "GET /api/v1/erasures/{erasure_id}": "admin",
-    "POST /api/v1/erasures/{erasure_id}/check": "admin",
-    "GET /api/v1/visitors/export": "admin",
-    "GET /api/v1/me": "person",
-    "POST /api/v1/me/password": "person",
-    "POST /api/v1/logout": "nothing",
-    "POST /api/v1/login": "nothing",
-    "POST /api/v1/links/look": "nothing",
-    "POST /api/v1/links/use": "nothing",
 }
-"""`v1`."""
-THEIRS: dict[str, Need] = {
-    "POST /api/sessions/start": "write",
-    "POST /api/sessions/{session_id}/events": "write",
-    "POST /api/sessions/{session_id}/heartbeat": "write",
-    "POST /api/sessions/{session_id}/end": "write",
-    "POST /api/ingest": "write",
-    "POST /api/snapshots/ingest": "write",
-    "POST /api/events/ingest": "write",
-    "POST /events": "write",
-    "GET /api/sessions": "read",
-    "GET /api/sessions/{session_id}": "read",
-    "GET /api/sessions/{session_id}/events": "read",
-    "GET /api/sessions/{session_id}/replay": "read",
-    "GET /api/sessions/{session_id}/live": "read",
-    "WEBSOCKET /api/sessions/{session_id}/live": "read",
-    "GET /api/sessions/{project_id}/{session_id}": "read",
-    "GET /api/projects": "account",
-    "GET /api/stats/today": "read",
-}
-"""The dialects'."""
-OPEN: dict[str, Need] = dict.fromkeys(
-    (
-        "GET /",
-        "GET /health",
-        "GET /metrics",
-        "GET /tracker.js",
-        "GET /tracker/{name}",
-        "GET /docs-assets/{name}",
-        "GET /docs",
-        "GET /docs/{path}",
-        "GET /docs/errors",
-        "GET /docs/openapi.json",
-        "GET /docs/oauth2-redirect.html",
-        "GET /demo",
-        "GET /demo/{path}",
-        "GET /login",
-        "GET /join",
-        "GET /doors/{name}",
-    ),
-    "nothing",
-)
-"""The service's, which show nothing of a project."""
+"""Routes that check more than they declare."""
 QUERIES: dict[str, Json] = {
     "DELETE /api/v1/project": {"confirm": "ours"},
     "GET /api/v1/visitors/export": {"user_id": CANARY},
@@ -123,22 +34,9 @@ OTHERWISE: dict[tuple[str, int], set[int]] = {
     ("POST /events", 401): {404},  # its clients name a project, and without a key are told that there is none for them
 }
 """What else may be answered in place of a refusal."""
-NEEDS: dict[str, Need] = {**OURS, **THEIRS, **OPEN}
-
-
-def routes_of(app: Litestar) -> list[str]:
-    """The app's routes as `METHOD /path/{name}`; not the answers to browsers' preflights, which do nothing."""
-    found: set[str] = set()
-    for route in app.routes:
-        path = "/" + "/".join(
-            f"{{{part.partition(':')[0].strip('{}')}}}" if part.startswith("{") else part
-            for part in route.path.strip("/").split("/")
-        )
-        if isinstance(route, HTTPRoute):
-            found |= {f"{method} {path}" for method in route.methods if method != "OPTIONS"}
-        elif isinstance(route, WebSocketRoute):
-            found.add(f"WEBSOCKET {path}")
-    return sorted(found)
+_ROUTES = list_routes(create_app(Settings(), "postgresql://unused"))
+NEEDS: dict[str, Need] = {**{f"{line.method} {line.path}": line.scope for line in _ROUTES}, **STRICTER}
+"""What a caller needs, by route. `docs/reference/api.md` lists it too, so that a change is seen."""
 
 
 class Caller(Struct, frozen=True):
@@ -154,14 +52,14 @@ class Caller(Struct, frozen=True):
 
     def parameters_on(self, need: Need) -> Json:
         """Its parameters; on routes that are not about a project there is none to name."""
-        return {} if need in ("person", "owner", "account") else self.parameters
+        return {} if need in ("login", "owner", "account") else self.parameters
 
     def status(self, need: Need) -> int | None:
         """How it is refused; None if it is not."""
-        if need == "nothing" or need in self.may or (need == "account" and self.may & {"read", "person"}):
+        if need == "none" or need in self.may or (need == "account" and self.may & {"read", "login"}):
             return None
         # Who calls by a key is nobody who could be logged in.
-        return 401 if need in ("person", "owner") and "x-csrf-token" not in self.headers else self.refused
+        return 401 if need in ("login", "owner") and "x-csrf-token" not in self.headers else self.refused
 
 
 class World(Struct, frozen=True):
@@ -207,11 +105,11 @@ async def make_world(services: Services) -> World:
         "owner": ("read", "edit", "admin", "owner"),
     }
     for role, may in roles.items():
-        add(role, 403, *may, "person", headers=await logged_in(services, role, ours), parameters=of_ours)
+        add(role, 403, *may, "login", headers=await logged_in(services, role, ours), parameters=of_ours)
     add(
         "an owner of another project",
         403,
-        "person",
+        "login",
         "owner",
         headers=await logged_in(services, "owner", other),
         parameters=of_ours,
@@ -220,7 +118,7 @@ async def make_world(services: Services) -> World:
     add(
         "a person without a project",
         403,
-        "person",
+        "login",
         headers=await logged_in(services, None, other),
         parameters=of_ours,
         is_ours=False,
@@ -249,6 +147,9 @@ def filled(path: str, world: World) -> str:
     return path
 
 
+EXAMPLES: dict[str, Json] = {route: body for dialect in DIALECTS for route, body in dialect.examples.items()}
+
+
 def body_of(route: str, world: World) -> Json | None:
     """A body that the route takes, with the canary where it has a place for texts."""
     session = world.session_id
@@ -269,13 +170,6 @@ def body_of(route: str, world: World) -> Json | None:
             "image_data": SCREENSHOT["image_data"],
         },
         "POST /api/sessions/start": {"sessionId": session, "appId": "shop", "metadata": {"url": page}},
-        "POST /api/sessions/{session_id}/events": spectra.BATCH,
-        "POST /api/sessions/{session_id}/heartbeat": spectra.HEARTBEAT,
-        "POST /api/sessions/{session_id}/end": spectra.END,
-        "POST /api/ingest": incuera.INGEST,
-        # Their clients put the key into the body; here it is in the headers, or there is none.
-        "POST /api/snapshots/ingest": {**uxcam.SNAPSHOTS, "sdk_key": None},
-        "POST /api/events/ingest": {**uxcam.EVENTS, "sdk_key": None},
         "PATCH /api/v1/project": {"name": "new"},
         "POST /api/v1/projects": {"name": "new"},
         "POST /api/v1/keys": {"kind": "read"},
@@ -287,4 +181,7 @@ def body_of(route: str, world: World) -> Json | None:
     }
     if route in bodies:
         return bodies[route]
+    if route in EXAMPLES:
+        # Clients of `uxcam` put the key into the body; here it is in the headers, or there is none.
+        return {name: value for name, value in EXAMPLES[route].items() if name != "sdk_key"}
     return None if route.startswith(("GET", "WEBSOCKET", "DELETE")) else {}

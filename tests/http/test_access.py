@@ -30,7 +30,7 @@ from tracker_backend.accounts.keys import Kind
 from tracker_backend.accounts.logins import Role
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.errors import Forbidden
-from tracker_backend.http.auth.access import Scope
+from tracker_backend.http.auth.authorization import Scope
 from tracker_backend.http.examples import RECORDING
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
@@ -216,12 +216,12 @@ class TestWithKeysRequired:
             for scope in get_args(Scope):
                 request = asked(headers)
                 if scope in allowed:
-                    caller = await services.access.check(request, scope)
+                    caller = await services.access.authentication.authenticate(request, scope)
                     assert caller.project_id == 1
                     assert (caller.key is None, caller.person is None) == (not is_key, is_key)
                 else:
                     with pytest.raises(Forbidden) as refused:
-                        await services.access.check(request, scope)
+                        await services.access.authentication.authenticate(request, scope)
                     needed = "write key" if scope == "write" and not is_key else "kind" if is_key else "role"
                     assert needed in refused.value.detail
             session = new_session()
@@ -351,7 +351,7 @@ class TestBehindAProxy:
             ("203.0.113.9", "https", False),
         ):
             request = asked({"x-forwarded-proto": told}, peer)
-            assert services.access.is_secure(request) == expected
+            assert services.access.addresses.is_secure(request) == expected
 
 
 @pytest.mark.parametrize(

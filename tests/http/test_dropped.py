@@ -18,7 +18,6 @@ from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http import examples
-from tracker_backend.http.cors import OPTION
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Drop
 from tracker_backend.ingest.dropping import is_sampled
@@ -93,7 +92,7 @@ def test_the_table_above_has_every_route_that_stores(standing_app: Litestar) -> 
         for route in standing_app.routes
         if isinstance(route, HTTPRoute)
         for handler, _ in route.route_handler_map.values()
-        if "POST" in handler.http_methods and handler.opt.get(OPTION)
+        if "POST" in handler.http_methods and handler.opt["scope"] == "write"
     }
     assert routes == set(WRITES)
 

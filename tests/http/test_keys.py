@@ -121,7 +121,7 @@ class TestMaking:
         before = datetime.now(UTC)
         await status(own_client, key["key"])
         # What runs every half minute, and when the server stops.
-        await standing_services.access.key_uses.note()
+        await standing_services.access.authentication.key_uses.store()
         lines = await listed(own_client)
         assert datetime.fromisoformat(lines[key["prefix"]]["last_used_at"]) >= before
         assert lines[idle["prefix"]]["last_used_at"] is None

@@ -1,6 +1,6 @@
 """Every route by every kind of caller: who gets in, and how the others are refused.
 
-Made from the app's own table of routes: a new route without an entry in `matrix.py` fails here.
+Routes and scopes are those that the app declares.
 """
 
 import asyncio
@@ -141,8 +141,9 @@ async def fill(app: Litestar, world: matrix.World) -> None:
     world.found["screenshot_id"] = msgspec.json.decode(answer.text)["screenshot_id"]
 
 
-async def test_every_route_has_an_entry_and_every_entry_a_route(app: Litestar) -> None:
-    assert matrix.routes_of(app) == sorted(matrix.NEEDS)
+def test_what_is_kept_by_hand_is_of_routes_that_exist() -> None:
+    by_hand = {*matrix.STRICTER, *matrix.QUERIES, *(route for route, _ in matrix.OTHERWISE), *matrix.EXAMPLES}
+    assert by_hand <= matrix.NEEDS.keys()
 
 
 @pytest.mark.parametrize("route", sorted(matrix.NEEDS))

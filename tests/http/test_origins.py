@@ -13,9 +13,7 @@ from tracker_backend.http.services import Services
 ALLOWED = ["https://shop.example", "https://*.shop.example", "http://localhost:3000"]
 GOOD = "https://www.shop.example"
 EVIL = "https://evil.example"
-WRITES = sorted(
-    route for route, need in {**matrix.OURS, **matrix.THEIRS}.items() if need == "write" and route.startswith("POST")
-)
+WRITES = sorted(route for route, need in matrix.NEEDS.items() if need == "write" and route.startswith("POST"))
 IN_BODY = {
     "POST /api/snapshots/ingest": "sdk_key",
     "POST /api/events/ingest": "sdk_key",

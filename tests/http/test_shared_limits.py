@@ -18,7 +18,7 @@ from tracker_backend.app import create_app
 from tracker_backend.errors import LimitExceeded
 from tracker_backend.http.limits import redis_limits
 from tracker_backend.http.limits.redis_limits import SharedLimits
-from tracker_backend.http.limits.token_bucket import Asked, Limits
+from tracker_backend.http.limits.token_bucket import Claim, RateLimits
 from tracker_backend.http.services import Services
 from tracker_backend.live.transports import open_redis
 from tracker_backend.settings import Settings
@@ -33,7 +33,7 @@ class Processes:
     def __init__(self, redis: RedisServer) -> None:
         self.redis = redis
         self.shared = [SharedLimits(redis.url, SECRET) for _ in range(2)]
-        self.limits = [Limits(shared) for shared in self.shared]
+        self.limits = [RateLimits(shared) for shared in self.shared]
 
     async def stored(self) -> dict[str, int]:
         """Milliseconds until each name that Redis knows is forgotten."""
@@ -58,11 +58,11 @@ async def processes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Processes]
         yield made
 
 
-def key(per_minute: int, name: str = "k") -> Asked:
-    return Asked("key", (name, "203.0.113.9"), per_minute)
+def key(per_minute: int, name: str = "k") -> Claim:
+    return Claim("key", (name, "203.0.113.9"), per_minute)
 
 
-async def passes(limits: Limits, *asked: Asked, most: int = 2000) -> int:
+async def passes(limits: RateLimits, *asked: Claim, most: int = 2000) -> int:
     """How many requests pass now, one after the other."""
     for passed in range(most):
         try:
@@ -72,7 +72,7 @@ async def passes(limits: Limits, *asked: Asked, most: int = 2000) -> int:
     return most
 
 
-async def is_passed(limits: Limits, asked: Asked) -> bool:
+async def is_passed(limits: RateLimits, asked: Claim) -> bool:
     try:
         await limits.take(asked)
     except LimitExceeded:
@@ -111,7 +111,7 @@ async def test_most_requests_wait_for_no_answer_of_redis(processes: Processes, m
 
     monkeypatch.setattr(shared, "_script", counted)
     for _ in range(1000):
-        await one.take(key(6000), Asked("project", 1, 600_000))
+        await one.take(key(6000), Claim("project", 1, 600_000))
     assert sum(asked) < 40, "1000 requests of two limits"
     assert max(asked) == 2, "several limits are asked for at once"
 
@@ -155,7 +155,7 @@ async def test_a_lowered_limit_holds_at_once_in_all_processes(processes: Process
 
 
 async def test_redis_learns_no_key_and_no_address_and_forgets_within_a_minute(processes: Processes) -> None:
-    await passes(processes.limits[0], key(3, "tb_r_secret"), Asked("project", 1, 60))
+    await passes(processes.limits[0], key(3, "tb_r_secret"), Claim("project", 1, 60))
     stored = await processes.stored()
     assert len(stored) == 2
     for name, milliseconds in stored.items():
@@ -188,7 +188,7 @@ async def test_a_redis_that_hangs_fails_no_request(processes: Processes, monkeyp
     monkeypatch.setattr(redis_limits, "_ANSWER_SECONDS", 0.05)
     monkeypatch.setattr(redis_limits, "_RETRY_SECONDS", 0.01)
     shared = SharedLimits(processes.redis.url, SECRET)
-    limits = Limits(shared)
+    limits = RateLimits(shared)
     processes.redis.pause()
     passed = await asyncio.gather(*(is_passed(limits, key(5)) for _ in range(9)))
     assert sum(passed) == 5

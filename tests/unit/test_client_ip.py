@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from litestar.connection import ASGIConnection
 
-from tracker_backend.http.client_address import client_ip, counted, is_from_proxy, networks, truncated
+from tracker_backend.http.client_address import client_ip, is_from_proxy, networks, rate_limit_key, truncated
 
 TRUSTED = networks(("10.0.0.0/8", "192.0.2.1", "fd00::/8"))
 
@@ -77,7 +77,7 @@ def test_a_truncated_address_is_that_of_many(address: str, network: str | None) 
     ],
 )
 def test_limits_count_all_addresses_that_a_visitor_has_as_one(one: str, other: str, is_same: bool) -> None:
-    assert (counted(one) == counted(other)) == is_same
+    assert (rate_limit_key(one) == rate_limit_key(other)) == is_same
 
 
 @pytest.mark.parametrize(("peer", "is_proxy"), [("10.0.0.1", True), ("203.0.113.9", False), (None, True)])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.browser_packers import PAKO, Packers, needs_packers
-from tracker_backend.dialects.inflate import inflate_text
+from tracker_backend.dialects.spectra.inflate import inflate_text
 from tracker_backend.errors import Invalid, TooLarge
 
 LIMIT = 1_000_000

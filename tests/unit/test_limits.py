@@ -94,7 +94,7 @@ def test_a_limit_that_was_changed_finds_the_bucket_as_full_as_before() -> None:
 
 
 def test_the_longest_unused_name_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_bucket, "_NAMES", 3)
+    monkeypatch.setattr(token_bucket, "_MOST_BUCKETS", 3)
     bucket = TokenBucket(Clock())
     for name in "abc":
         bucket.take(name, 2)

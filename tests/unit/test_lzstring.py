@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.lzstring import lz
 from tests.unit.browser_packers import LZ, Packers, needs_packers
-from tracker_backend.dialects.lzstring import decompress
-from tracker_backend.dialects.text_member import read_text_member
+from tracker_backend.dialects.uxcam.lzstring import decompress
+from tracker_backend.dialects.uxcam.text_member import read_text_member
 from tracker_backend.errors import Invalid, TooLarge
 from tracker_backend.text_cleaning import clean_json
 

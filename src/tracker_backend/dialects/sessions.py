@@ -5,27 +5,27 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from tracker_backend.dialects.error_shapes import error_only, success_and_error
 from tracker_backend.dialects.incuera import examples as incuera
+from tracker_backend.dialects.session_start import StartRequest, decode_start, start_fields, start_time
 from tracker_backend.dialects.spectra import examples as spectra
-from tracker_backend.dialects.start import StartRequest, decode_start, start_fields, start_time
-from tracker_backend.dialects.wire import error_text, refusal
 from tracker_backend.errors import Invalid
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.drop_reasons import told
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.drop_reasons import response_message
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
 from tracker_backend.queries import sessions
 from tracker_backend.queries.days import day_span
 from tracker_backend.queries.filters import time_parameter
 from tracker_backend.text_cleaning import clean_text
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import from_datetime
 
 _COLUMNS = {
@@ -46,17 +46,18 @@ class Started(Struct, frozen=True, rename="camel"):
 
 @post(
     "/api/sessions/start",
+    scope="write",
+    cors=True,
+    error_shape=success_and_error,
     operation_class=operation(StartRequest, spectra.START, incuera=incuera.START),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra, incuera: start a session",
     tags=["spectra", "incuera"],
 )
 async def start_session(request: AnyRequest, body: RawBody) -> Started:
     """Start a session, or add to one what it does not know yet. With `appId` it is `spectra`'s, without `incuera`'s."""
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_start, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_start, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
     fields = start_fields(sent)
     fields.client_session_id = text
@@ -66,7 +67,9 @@ async def start_session(request: AnyRequest, body: RawBody) -> Started:
     outcome = await received.submit(batch)
     if sent.app_id is None:
         return Started(sent.session_id)
-    return Started(sent.session_id, told(outcome, "session started" if outcome.created else "session goes on"))
+    return Started(
+        sent.session_id, response_message(outcome, "session started" if outcome.created else "session goes on")
+    )
 
 
 class Stats(Struct, frozen=True, rename="camel"):
@@ -125,14 +128,15 @@ class SessionList(Struct, frozen=True):
 
 @get(
     "/api/sessions/{session_id:str}",
-    opt={SHAPE: error_text},
+    scope="read",
+    error_shape=error_only,
     summary="spectra, reev: look at a session",
     tags=["spectra", "reev"],
 )
-async def get_session(request: AnyRequest, session_id: FromPath[str]) -> SessionAnswer:
+async def get_session(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> SessionAnswer:
     """Look at a session, of whichever dialect, by its client's text or its UUID."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, clean_text(session_id))
     found = await sessions.get_session(services.pool, caller.project_id, key)
     line = _line(found)
@@ -155,9 +159,16 @@ async def get_session(request: AnyRequest, session_id: FromPath[str]) -> Session
     )
 
 
-@get("/api/sessions", opt={SHAPE: error_text}, summary="spectra, reev: list sessions", tags=["spectra", "reev"])
+@get(
+    "/api/sessions",
+    scope="read",
+    error_shape=error_only,
+    summary="spectra, reev: list sessions",
+    tags=["spectra", "reev"],
+)
 async def list_sessions(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     app_id: Annotated[str | None, QueryParameter(name="appId")] = None,
     user_id: Annotated[str | None, QueryParameter(name="userId")] = None,
     ticket_id: Annotated[str | None, QueryParameter(name="ticketId")] = None,
@@ -183,9 +194,7 @@ async def list_sessions(
         QueryParameter(name="sortBy", description="timestamp, duration, clicks or errors, with - in front descending"),
     ] = "-timestamp",
 ) -> SessionList:
-    """List sessions of all dialects, newest first unless told."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
+    """List sessions of all dialects, by default newest first."""
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
     if date_range is not None:
         begin, end = await day_span(services.pool, caller.project_id, date_range, tz)

@@ -6,18 +6,22 @@ from typing import Annotated, TypeVar
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
 from tracker_backend.queries import analytics
 from tracker_backend.queries.filters import time_parameter
 
 
-@get("/analytics/hourly", summary="Count events by the hour", tags=["read"])
+@get("/analytics/hourly", scope="read", summary="Count events by the hour", tags=["read"])
 async def hourly(
     request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     from_: From = None,
     to: To = None,
     event_type: FromQuery[str | None] = None,
@@ -28,9 +32,7 @@ async def hourly(
         str | None, QueryParameter(description="Comma-separated: bucket, event_type, page_host, page_path (all)")
     ] = None,
 ) -> Response[analytics.Hourly]:
-    """Count events by hour, type and page: the last 7 days unless told. `Accept: text/csv` gives CSV."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
+    """Count events by hour, type and page: by default of the last 7 days. `Accept: text/csv` gives CSV."""
     groups = None if group_by is None else [name.strip() for name in group_by.split(",") if name.strip()]
     found = await analytics.list_hours(
         services.pool,
@@ -45,9 +47,11 @@ async def hourly(
     return _answer(request, found, columns)
 
 
-@get("/analytics/daily", summary="Count sessions by the day", tags=["read"])
+@get("/analytics/daily", scope="read", summary="Count sessions by the day", tags=["read"])
 async def daily(
     request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     app_id: Annotated[str | None, QueryParameter(description="Only this app's")] = None,
     from_: Annotated[
         str | None, QueryParameter(name="from", description="A day, or a time; without a zone it is one of `tz`")
@@ -57,12 +61,10 @@ async def daily(
         str | None, QueryParameter(description="Whose days: a name such as Europe/Berlin (the project's)")
     ] = None,
 ) -> Response[analytics.Daily]:
-    """Count sessions by day and app: the last 7 days unless told. `Accept: text/csv` gives CSV.
+    """Count sessions by day and app: by default of the last 7 days. `Accept: text/csv` gives CSV.
 
     A session belongs to the day on which it began. Sessions that expired or were deleted are not counted.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     found = await analytics.list_days(
         services.pool,
         caller.project_id,

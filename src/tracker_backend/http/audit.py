@@ -4,13 +4,13 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 from msgspec import Struct
 
 from tracker_backend.accounts import audit
-from tracker_backend.http.auth.access import Caller
-from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import Services, services_of
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.services import Services
 
 
 class AuditPage(Struct, frozen=True):
@@ -20,15 +20,14 @@ class AuditPage(Struct, frozen=True):
     next_before: int | None
 
 
-@get("/audit", summary="See who did what", tags=["people"])
+@get("/audit", scope="admin", summary="See who did what", tags=["people"])
 async def list_audit(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     before: Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1, description="`next_before` of a page")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> AuditPage:
     """See who logged in, made or revoked a key, read a replay, erased what: newest first. For owners and admin keys."""
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
     lines = await audit.list_lines(services.pool, caller.project_id, before, limit + 1)
     more = len(lines) > limit
     return AuditPage(lines[:limit], lines[limit - 1].audit_id if more else None)

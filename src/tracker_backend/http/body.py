@@ -1,49 +1,38 @@
-"""Reads a request body: inflated within a bound, and made a text that PostgreSQL can hold."""
+"""Reads a request body: decompressed within a limit, and cleaned to a text that PostgreSQL can store."""
 
-import asyncio
 import zlib
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 import brotli
 
 from tracker_backend.errors import TooLarge, TrackerError, Undecodable
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.text_cleaning import clean_json
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.zstd import ZstdDecompressor, ZstdError
 
-P = ParamSpec("P")
-T = TypeVar("T")
 _GZIP_MAGIC = b"\x1f\x8b"
-_MOST_FRAMES = 100  # each copies what is left of the body: a million empty ones would take minutes
+_MOST_FRAMES = 100  # each copies the rest of the body: a million empty ones would take minutes
 _MOST_ENCODINGS = 3
-_OFF_LOOP = 64 * 1024  # what is larger is worked on in a thread: 15 MB can take a second
 
 
 async def read_body(request: AnyRequest, body: bytes, limit: int) -> bytes:
-    """A body of at most `limit` bytes, as sent and inflated.
+    """The decompressed body; it has at most `limit` bytes, compressed and decompressed.
 
-    `Content-Encoding` is honoured, and gzip is recognised without it: a beacon cannot set the header.
+    `Content-Encoding` is followed. Gzip is recognised without it, because a beacon cannot set the header.
     Raises TooLarge, and Undecodable for an encoding that is unknown or broken.
     """
     encoding = request.headers.get("content-encoding", "")
     if len(body) > limit:
         raise too_large(limit)
     if encoding or body.startswith(_GZIP_MAGIC):
-        body = await off_loop(len(body), inflate, body, encoding, limit)
+        body = await run_in_thread_if_large(len(body), inflate, body, encoding, limit)
     return body
 
 
 async def clean_body(body: bytes) -> bytes:
-    """The JSON text of an inflated body as PostgreSQL can hold it."""
-    return await off_loop(len(body), clean_json, body)
-
-
-async def off_loop(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function for a body of so many bytes: in a thread if that may take long, so that others go on."""
-    if size > _OFF_LOOP:
-        return await asyncio.to_thread(function, *arguments, **named)
-    return function(*arguments, **named)
+    """The JSON text of a decompressed body as PostgreSQL can store it."""
+    return await run_in_thread_if_large(len(body), clean_json, body)
 
 
 def too_large(limit: int) -> TooLarge:

@@ -1,5 +1,5 @@
-"""The address a request came from. Headers are believed only from trusted proxies: their leftmost entry is the client's
-own writing.
+"""The address that a request comes from. Forwarding headers count only from trusted proxies: a client can write any
+entry into them.
 """
 
 import ipaddress
@@ -8,6 +8,7 @@ import re
 from litestar.datastructures import Headers
 
 from tracker_backend.http.request import Connection
+from tracker_backend.settings import Settings
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -22,6 +23,25 @@ _FORWARDING_ONE = (
 )
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?")
+
+
+class ClientAddresses:
+    """The addresses of callers, as the trusted proxies of the settings pass them on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._trusted = networks(settings.trusted_proxies)
+        self._has_secure_url = (settings.public_url or "").startswith("https://")
+
+    def of(self, connection: Connection) -> str:
+        """The nearest address that is not a trusted proxy; empty over a Unix socket."""
+        return client_ip(connection, self._trusted)
+
+    def is_secure(self, connection: Connection) -> bool:
+        """Whether the caller's browser uses HTTPS, by the connection, the public URL or a trusted proxy's header."""
+        if self._has_secure_url or connection.scope["scheme"] in ("https", "wss"):
+            return True
+        is_forwarded_https = connection.headers.get("x-forwarded-proto", "").strip().lower() == "https"
+        return is_forwarded_https and is_from_proxy(connection, self._trusted)
 
 
 def networks(entries: tuple[str, ...]) -> list[Network]:
@@ -50,16 +70,16 @@ def peer(connection: Connection) -> str:
     return client.host if client else ""
 
 
-def counted(address: str) -> str:
-    """What limits count an address as: an IPv6 one as its /64, of which one visitor has every address."""
+def rate_limit_key(address: str) -> str:
+    """What rate limits count an address as: an IPv6 one as its /64, because one visitor has all addresses of it."""
     if ":" not in address:
         return address
     return _network(address, 32, 64) or address
 
 
 def is_local(headers: Headers, address: str) -> bool:
-    """A request from this machine to this machine, not through a proxy: a foreign Host is DNS rebinding or a public
-    name, and a remote caller could write any Host.
+    """Whether a request goes from this machine to this machine, without a proxy. The Host must be local too, against
+    DNS rebinding; the address must be, because a remote caller can write any Host.
     """
     hosts = headers.getall("host", [])
     return (
@@ -71,12 +91,12 @@ def is_local(headers: Headers, address: str) -> bool:
 
 
 def is_from_proxy(connection: Connection, trusted: list[Network]) -> bool:
-    """Whether a trusted proxy passed the request on, so that what it says of it is believed."""
+    """Whether a trusted proxy passed the request on, so that its headers count."""
     return bool(trusted) and _is_trusted(peer(connection), trusted)
 
 
 def truncated(address: str) -> str | None:
-    """The network of an address that many visitors share: /24 of IPv4, /48 of IPv6; None for what is no address."""
+    """The network of an address, which many visitors share: /24 of IPv4, /48 of IPv6. None for another text."""
     return _network(address, 24, 48)
 
 

@@ -1,17 +1,18 @@
-"""What the tracker asks for before it records: how a project wants it done."""
+"""How a project wants its pages recorded: the tag requests it before it records."""
 
 import hashlib
 from typing import Annotated
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
 from tracker_backend.accounts import projects
 from tracker_backend.accounts.project_settings import Masking
-from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 
 _CACHE = "public, max-age=60"
 
@@ -29,15 +30,15 @@ class Config(Struct, frozen=True):
     honour_dnt: Annotated[bool, Meta(description="Whether batches with `DNT: 1` are dropped")]
 
 
-@get("/config", opt={OPTION: True}, response_headers=HEADERS, summary="Ask how to record", tags=["write"])
-async def get_config(request: AnyRequest) -> Response[bytes]:
+@get("/config", scope="write", cors=True, summary="Ask how to record", tags=["write"])
+async def get_config(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller]
+) -> Response[bytes]:
     """Ask how the project wants its pages recorded: sampling, masking, which signals of visitors are honoured.
 
-    With a write key, which may stand in the URL. Any page may ask, whatever `allowed_origins` says: only writes are
+    With a write key, which may stand in the URL. Any page may read it, whatever `allowed_origins` says: only writes are
     refused. It may be kept for a minute, so a change reaches the pages within one.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "write")
     wanted, is_archived = await projects.get_settings(services.pool, caller.project_id)
     config = Config(
         caller.project_id,
@@ -49,7 +50,7 @@ async def get_config(request: AnyRequest) -> Response[bytes]:
     )
     text = msgspec.json.encode(config)
     tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-    headers = {**HEADERS, "Cache-Control": _CACHE, "ETag": tag, "Vary": "X-API-Key, Authorization, Cookie"}
+    headers = {"Cache-Control": _CACHE, "ETag": tag, "Vary": "X-API-Key, Authorization, Cookie"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
     return Response(text, media_type="application/json", headers=headers)

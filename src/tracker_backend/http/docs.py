@@ -6,7 +6,7 @@ import re
 from html import escape
 from inspect import cleandoc
 
-from litestar import Response, get
+from litestar import Response, Router, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
@@ -28,24 +28,21 @@ Keys: `X-API-Key` or `Authorization: Bearer`; a write key may also stand in the 
 headers. A server on loopback answers direct local calls without a key. Errors are RFC 9457 problem details."""
 
 
-def openapi_config() -> OpenAPIConfig:
-    """What litestar makes the document and the page from."""
+def openapi_config(dialects: list[Tag]) -> OpenAPIConfig:
+    """What litestar makes the document and the page from; `dialects` are their tags."""
     return OpenAPIConfig(
         title="tracker-backend",
         version=__version__,
         description=_DESCRIPTION,
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        path="/docs",
+        openapi_router=Router("/docs", route_handlers=[], include_in_schema=False, opt={"scope": "none"}),
         use_handler_docstrings=True,
         tags=[
             Tag(name="write", description="What trackers send (write key)"),
             Tag(name="read", description="What people and programs read (read key)"),
             Tag(name="delete", description="Needs an admin key, always"),
             Tag(name="people", description="Logging in, and who may do what (a browser's login, or an admin key)"),
-            Tag(name="spectra", description="Dialect: rrweb batches packed by pako"),
-            Tag(name="incuera", description="Dialect: rrweb batches with an API key"),
-            Tag(name="uxcam", description="Dialect: snapshots packed by LZ-String, `sdk_key` in the body"),
-            Tag(name="reev", description="Dialect: one tag, one call, `projectId` in the body"),
+            *dialects,
             Tag(name="service", description="The server itself"),
         ],
         components=Components(
@@ -69,7 +66,7 @@ def openapi_config() -> OpenAPIConfig:
     )
 
 
-@get(_ASSETS + "/{name:str}", include_in_schema=False)
+@get(_ASSETS + "/{name:str}", scope="none", include_in_schema=False)
 async def docs_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A file of the documentation page."""
     return answer(request, find_asset(TRACKER_JS / "docs", name, ": run `make build`"), REVALIDATE)
@@ -81,7 +78,7 @@ def _paragraphs(docstring: str) -> str:
     return "".join(f"<p>{paragraph}</p>" for paragraph in html.split("\n\n"))
 
 
-@get("/docs/errors", include_in_schema=False, media_type="text/html")
+@get("/docs/errors", scope="none", include_in_schema=False, media_type="text/html")
 async def errors_page() -> str:
     """What each problem means, from the errors themselves."""
     kinds = sorted(set(TrackerError.__subclasses__()) - {SettingsError, SchemaError}, key=lambda kind: kind.status)

@@ -1,6 +1,4 @@
-"""Why a batch is not stored, and how its sender is told: `X-Tracker-Dropped: gpc`, whatever the dialect's answer looks
-like.
-"""
+"""Why a batch is dropped: the answer's header `X-Tracker-Dropped: gpc`, in every dialect, and its message."""
 
 from litestar.datastructures import Headers
 from litestar.types import Message, Scope
@@ -10,7 +8,7 @@ from tracker_backend.ingest.batch import Drop, Outcome
 from tracker_backend.settings import Settings
 
 _STATE = "tracker_dropped"
-_TOLD = {
+_EXPLANATIONS = {
     Drop.GPC: "the browser sends Sec-GPC, by which its user asks for that",
     Drop.DNT: "the browser sends DNT, by which its user asks for that",
     Drop.SAMPLED: "the project records a share of its sessions, and this is not one of them",
@@ -25,17 +23,17 @@ def objection(headers: Headers, settings: Settings) -> Drop | None:
     return Drop.DNT if settings.honour_dnt and headers.get("dnt") == "1" else None
 
 
-def told(outcome: Outcome, stored: str) -> str:
-    """The message of an answer: `stored`, unless the batch was dropped."""
-    return stored if outcome.dropped is None else f"not recorded: {_TOLD[outcome.dropped]}"
+def response_message(outcome: Outcome, stored: str) -> str:
+    """The message of an answer: `stored`, or why the batch was dropped."""
+    return stored if outcome.dropped is None else f"not recorded: {_EXPLANATIONS[outcome.dropped]}"
 
 
 def tell_dropped(request: AnyRequest, reason: Drop) -> None:
-    """Notes the reason for the answer to this request."""
+    """Keeps the reason for the header of the answer to this request."""
     request.scope["state"][_STATE] = reason.value
 
 
-async def add_header(message: Message, scope: Scope) -> None:
-    """Adds the header to an answer whose request was told of; for `before_send` of the app."""
+async def add_drop_header(message: Message, scope: Scope) -> None:
+    """Adds the header to the answer to a request whose batch was dropped; for `before_send` of the app."""
     if message["type"] == "http.response.start" and _STATE in scope["state"]:
         message["headers"] = [*message["headers"], (b"x-tracker-dropped", scope["state"][_STATE].encode())]

@@ -3,22 +3,26 @@
 from typing import Annotated
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from tracker_backend.accounts import audit
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.queries import export, sessions
 
 _TYPES: dict[export.Format, str] = {"json": "application/json", "ndjson": "application/x-ndjson"}
 
 
-@get("/sessions/{session_id:str}/export", summary="Export a session", tags=["read"])
+@get("/sessions/{session_id:str}/export", scope="read", summary="Export a session", tags=["read"])
 async def export_session(
     request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     session_id: FromPath[str],
     format: Annotated[  # noqa: A002 — errors name it
         export.Format, QueryParameter(description="One object, or lines")
@@ -29,8 +33,6 @@ async def export_session(
     `session`, its recording as `events`, the events that were sent as `track_events`, and `screenshots` with their
     images. Events found in the recording are left out: an import finds them again.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
     await audit.write(

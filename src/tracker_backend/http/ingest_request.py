@@ -1,4 +1,4 @@
-"""What every write begins with: the caller, the body's text, and when and from which browser it came."""
+"""What every write route reads first: the caller, the text of the body, the time and the browser."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Time
-from tracker_backend.http.auth.access import Caller
-from tracker_backend.http.body import clean_body, off_loop, read_body
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.body import clean_body, read_body
 from tracker_backend.http.client_address import truncated
 from tracker_backend.http.drop_reasons import objection, tell_dropped
 from tracker_backend.http.request import AnyRequest
@@ -20,29 +20,30 @@ from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
 from tracker_backend.ingest.dropping import is_sampled
 from tracker_backend.metrics import DROPPED
 from tracker_backend.text_cleaning import clean_text
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import parse_time
 
 ID_LENGTH = 200
 
 
-class Received(Struct):
-    """A write, before its body is decoded."""
+class IngestRequest(Struct):
+    """A write request whose caller is authorized and whose body is not decoded yet."""
 
     services: Services
     caller: Caller
     text: bytes
-    """The body's JSON text, inflated and cleaned."""
+    """The JSON text of the body, decompressed and cleaned."""
     inflated: bytes
-    """The same before it was cleaned, for texts in it that are no text but compressed data."""
+    """The same before it was cleaned, for members that hold compressed data."""
     received_at: int
     """Microseconds since 1970."""
     user_agent: str
     tell_dropped: Callable[[Drop], None]
-    """Has the answer say why the batch is not stored."""
+    """Adds the reason to the answer's headers."""
     drop: Drop | None = None
     """Why nothing of this request is stored, whatever it holds."""
     client_address: str | None = None
-    """Where it came from, as far as that is stored."""
+    """The caller's network, if the settings have it stored."""
 
     def drop_of(self, session_id: UUID) -> Drop | None:
         """Why nothing of this session is stored, as far as a request tells before it is read."""
@@ -75,23 +76,27 @@ class Received(Struct):
         return outcome
 
 
-async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], str | None] | None = None) -> Received:
-    """Checks the caller's key and reads the body; `key_in` finds the key of dialects that send it in the body."""
+async def read_ingest_request(
+    request: AnyRequest, body: bytes, read_key: Callable[[bytes], str | None] | None = None
+) -> IngestRequest:
+    """Authorizes the caller and reads the body. `read_key` reads the key of dialects that send it in the body."""
     received_at = time.time_ns() // 1000
     services = services_of(request)
     limit = services.settings.max_body
-    if key_in is None:
-        caller = await services.access.check(request, "write")
+    if read_key is None:
+        caller = await services.access.authorize(request)
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
     else:
         inflated = await read_body(request, body, limit)
         text = await clean_body(inflated)
-        caller = await services.access.check(request, "write", body_key=await off_loop(len(text), key_in, text))
+        caller = await services.access.authorize(
+            request, body_key=await run_in_thread_if_large(len(text), read_key, text)
+        )
     headers = request.headers
     agent = clean_text(headers.get("user-agent", "")[:AGENT_LENGTH])
     is_kept = services.settings.store_address == "truncated"
-    return Received(
+    return IngestRequest(
         services,
         caller,
         text,
@@ -100,7 +105,7 @@ async def receive(request: AnyRequest, body: bytes, key_in: Callable[[bytes], st
         agent,
         partial(tell_dropped, request),
         objection(headers, services.settings),
-        truncated(services.access.address(request)) if is_kept else None,
+        truncated(services.access.addresses.of(request)) if is_kept else None,
     )
 
 

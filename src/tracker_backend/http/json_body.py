@@ -1,4 +1,4 @@
-"""What people's own calls send: a small JSON object, and from a page of this server."""
+"""Reads the small JSON bodies of the API's own calls, and checks that a page of this server sends them."""
 
 from typing import TypeVar
 
@@ -11,24 +11,24 @@ from tracker_backend.ingest.wire import decode
 
 T = TypeVar("T")
 NO_STORE = {"Cache-Control": "no-store"}
-"""Of answers that hold a link or a token."""
-_MOST = 64 * 1024
+"""Headers of answers that hold a link or a token."""
+_MOST_BYTES = 64 * 1024
 
 
-def read_form(request: AnyRequest, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """The body; Malformed, Invalid or TooLarge with a text.
+def read_json_body(request: AnyRequest, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The body, decoded; Malformed, Invalid or TooLarge.
 
-    Only as `application/json`: what another site's form can send without asking first is no call of ours.
+    It must be `application/json`: a form of another site can send other types without a preflight request.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Malformed(f"the body's type is {kind or 'not told'!r}: send it with Content-Type: application/json.")
-    if len(body) > _MOST:
-        raise TooLarge(f"the body is larger than {_MOST} bytes: send only the fields of this call.")
+        raise Malformed(f"the body's type is {kind or 'missing'!r}: send it with Content-Type: application/json.")
+    if len(body) > _MOST_BYTES:
+        raise TooLarge(f"the body is larger than {_MOST_BYTES} bytes: send only the fields of this call.")
     return decode(decoder, body)
 
 
 def check_origin(request: AnyRequest) -> None:
-    """Forbidden where another site's page calls: it could log a browser in as somebody else."""
-    if not services_of(request).access.browsers.is_ours(request.headers):
+    """Raises Forbidden for a page of another site: it could log the browser in as somebody else."""
+    if not services_of(request).access.login_sessions.is_same_origin(request.headers):
         raise Forbidden("a page of another site may not call this: its Origin is not this Host.")

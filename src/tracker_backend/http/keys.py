@@ -4,15 +4,17 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from msgspec import Meta, Struct
 
 from tracker_backend.accounts import keys
 from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.examples import operation
-from tracker_backend.http.json_body import NO_STORE, read_form
+from tracker_backend.http.json_body import NO_STORE, read_json_body
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 
 _TAG = "keys"
 
@@ -41,28 +43,27 @@ _key = msgspec.json.Decoder(KeyRequest)
 _rotation = msgspec.json.Decoder(Rotation)
 
 
-@get("/keys", summary="List a project's keys", tags=[_TAG])
-async def list_keys(request: AnyRequest) -> KeyList:
+@get("/keys", scope="edit", summary="List a project's keys", tags=[_TAG])
+async def list_keys(services: NamedDependency[Services], caller: NamedDependency[Caller]) -> KeyList:
     """List the project's keys, newest first, also those that ended: by their first characters, never whole.
 
     `public_key` is the write key that pages carry; everyone may know it.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "edit")
     return KeyList(await keys.list_keys(services.pool, caller.project_id))
 
 
 @post(
     "/keys",
+    scope="admin",
     operation_class=operation(KeyRequest, {"kind": "read", "name": "dashboard"}),
     summary="Make a key",
     tags=[_TAG],
 )
-async def create_key(request: AnyRequest, body: RawBody) -> Response[keys.NewKey]:
+async def create_key(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], body: RawBody
+) -> Response[keys.NewKey]:
     """Make a secret key, which this answer shows once. For owners and admin keys."""
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
-    wanted = read_form(request, body, _key)
+    wanted = read_json_body(request, body, _key)
     async with services.pool.acquire() as connection, connection.transaction():
         made = await keys.issue_key(connection, caller.actor, caller.project_id, wanted.kind, wanted.name, wanted.days)
     return Response(made, status_code=201, headers=NO_STORE)
@@ -70,26 +71,27 @@ async def create_key(request: AnyRequest, body: RawBody) -> Response[keys.NewKey
 
 @post(
     "/keys/rotate",
+    scope="edit",
     operation_class=operation(Rotation, {"grace_hours": 24}),
     summary="Replace the public key",
     tags=[_TAG],
 )
-async def rotate_key(request: AnyRequest, body: RawBody) -> keys.Rotated:
+async def rotate_key(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], body: RawBody
+) -> keys.Rotated:
     """Replace the public write key that pages carry. The one before goes on for `grace_hours`, so that pages that are
     open or cached send on.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "edit")
-    hours = (read_form(request, body, _rotation) if body else Rotation()).grace_hours
+    hours = (read_json_body(request, body, _rotation) if body else Rotation()).grace_hours
     async with services.pool.acquire() as connection, connection.transaction():
         return await keys.rotate_public_key(connection, caller.actor, caller.project_id, hours)
 
 
-@delete("/keys/{prefix:str}", summary="Revoke a key", tags=[_TAG])
-async def revoke_key(request: AnyRequest, prefix: FromPath[str]) -> None:
+@delete("/keys/{prefix:str}", scope="admin", summary="Revoke a key", tags=[_TAG])
+async def revoke_key(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], prefix: FromPath[str]
+) -> None:
     """Revoke a key by its first 10 characters. Every process refuses it within a second. For owners and admin keys."""
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
     if len(prefix) != keys.PREFIX_LENGTH:
         raise Invalid(
             f"a key is named by its first {keys.PREFIX_LENGTH} characters, as lists show them, and this has"

@@ -1,4 +1,4 @@
-"""Links that work once: what one is for, and using it."""
+"""One-time links: read what one is for, and use it."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,15 +14,15 @@ from tracker_backend.accounts.one_time_links import Link, Purpose
 from tracker_backend.accounts.people import Account
 from tracker_backend.errors import Forbidden, Invalid, NotFound
 from tracker_backend.http import examples
-from tracker_backend.http.json_body import NO_STORE, check_origin, read_form
+from tracker_backend.http.json_body import NO_STORE, check_origin, read_json_body
 from tracker_backend.http.login import (
     Email,
     LoggedIn,
     Password,
     check_password,
     csrf_token,
-    enter,
-    refusal,
+    log_in,
+    login_refused,
     replace_password,
 )
 from tracker_backend.http.request import AnyRequest
@@ -47,7 +47,7 @@ class LinkUse(Struct, frozen=True):
 
 
 class LinkPurpose(Struct, frozen=True):
-    """What a link is for. Not whom: whoever uses it says their e-mail."""
+    """What a link is for. It does not contain the e-mail: the person who uses it sends that."""
 
     purpose: Purpose
     project_name: str | None
@@ -62,6 +62,7 @@ _TOKEN = "Qq7P3n0vZc5yJt1mXw8eRk2aLb4dHs6uFg9iOoTjYxA"  # noqa: S105 — an exam
 
 @post(
     "/links/look",
+    scope="none",
     status_code=200,
     operation_class=examples.operation(LinkLook, {"token": _TOKEN}),
     summary="Look at a link",
@@ -70,12 +71,13 @@ _TOKEN = "Qq7P3n0vZc5yJt1mXw8eRk2aLb4dHs6uFg9iOoTjYxA"  # noqa: S105 — an exam
 async def look(request: AnyRequest, body: RawBody) -> Response[LinkPurpose]:
     """Look at what a link is for, without using it."""
     check_origin(request)
-    link = await _find(request, read_form(request, body, _look).token)
+    link = await _find(request, read_json_body(request, body, _look).token)
     return Response(LinkPurpose(link.purpose, link.project_name, link.role, link.expires_at), headers=NO_STORE)
 
 
 @post(
     "/links/use",
+    scope="none",
     status_code=200,
     operation_class=examples.operation(
         LinkUse, {"token": _TOKEN, "email": "ann@shop.example", "password": "a few words together"}
@@ -91,22 +93,24 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
     and logs all other browsers out.
     """
     check_origin(request)
-    sent = read_form(request, body, _use)
+    sent = read_json_body(request, body, _use)
     link = await _find(request, sent.token)
     if sent.email is None or sent.password is None:
         return await _join_as_who_is_logged_in(request, link, sent.token)
     email = people.check_email(sent.email)
     _check_whose(link, email)
-    passwords.check_new_password(sent.password, email)  # of any account: what is refused here tells of none
+    passwords.check_new_password(
+        sent.password, email
+    )  # before the account is looked up: the refusal must not reveal whether there is one
     pool = services_of(request).pool
     account = await people.find_account(pool, email)
     password_hash = None
     if link.purpose == "invitation" and account is not None:
         account = await check_password(request, email, sent.password)
         if account is None:
-            raise refusal()
+            raise login_refused()
     else:
-        # On the link and not on the account: who guesses at that does not keep its owner from a new password.
+        # Counted for the link, not for the account: strangers who guess must not keep its owner from a new password.
         await services_of(request).access.count_attempt(request, f"link {sent.token}")
         password_hash = await passwords.make_hash(sent.password)
     async with pool.acquire() as connection, connection.transaction():
@@ -117,7 +121,7 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
             if account is None or link.purpose == "first owner":
                 account = await _make_account(connection, link, email, password_hash)
             await _join(connection, link, account)
-        return await enter(request, connection, account)
+        return await log_in(request, connection, account)
 
 
 async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str) -> Response[LoggedIn]:
@@ -125,7 +129,7 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
     services = services_of(request)
     if link.purpose != "invitation":
         raise Invalid("`email` and `password` are needed: this link is not an invitation.")
-    person = await services.access.person(request)
+    person = await services.access.authorize_person(request)
     _check_whose(link, person.email)
     async with services.pool.acquire() as connection, connection.transaction():
         await _use_up(connection, token, person.email)
@@ -138,10 +142,10 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
 
 async def _find(request: AnyRequest, token: str) -> Link:
     services = services_of(request)
-    services.access.check_guesses(request)
+    services.access.limits.check_failed_lookups(services.access.addresses.of(request))
     link = await one_time_links.find(services.pool, token)
     if link is None:
-        await services.access.count_guess(request)
+        await services.access.limits.count_failed_lookup(services.access.addresses.of(request))
         raise NotFound("this link is not known: check that all of it was copied, or ask for a new one.")
     if link.used_at is not None:
         raise NotFound("this link was used already: log in, or ask for a new one if it was not you.")

@@ -16,32 +16,32 @@ _HINT = ": run `make build` in a checkout, it makes the browser's files"
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
-@get("/tracker.js", include_in_schema=False)
+@get("/tracker.js", scope="none", include_in_schema=False)
 async def tracker_script(request: AnyRequest) -> Response[bytes]:
     """The tag's script."""
     return answer(request, find_asset(TRACKER_JS, "tracker.js", _HINT), REVALIDATE, _ANY_SITE)
 
 
-@get("/tracker/{name:str}", include_in_schema=False)
+@get("/tracker/{name:str}", scope="none", include_in_schema=False)
 async def tracker_part(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A part that the script loads on demand; its name carries a hash of its content."""
     return answer(request, find_asset(TRACKER_JS, name, ""), IMMUTABLE, _ANY_SITE)
 
 
-@get("/", include_in_schema=False)
+@get("/", scope="none", include_in_schema=False)
 async def home() -> Redirect:
     """The first page a new user opens."""
     return Redirect("/demo/")
 
 
-@get("/demo", include_in_schema=False)
+@get("/demo", scope="none", include_in_schema=False)
 async def demo_home(request: AnyRequest) -> Response[bytes] | Redirect:
     """The demo shop's first page; its links are relative to the folder."""
     # The framework's own path has no slash at its end.
     return await _demo(request, "index.html") if request.scope["raw_path"].endswith(b"/") else Redirect("/demo/")
 
 
-@get("/demo/{path:path}", include_in_schema=False)
+@get("/demo/{path:path}", scope="none", include_in_schema=False)
 async def demo(request: AnyRequest, path: FromPath[Path]) -> Response[bytes]:
     """The other files of the demo shop."""
     return await _demo(request, str(path).strip("/"))

@@ -1,7 +1,6 @@
 """Every error as RFC 9457 `application/problem+json`: type, title, status, and a detail that helps."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -19,8 +18,8 @@ from tracker_backend.errors import (
     Unauthorized,
     Unavailable,
 )
-from tracker_backend.http.cors import headers_for, option
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.route_options import ErrorShape, option
 from tracker_backend.metrics import REFUSED
 
 _BY_STATUS: dict[int, type[TrackerError]] = {
@@ -34,9 +33,6 @@ _AWAY = (
     asyncpg.OperatorInterventionError,  # starting, stopping
     asyncpg.InsufficientResourcesError,  # no connection left, disk full
 )
-SHAPE = "error_shape"
-"""Option of a route whose clients expect errors in another shape: a function from the text to the answer."""
-Shape = Callable[[str], dict[str, object]]
 _log = logging.getLogger(__name__)
 
 
@@ -73,26 +69,21 @@ def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, obje
     if isinstance(error, asyncpg.DataError):
         return problem(request, Invalid(f"the database cannot look for this: {error}."))
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(request, TrackerError("this is a defect of the server; its log tells more."))
-
-
-def shape_for(request: AnyRequest) -> Shape | None:
-    """The shape that the route of this request asks for."""
-    return option(request, SHAPE)
+    return problem(request, TrackerError("this is an error in the server: its log has the details."))
 
 
 def _response(
     request: AnyRequest, status: int, kind: str, title: str, detail: str, headers: dict[str, str] | None
 ) -> Response[dict[str, object]]:
     uri = kind if ":" in kind else f"/docs/errors#{kind}"
-    shape = shape_for(request)
+    shape: ErrorShape | None = option(request, "error_shape")
     if shape is not None:
-        return Response(shape(detail), status_code=status, headers={**(headers or {}), **headers_for(request)})
+        return Response(shape(detail), status_code=status, headers=headers)
     return Response(
         {"type": uri, "title": title, "status": status, "detail": detail},
         status_code=status,
         media_type="application/problem+json",
-        headers={**(headers or {}), **headers_for(request)},
+        headers=headers,
     )
 
 

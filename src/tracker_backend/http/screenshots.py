@@ -5,12 +5,14 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import Services, services_of
+from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.screenshot import THUMBNAIL_WIDTH
 from tracker_backend.queries import screenshots, sessions
@@ -19,12 +21,14 @@ from tracker_backend.queries.filters import time_parameter
 
 @get(
     "/sessions/{session_id:str}/screenshots",
+    scope="read",
     summary="List a session's screenshots",
     tags=["read"],
     media_type="application/json",
 )
 async def list_screenshots(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     session_id: FromPath[str],
     from_: From = None,
     to: To = None,
@@ -33,8 +37,6 @@ async def list_screenshots(
     ] = True,
 ) -> Stream:
     """List a session's screenshots in order of time, with their bytes as `data:` URLs or with addresses."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
     key, _ = session_key(caller.project_id, session_id)
     await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
@@ -60,15 +62,22 @@ async def _json(
     yield b"]}"
 
 
-@get("/screenshots/{screenshot_id:int}", summary="Get an image or its thumbnail", tags=["read"], media_type="image/*")
+@get(
+    "/screenshots/{screenshot_id:int}",
+    scope="read",
+    unlimited=True,
+    summary="Get an image or its thumbnail",
+    tags=["read"],
+    media_type="image/*",
+)
 async def get_screenshot(
     request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     screenshot_id: FromPath[int],
     width: Annotated[int | None, QueryParameter(ge=1, description="320 or less: the thumbnail")] = None,
 ) -> Response[bytes]:
     """Get the image itself, or its thumbnail. It never changes, so caches may keep it."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read", limited=False)
     image = await screenshots.get_image(services.pool, caller.project_id, screenshot_id)
     small = width is not None and width <= THUMBNAIL_WIDTH
     tag = f'"{image.sha256.hex()}{"-320" if small else ""}"'

@@ -1,9 +1,9 @@
-"""What a running server holds: opened at its start, closed at its end, reached from every handler."""
+"""The services of a running server: opened at its start, closed at its end, available to every handler."""
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
-from tracker_backend.dialects.decoder import Decoder
 from tracker_backend.http.auth.access import Access
 from tracker_backend.http.request import Connection
 from tracker_backend.ingest.agent import parse_agent
@@ -30,7 +30,8 @@ class Services:
         self.hub = hub
         self.pipeline.writer.listener = hub
         self.access = Access(settings, database.write_pool, database.installation.secret)
-        self.decoder = Decoder()
+        self.extensions = AsyncExitStack()
+        """What dialects have opened."""
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
         self._leader = Leader(database.maintained)
@@ -49,7 +50,7 @@ class Services:
         return services
 
     async def activity(self) -> tuple[int, int]:
-        """Sessions active now and events of the last minute, counted at most every 5 seconds: anyone may ask."""
+        """Active sessions, and events of the last minute; counted at most every 5 seconds, as anybody may call this."""
         now = time.monotonic()
         if now - self._counted_at > _ACTIVITY_SECONDS:
             self._counted_at = now
@@ -57,12 +58,12 @@ class Services:
         return self._activity
 
     async def close(self) -> None:
-        """Commits what waits, then gives everything back."""
+        """Commits the batches that wait, then closes everything."""
         self._forget_signals()
         self.hub.end()
         await self._leader.stop()
         await self.access.stop()
-        await self.decoder.close()
+        await self.extensions.aclose()
         await self.pipeline.writer.stop()
         await self.hub.close()
         await self.database.close()

@@ -5,22 +5,23 @@ from uuid import UUID, uuid4
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter, RawBody
 from msgspec import Meta, Struct
 
 from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.ingest_request import receive, session_key
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.ingest_request import read_ingest_request, session_key
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import to_datetime
 
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
@@ -36,9 +37,9 @@ class Started(Struct, frozen=True):
 
 @post(
     "/sessions",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(SessionRequest, examples.SESSION),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Start a session",
     tags=["write"],
 )
@@ -47,8 +48,8 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 
     201 for a new session, 200 for one that is there already. A batch of an unknown session starts it too.
     """
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_session, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_session, received.text)
     session_id = sent.session_id or uuid4()
     fields = SessionFields(
         **{name: getattr(sent, name) for name in SessionFields.__struct_fields__ if name in _COPIED},
@@ -60,16 +61,16 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
     return Response(
         Started(session_id, msgspec.to_builtins(started_at)),
         status_code=201 if outcome.created else 200,
-        headers=HEADERS,
     )
 
 
 _COPIED = set(SessionFields.__struct_fields__) & set(SessionRequest.__struct_fields__) - {"user_agent", "metadata"}
 
 
-@get("/sessions", summary="List sessions", tags=["read"])
+@get("/sessions", scope="read", summary="List sessions", tags=["read"])
 async def list_sessions(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     from_: From = None,
     to: To = None,
     user_id: FromQuery[str | None] = None,
@@ -88,8 +89,6 @@ async def list_sessions(
 
     `total` is exact without a filter and up to 10,000; beyond it is an estimate, and `total_estimated` says so.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     wanted = sessions.SessionFilter(
         started_from=time_parameter(from_, "from"),
         started_to=time_parameter(to, "to"),
@@ -106,17 +105,18 @@ async def list_sessions(
     )
 
 
-@get("/sessions/{session_id:str}", summary="Look at a session", tags=["read"])
-async def get_session(request: AnyRequest, session_id: FromPath[str]) -> sessions.Session:
+@get("/sessions/{session_id:str}", scope="read", summary="Look at a session", tags=["read"])
+async def get_session(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> sessions.Session:
     """Look at a session: every column and its counters."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     return await sessions.get_session(services.pool, caller.project_id, session_key(caller.project_id, session_id)[0])
 
 
-@get("/sessions/{session_id:str}/events", summary="Read a session's events", tags=["read"])
+@get("/sessions/{session_id:str}/events", scope="read", summary="Read a session's events", tags=["read"])
 async def list_events(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     session_id: FromPath[str],
     from_: From = None,
     to: To = None,
@@ -125,8 +125,6 @@ async def list_events(
     cursor: Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")] = None,
 ) -> events.EventPage:
     """Read a session's events in order of time."""
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     return await events.list_events(
         services.pool,
         caller.project_id,
@@ -139,14 +137,14 @@ async def list_events(
     )
 
 
-@delete("/sessions/{session_id:str}", summary="Delete a session", tags=["delete"])
-async def delete_session(request: AnyRequest, session_id: FromPath[str]) -> None:
+@delete("/sessions/{session_id:str}", scope="edit", summary="Delete a session", tags=["delete"])
+async def delete_session(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> None:
     """Delete a session with every row of it, in every table. For editors, owners and admin keys.
 
     What is sent of it later is dropped. Hourly numbers of past hours are right again within five minutes.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "edit")
     key, _ = session_key(caller.project_id, session_id)
     try:
         await sessions.get_bounds(services.pool, caller.project_id, key)

@@ -1,4 +1,4 @@
-"""Streams to subscribers that end when either side wants: a WebSocket, or server-sent events."""
+"""Sends a feed to a subscriber, by WebSocket or as server-sent events, until one side ends the stream."""
 
 import asyncio
 import logging
@@ -18,23 +18,23 @@ from tracker_backend.live.subscription import SLOW, Ended, Subscription
 from tracker_backend.metrics import LIVE_DROPPED, REFUSED
 
 SEND_SECONDS = 20.0
-"""A subscriber that takes no message for so long is dropped."""
+"""A subscriber that takes no message for so long is disconnected."""
 CHECK_SECONDS = 15.0
-"""How often a subscriber's key is looked at again, and a silent stream of events says that it is there."""
+"""How often a subscriber is authorized again, and a comment is sent on a silent stream of events."""
 _CLOSE_SECONDS = 20.0
 _REASON_BYTES = 120  # a close frame holds 123
-_TURN = 100  # messages until others have theirs
+_TURN = 100  # messages, after which other tasks run
 _CODES: dict[type[TrackerError], int] = {Unauthorized: 4401, Forbidden: 4403, NotFound: 4404, Unavailable: 1013}
 _log = logging.getLogger(__name__)
 
 AnySocket = WebSocket[Any, Any, Any]
 Format = Callable[[Item], bytes | None]
-"""The text of a message; None for what a dialect does not know."""
+"""The text of an item's message; None for items that the dialect does not have."""
 Check = Callable[[], Awaitable[object]]
 """Raises Unauthorized or Forbidden once the subscriber may not read any more."""
 
 
-async def pump(
+async def run_stream(
     hub: Hub,
     subscription: Subscription,
     feed: Feed,
@@ -42,10 +42,10 @@ async def pump(
     gone: Callable[[], Awaitable[None]],
     check: Check,
 ) -> Ended | None:
-    """Gives the feed's items until it ends, or returns None when the subscriber is gone."""
+    """Sends the feed's items until the stream ends; why it ended, or None when the subscriber has disconnected."""
     parts = {
         asyncio.create_task(part, name="live-stream")
-        for part in (_give(feed.items(), send), _until(gone), _recheck(check), _until_ended(subscription))
+        for part in (_send_items(feed.items(), send), _wait(gone), _recheck(check), _until_ended(subscription))
     }
     try:
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -55,10 +55,10 @@ async def pump(
             part.cancel()
         await asyncio.gather(*parts, return_exceptions=True)
     errors = [error for part in done if (error := part.exception()) is not None]
-    return _how(errors[0]) if len(errors) == len(done) else None
+    return _ended_by(errors[0]) if len(errors) == len(done) else None
 
 
-def _how(error: BaseException) -> Ended | None:
+def _ended_by(error: BaseException) -> Ended | None:
     if isinstance(error, Ended):
         return error
     if isinstance(error, OSError | WebSocketDisconnect):
@@ -66,10 +66,10 @@ def _how(error: BaseException) -> Ended | None:
     if isinstance(error, TrackerError):
         return Ended(_CODES.get(type(error), 1011), error.detail)
     _log.error("a live stream failed", exc_info=error)
-    return Ended(1011, "this is a defect of the server; its log tells more.")
+    return Ended(1011, "this is an error in the server: its log has the details.")
 
 
-async def _give(items: AsyncGenerator[Item], send: Callable[[Item], Awaitable[None]]) -> None:
+async def _send_items(items: AsyncGenerator[Item], send: Callable[[Item], Awaitable[None]]) -> None:
     number = 0
     async with aclosing(items):
         async for item in items:
@@ -87,7 +87,7 @@ async def _give(items: AsyncGenerator[Item], send: Callable[[Item], Awaitable[No
                 await asyncio.sleep(0)
 
 
-async def _until(gone: Callable[[], Awaitable[None]]) -> None:
+async def _wait(gone: Callable[[], Awaitable[None]]) -> None:
     await gone()
 
 
@@ -103,11 +103,11 @@ async def _recheck(check: Check) -> None:
         except (Unauthorized, Forbidden):
             raise
         except Exception as error:
-            _log.debug("a subscriber's key could not be looked at: %s", error)
+            _log.debug("a subscriber could not be authorized again: %s", error)
 
 
 async def until_disconnected(socket: AnySocket) -> None:
-    """Takes what the client says until it is gone."""
+    """Reads and ignores messages until the client disconnects."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
 
@@ -115,13 +115,13 @@ async def until_disconnected(socket: AnySocket) -> None:
 async def close(socket: AnySocket, ended: Ended) -> None:
     """Closes with a code and a reason, if the client takes it in time."""
     reason = ended.reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-    with suppress(OSError, RuntimeError, WebSocketDisconnect):  # it is gone; a time-out is an OSError
+    with suppress(OSError, RuntimeError, WebSocketDisconnect):  # disconnected; a time-out is an OSError
         async with asyncio.timeout(_CLOSE_SECONDS):
             await socket.close(ended.code, reason)
 
 
 async def refuse(socket: AnySocket, error: TrackerError) -> None:
-    """Answers the handshake with an error's status, or, where the server cannot, with its close code."""
+    """Answers the handshake with the error's status, or with its close code where the server cannot send a status."""
     REFUSED.labels(error.kind).inc()
     extensions: dict[str, Any] = socket.scope["extensions"] or {}
     if "websocket.http.response" not in extensions:
@@ -143,7 +143,7 @@ async def refuse(socket: AnySocket, error: TrackerError) -> None:
 
 
 class EventStream:
-    """Server-sent events: each with the place to go on from, a comment when there is nothing, an error at the end."""
+    """Server-sent events: each with the id to continue from, a comment on a silent stream, an error at the end."""
 
     def __init__(self, hub: Hub, start: Callable[[], tuple[Subscription, Feed]], form: Format, check: Check) -> None:
         self._hub = hub
@@ -162,7 +162,7 @@ class EventStream:
             sent_at = loop.time()
             await send({"type": "http.response.body", "body": text, "more_body": more})
 
-        async def give(item: Item) -> None:
+        async def send_item(item: Item) -> None:
             text = self._form(item)
             if text is not None:
                 # Line breaks in JSON stand between its tokens only.
@@ -184,11 +184,11 @@ class EventStream:
         except BaseException:
             self._hub.unsubscribe(subscription)
             raise
-        ended = await pump(self._hub, subscription, feed, give, gone, check)
+        ended = await run_stream(self._hub, subscription, feed, send_item, gone, check)
         last = b""
         if ended is not None:
-            told = msgspec.json.encode({"type": "error", "code": ended.code, "message": ended.reason})
-            last = b"event: error\ndata: %b\n\n" % told
+            message = msgspec.json.encode({"type": "error", "code": ended.code, "message": ended.reason})
+            last = b"event: error\ndata: %b\n\n" % message
         with suppress(OSError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await write(last, more=False)
@@ -197,5 +197,5 @@ class EventStream:
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx passes it on as it comes
+    (b"x-accel-buffering", b"no"),  # nginx does not buffer it
 ]

@@ -23,7 +23,7 @@ class Health(Struct, frozen=True):
     storage: dict[str, str]
 
 
-@get("/health", summary="How the server is", tags=["service"])
+@get("/health", scope="none", summary="How the server is", tags=["service"])
 async def health(request: AnyRequest) -> Response[Health]:
     """How the server is: 200 while it can store and read, 503 when the database is away."""
     services = services_of(request)
@@ -40,7 +40,7 @@ async def health(request: AnyRequest) -> Response[Health]:
     return Response(Health(status, "connected", redis, uptime, active, events, storage))
 
 
-@get("/metrics", summary="Metrics for Prometheus", tags=["service"], media_type="text/plain")
+@get("/metrics", scope="none", summary="Metrics for Prometheus", tags=["service"], media_type="text/plain")
 async def prometheus() -> Response[bytes]:
     """Counters and gauges for Prometheus, of all workers of this host."""
     return Response(metrics.render(), media_type=metrics.CONTENT_TYPE)

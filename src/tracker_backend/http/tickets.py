@@ -1,5 +1,7 @@
-"""Who opens a stream: a reader like any other, or the bearer of a ticket. Browsers send no headers of ours with a
-WebSocket or an EventSource, and a key in a URL ends up in logs: a ticket is worth nothing once it is used.
+"""Tickets: each opens one stream.
+
+Browsers add no headers of a page to a WebSocket or an EventSource, and a key in a URL ends up in logs. A ticket in a log
+is worthless, because it works once.
 """
 
 import secrets
@@ -8,16 +10,17 @@ from typing import Annotated
 
 import asyncpg
 from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from tracker_backend.accounts import keys, tickets
 from tracker_backend.errors import Unauthorized
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import NO_STORE
-from tracker_backend.http.request import AnyRequest, Connection
-from tracker_backend.http.services import services_of
+from tracker_backend.http.request import Connection
+from tracker_backend.http.services import Services, services_of
 from tracker_backend.live.reference import Key
 from tracker_backend.queries import sessions
 
@@ -29,32 +32,34 @@ class TicketMade(Struct, frozen=True):
     expires_at: datetime
 
 
-@post("/sessions/{session_id:str}/live/ticket", summary="Ask for a ticket to watch a session", tags=["read"])
-async def make_ticket(request: AnyRequest, session_id: FromPath[str]) -> Response[TicketMade]:
+@post(
+    "/sessions/{session_id:str}/live/ticket", scope="read", summary="Ask for a ticket to watch a session", tags=["read"]
+)
+async def make_ticket(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> Response[TicketMade]:
     """Ask for a ticket that opens one stream of this session, within 30 seconds.
 
     The stream ends when the key or the login that asked for it does.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
     await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 for an unknown session
     token = secrets.token_urlsafe(32)
     ticket = tickets.Ticket(caller.project_id, key, caller.key, caller.login)
     try:
         expires_at = await tickets.insert_ticket(services.pool, keys.digest(token), ticket)
-    except asyncpg.ForeignKeyViolationError:  # within the second for which it is remembered
-        raise Unauthorized("the key or login that asks has ended: use another key, or log in again.") from None
+    except asyncpg.ForeignKeyViolationError:  # it ended within the second for which it is cached
+        raise Unauthorized("this key or login has ended: use another key, or log in again.") from None
     return Response(TicketMade(token, expires_at), status_code=201, headers=NO_STORE)
 
 
-async def reader_of(connection: Connection, session_id: str, ticket: str | None) -> tuple[Caller, Key]:
-    """Who may watch a session, by a ticket if one was given, and the session. TrackerError for others."""
+async def authorize_stream(connection: Connection, session_id: str, ticket: str | None) -> tuple[Caller, Key]:
+    """The caller, by the ticket if there is one, and the session that they may watch; TrackerError for others."""
     access = services_of(connection).access
     if ticket is None:
-        caller = await access.check(connection, "read")
+        caller = await access.authorize(connection)
         return caller, (caller.project_id, session_key(caller.project_id, session_id)[0])
-    caller, opened = await access.check_ticket(connection, ticket)
+    caller, opened = await access.authorize_ticket(connection, ticket)
     if session_key(caller.project_id, session_id)[0] != opened:
         raise Unauthorized("this ticket is for another session, and used up now: ask for one of this session.")
     return caller, (caller.project_id, opened)

@@ -8,10 +8,8 @@ from msgspec import Meta, Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.drop_reasons import told
-from tracker_backend.http.ingest_request import receive, time_of
+from tracker_backend.http.drop_reasons import response_message
+from tracker_backend.http.ingest_request import read_ingest_request, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.screenshot import check_image
@@ -24,6 +22,7 @@ from tracker_backend.ingest.wire import (
     decode_track,
 )
 from tracker_backend.queries import sessions
+from tracker_backend.threads import run_in_thread_if_large
 
 
 class Tracked(Struct, frozen=True):
@@ -42,9 +41,9 @@ class ScreenshotStored(Struct, frozen=True):
 
 @post(
     "/track",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(TrackRequest, examples.TRACK),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a batch of events",
     tags=["write"],
 )
@@ -54,8 +53,8 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     Answered after the commit. A batch that is sent again is stored once: name it with `batch_id`, or leave that to a
     digest of its events.
     """
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_track, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_track, received.text)
     session = SessionFields()
     if not any(event.page_url for event in sent.events):
         project_id = received.caller.project_id
@@ -66,21 +65,21 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     count = len(sent.events)
-    return Tracked(told(outcome, _stored(count)), count)
+    return Tracked(response_message(outcome, _stored(count)), count)
 
 
 @post(
     "/track/screenshot",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(ScreenshotRequest, examples.SCREENSHOT),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a screenshot",
     tags=["write"],
 )
 async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStored:
     """Store a screenshot: JPEG, PNG or WebP, at most 10 MB decoded."""
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_screenshot, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_screenshot, received.text)
     moment = time_of(sent.timestamp, "timestamp")
     image = await check_image(sent, received.services.settings)
     session = SessionFields(page_url=sent.page_url)
@@ -90,14 +89,14 @@ async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStor
     outcome = await received.submit(batch)
     if outcome.dropped is None and outcome.ref is None:
         raise Invalid("this screenshot was stored before, and its session was deleted meanwhile.")
-    return ScreenshotStored(told(outcome, "screenshot stored"), outcome.ref or 0)
+    return ScreenshotStored(response_message(outcome, "screenshot stored"), outcome.ref or 0)
 
 
 @post(
     "/track/recording",
+    scope="write",
+    cors=True,
     operation_class=examples.operation(RecordingRequest, examples.RECORDING),
-    opt={OPTION: True},
-    response_headers=HEADERS,
     summary="Store a batch of rrweb events",
     tags=["write"],
 )
@@ -107,15 +106,15 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     Clicks, page views, errors and rage clicks found in them become events of the session, unless its own events tell
     them already.
     """
-    received = await receive(request, body)
-    sent = await off_loop(len(received.text), decode_recording, received.text)
+    received = await read_ingest_request(request, body)
+    sent = await run_in_thread_if_large(len(received.text), decode_recording, received.text)
     count = len(sent.events)
     batch = received.batch(sent.session_id)
     batch.rrweb = sent.events
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
-    return Tracked(told(outcome, _stored(count)), count)
+    return Tracked(response_message(outcome, _stored(count)), count)
 
 
 def _stored(count: int) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Stream
 from msgspec import Meta, Struct
@@ -13,12 +14,12 @@ from msgspec import Meta, Struct
 from tracker_backend.accounts import audit
 from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.http import examples
-from tracker_backend.http.auth.access import Caller
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.ingest_request import session_key
-from tracker_backend.http.json_body import read_form
+from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import Services, services_of
+from tracker_backend.http.services import Services
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.storage.keyed_hash import Subject
 from tracker_backend.text_cleaning import clean_text
@@ -59,16 +60,17 @@ async def erase(
     return await receipts.get_receipt(services.pool, caller.project_id, erasure_id)
 
 
-@get("/visitors/export", summary="Export a visitor", tags=["privacy"])
+@get("/visitors/export", scope="admin", summary="Export a visitor", tags=["privacy"])
 async def export_visitor(
-    request: AnyRequest, user_id: Annotated[str, QueryParameter(description="As the sessions name the visitor")]
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
+    user_id: Annotated[str, QueryParameter(description="As the sessions name the visitor")],
 ) -> Stream:
     """Export everything of a visitor: all sessions with this user id as NDJSON, streamed.
 
     `tracker-backend import` reads it. Needs an admin key, or an owner.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
     user_id = clean_text(user_id)
     count = await visitor_export.count_sessions(
         services.pool, caller.project_id, user_id
@@ -80,54 +82,58 @@ async def export_visitor(
     return stream(request, content, media_type="application/x-ndjson", headers=headers)
 
 
-@post("/erasures", operation_class=_EXAMPLE, summary="Erase a visitor or a session", tags=["privacy"])
-async def create_erasure(request: AnyRequest, body: RawBody) -> Response[receipts.Receipt]:
+@post("/erasures", scope="admin", operation_class=_EXAMPLE, summary="Erase a visitor or a session", tags=["privacy"])
+async def create_erasure(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], body: RawBody
+) -> Response[receipts.Receipt]:
     """Erase a visitor, by user id, or a session: every row and image. What is sent of them later is dropped.
 
     200 with the receipt, or 202 with that so far: then it goes on by itself. Needs an admin key, or an owner.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
-    subject, wanted = _wanted(caller, read_form(request, body, _request))
+    subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     receipt = await erase(services, caller, subject, wanted, "visitor erased")
     return Response(receipt, status_code=202 if receipt.finished_at is None else 200)
 
 
-@get("/erasures", summary="List erasures", tags=["privacy"])
+@get("/erasures", scope="admin", summary="List erasures", tags=["privacy"])
 async def list_erasures(
-    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
     before: Annotated[UUID | None, QueryParameter(description="The last `erasure_id` of the page before")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> list[receipts.Receipt]:
     """List receipts, newest first."""
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
     return await receipts.list_receipts(services.pool, caller.project_id, before, limit)
 
 
-@get("/erasures/{erasure_id:uuid}", summary="Look at an erasure", tags=["privacy"])
-async def get_erasure(request: AnyRequest, erasure_id: FromPath[UUID]) -> receipts.Receipt:
+@get("/erasures/{erasure_id:uuid}", scope="admin", summary="Look at an erasure", tags=["privacy"])
+async def get_erasure(
+    services: NamedDependency[Services], caller: NamedDependency[Caller], erasure_id: FromPath[UUID]
+) -> receipts.Receipt:
     """Look at a receipt: what was removed, and whether all is done."""
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
     return await receipts.get_receipt(services.pool, caller.project_id, erasure_id)
 
 
 @post(
     "/erasures/{erasure_id:uuid}/check",
+    scope="admin",
     operation_class=_EXAMPLE,
     status_code=200,
     summary="Check an erasure",
     tags=["privacy"],
 )
-async def check_erasure(request: AnyRequest, erasure_id: FromPath[UUID], body: RawBody) -> erasure_check.Check:
+async def check_erasure(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
+    erasure_id: FromPath[UUID],
+    body: RawBody,
+) -> erasure_check.Check:
     """Prove that nothing is left: looks through every table for the visitor or session of a receipt.
 
     The receipt does not tell who it was: name them again. 422 if it was somebody else.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "admin")
-    subject, wanted = _wanted(caller, read_form(request, body, _request))
+    subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     try:
         return await erasure_check.check(place_of(services), caller.project_id, erasure_id, subject, wanted)
     except TimeoutError:
@@ -136,11 +142,11 @@ async def check_erasure(request: AnyRequest, erasure_id: FromPath[UUID], body: R
         ) from None
 
 
-def _wanted(caller: Caller, asked: ErasureRequest) -> tuple[Subject, str]:
+def _wanted(caller: Caller, sent: ErasureRequest) -> tuple[Subject, str]:
     """Whom, by the id that is stored."""
-    if (asked.user_id is None) == (asked.session_id is None):
+    if (sent.user_id is None) == (sent.session_id is None):
         raise Invalid("give `user_id` or `session_id`, one of them.")
-    if asked.session_id is not None:
-        return "session", str(session_key(caller.project_id, clean_text(asked.session_id))[0])
-    assert asked.user_id is not None  # noqa: S101 — one of the two
-    return "user", clean_text(asked.user_id)
+    if sent.session_id is not None:
+        return "session", str(session_key(caller.project_id, clean_text(sent.session_id))[0])
+    assert sent.user_id is not None  # noqa: S101 — one of the two
+    return "user", clean_text(sent.user_id)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from tracker_backend.dialects.spectra.custom import SOURCE, decode_custom, decode_error, give_custom, give_error
+from tracker_backend.dialects.spectra.custom import SOURCE, decode_custom, decode_error, to_custom_event, to_error
 from tracker_backend.ingest import wire
 from tracker_backend.queries.events import Event
 
@@ -38,17 +38,17 @@ def plain(given_back: dict[str, Any]) -> Any:
 @given(values, st.text(min_size=1, max_size=60), values.filter(lambda it: it is not None), fields)
 def test_a_custom_event(data: Any, event_type: str, kind: Any, more: dict[str, Any]) -> None:
     event = {**more, "type": kind, "eventType": event_type, "data": data, "timestamp": TIME}
-    assert plain(give_custom(stored(decode_custom(Raw(msgspec.json.encode(event)), "$")), 0)) == event
+    assert plain(to_custom_event(stored(decode_custom(Raw(msgspec.json.encode(event)), "$")), 0)) == event
 
 
 @given(fields)
 def test_an_error(more: dict[str, Any]) -> None:
     event = {"type": "error", "message": "", "stack": None, **more, "timestamp": TIME}
-    assert plain(give_error(stored(decode_error(Raw(msgspec.json.encode(event)), "$")), 0)) == event
+    assert plain(to_error(stored(decode_error(Raw(msgspec.json.encode(event)), "$")), 0)) == event
 
 
 @given(st.dictionaries(names, values, max_size=5))
 def test_fields_of_any_name_break_nothing(more: dict[str, Any]) -> None:
     event = Raw(msgspec.json.encode({**more, "type": "t", "timestamp": TIME}))
-    assert give_custom(stored(decode_custom(event, "$")), 0)["timestamp"] == TIME
-    give_error(stored(decode_error(event, "$")), 0)
+    assert to_custom_event(stored(decode_custom(event, "$")), 0)["timestamp"] == TIME
+    to_error(stored(decode_error(event, "$")), 0)

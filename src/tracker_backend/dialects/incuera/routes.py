@@ -6,16 +6,16 @@ from litestar import post
 from litestar.params import RawBody
 from msgspec import Meta, Struct
 
+from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import success_and_error
 from tracker_backend.dialects.incuera import examples
-from tracker_backend.dialects.incuera.wire import IngestRequest, decode_ingest
-from tracker_backend.dialects.wire import refusal
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.dialects.incuera.wire import BatchRequest, decode_batch
+from tracker_backend.dialects.sessions import start_session
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.threads import run_in_thread_if_large
 
 
 class Ingested(Struct, frozen=True):
@@ -27,9 +27,10 @@ class Ingested(Struct, frozen=True):
 
 @post(
     "/api/ingest",
-    operation_class=operation(IngestRequest, examples.INGEST),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
+    scope="write",
+    cors=True,
+    error_shape=success_and_error,
+    operation_class=operation(BatchRequest, examples.INGEST),
     status_code=200,
     summary="incuera: store a batch of rrweb events",
     tags=["incuera"],
@@ -39,11 +40,19 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
 
     A batch that is sent again is stored once.
     """
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_ingest, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
     batch = received.batch(key, SessionFields(client_session_id=text, metadata=rest))
     batch.rrweb = sent.events
     batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
     await received.submit(batch)
     return Ingested(len(sent.events))
+
+
+DIALECT = Dialect(
+    name="incuera",
+    summary="Dialect: rrweb batches with an API key",
+    routes=[start_session, ingest],
+    examples={"POST /api/sessions/start": examples.START, "POST /api/ingest": examples.INGEST},
+)

@@ -1,14 +1,14 @@
-"""What `incuera` sends to `POST /api/ingest`. Its session start is `dialects/start.py`'s."""
+"""What `incuera` sends to `POST /api/ingest`. Its session start is `dialects/session_start.py`'s."""
 
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.dialects.start import SessionText
+from tracker_backend.dialects.session_start import SessionText
 from tracker_backend.event import Time
 from tracker_backend.ingest.wire import decode, json_object, unknown_fields
 
 
-class IngestRequest(Struct, rename="camel"):
+class BatchRequest(Struct, rename="camel"):
     """`POST /api/ingest`; `timestamp` is when it was sent."""
 
     session_id: SessionText
@@ -16,9 +16,9 @@ class IngestRequest(Struct, rename="camel"):
     timestamp: Time | None = None
 
 
-_ingest = msgspec.json.Decoder(IngestRequest)
+_ingest = msgspec.json.Decoder(BatchRequest)
 
 
-def decode_ingest(body: bytes) -> tuple[IngestRequest, bytes | None]:
+def decode_batch(body: bytes) -> tuple[BatchRequest, bytes | None]:
     """A batch of rrweb events, not yet looked at, and its unknown fields as JSON text; Malformed or Invalid."""
-    return decode(_ingest, body), json_object(unknown_fields(IngestRequest, body), "metadata")
+    return decode(_ingest, body), json_object(unknown_fields(BatchRequest, body), "metadata")

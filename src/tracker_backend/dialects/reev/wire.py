@@ -1,11 +1,11 @@
-"""What `reev` sends, and how its events are told again: by time since the session began."""
+"""What `reev` sends, and how its events are read back: with times relative to the session's begin."""
 
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.dialects.wire import text_of
+from tracker_backend.dialects.loose_values import text_or_none
 from tracker_backend.event import Time
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.wire import decode, json_object, unknown_fields
@@ -36,7 +36,7 @@ _any = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 
 
-def project_in(body: bytes) -> str:
+def read_project(body: bytes) -> str:
     """What a body names its project; Malformed or Invalid."""
     return decode(_named, body).project_id
 
@@ -45,11 +45,11 @@ def decode_events(body: bytes) -> tuple[EventsRequest, SessionFields]:
     """A batch of rrweb events, not yet looked at, and what it says of its session; Malformed or Invalid."""
     request = decode(_request, body)
     kept = unknown_fields(EventsRequest, body)
-    page = text_of(decode(_any, kept[_PAGE])) if _PAGE in kept else None
+    page = text_or_none(decode(_any, kept[_PAGE])) if _PAGE in kept else None
     return request, SessionFields(page_url=page, metadata=json_object(kept, "metadata"))
 
 
-def since_begin(part: Part, began: int) -> bytes:
+def with_relative_times(part: Part, began: int) -> bytes:
     """The events of a part of a replay, joined by commas; times are milliseconds since the session began.
 
     Members other than `timestamp` stay as they are, also those that rrweb does not have.

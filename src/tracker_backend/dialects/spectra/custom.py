@@ -93,7 +93,7 @@ def custom_time(event: Event) -> int:
     return parse_time(event.timestamp) or 0
 
 
-def give_custom(event: events.Event, offset: int) -> dict[str, Any]:
+def to_custom_event(event: events.Event, offset: int) -> dict[str, Any]:
     """A stored event as a custom event, with the client's own time (`offset` is that of the session's clock).
 
     An event of another dialect has its columns in `data`.
@@ -119,7 +119,7 @@ def give_custom(event: events.Event, offset: int) -> dict[str, Any]:
     }
 
 
-def give_error(event: events.Event, offset: int) -> dict[str, Any]:
+def to_error(event: events.Event, offset: int) -> dict[str, Any]:
     """A stored error as `spectra` sends one, with the client's own time."""
     members, time = _members(event, offset)
     return {"type": ERROR, "message": "", "stack": None, **members, "timestamp": time}

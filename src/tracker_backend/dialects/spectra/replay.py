@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from tracker_backend.dialects.spectra.custom import ERROR, give_custom, give_error
+from tracker_backend.dialects.spectra.custom import ERROR, to_custom_event, to_error
 from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.queries import events, sessions
 from tracker_backend.recordings import replay
@@ -46,12 +46,12 @@ class Replay:
             # What was found in the recording is among its events already.
             shown = [event for event in page if event.source != RRWEB and event.event_type != ERROR]
             if shown:
-                yield separator + b",".join([_encode(give_custom(event, self._offset)) for event in shown])
+                yield separator + b",".join([_encode(to_custom_event(event, self._offset)) for event in shown])
                 separator = b","
         yield (b"" if separator == b"," else separator) + b'],"errors":['
         separator = b""
         async for page in self._pages(ERROR):
-            yield separator + b",".join([_encode(give_error(event, self._offset)) for event in page])
+            yield separator + b",".join([_encode(to_error(event, self._offset)) for event in page])
             separator = b","
         yield b"]}"
 

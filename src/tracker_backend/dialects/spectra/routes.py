@@ -4,11 +4,15 @@ import asyncio
 from typing import Annotated
 
 from litestar import get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Meta, Struct
 
-from tracker_backend.dialects.spectra import examples
+from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import error_only
+from tracker_backend.dialects.sessions import get_session, list_sessions, start_session
+from tracker_backend.dialects.spectra import examples, live
 from tracker_backend.dialects.spectra.custom import SOURCE
 from tracker_backend.dialects.spectra.replay import Replay
 from tracker_backend.dialects.spectra.session import session_of
@@ -23,22 +27,20 @@ from tracker_backend.dialects.spectra.wire import (
     read_custom,
     unpack_events,
 )
-from tracker_backend.dialects.wire import error_text
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.access import DIALECT
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
+from tracker_backend.http.limits.request_limits import RouteLimit
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
 from tracker_backend.text_cleaning import clean_text
+from tracker_backend.threads import run_in_thread_if_large
 
-_OPTIONS = {DIALECT: "spectra", OPTION: True, SHAPE: error_text}
+_LIMIT = RouteLimit("spectra", lambda settings: settings.limit_spectra)
 
 
 class Done(Struct, frozen=True):
@@ -64,9 +66,11 @@ class BatchStored(Struct, frozen=True):
 
 @post(
     "/api/sessions/{session_id:str}/events",
+    scope="write",
+    cors=True,
+    error_shape=error_only,
+    extra_limit=_LIMIT,
     operation_class=operation(BatchRequest, examples.BATCH),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: store a batch",
     tags=["spectra"],
@@ -77,15 +81,15 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     `events` is an array, or `{"compressed": true, "data": …}` with base64 of `pako.deflate` or `pako.gzip` of its JSON.
     A batch that is sent again is stored once. An empty one keeps the session active.
     """
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_batch, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
     if isinstance(sent.events, Packed):  # small text may be large
         rrweb = await asyncio.to_thread(unpack_events, sent.events, received.services.settings.max_body)
     else:
         rrweb = sent.events or []
-    custom = await off_loop(len(received.text), read_custom, sent)
+    custom = await run_in_thread_if_large(len(received.text), read_custom, sent)
     if custom:
         fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
     batch = received.batch(key, fields)
@@ -101,17 +105,19 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
 
 @post(
     "/api/sessions/{session_id:str}/heartbeat",
+    scope="write",
+    cors=True,
+    error_shape=error_only,
+    extra_limit=_LIMIT,
     operation_class=operation(HeartbeatRequest, examples.HEARTBEAT),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: keep a session active",
     tags=["spectra"],
 )
 async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> Done:
     """Keep a session active, and later from expiring. 404 for a session that was neither started nor sent events."""
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_heartbeat, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     if received.drop_of(key) is None:  # of who is not recorded nothing is there
         await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
@@ -125,9 +131,11 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
 
 @post(
     "/api/sessions/{session_id:str}/end",
+    scope="write",
+    cors=True,
+    error_shape=error_only,
+    extra_limit=_LIMIT,
     operation_class=operation(EndRequest, examples.END),
-    opt=_OPTIONS,
-    response_headers=HEADERS,
     status_code=200,
     summary="spectra: end a session",
     tags=["spectra"],
@@ -137,8 +145,8 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 
     404 for a session that was neither started nor sent events.
     """
-    received = await receive(request, body)
-    sent, rest = await off_loop(len(received.text), decode_end, received.text)
+    received = await read_ingest_request(request, body)
+    sent, rest = await run_in_thread_if_large(len(received.text), decode_end, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     offset = 0
     if received.drop_of(key) is None:
@@ -155,23 +163,48 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
 
 @get(
     "/api/sessions/{session_id:str}/replay",
-    opt={SHAPE: error_text, DIALECT: "spectra"},
+    scope="read",
+    error_shape=error_only,
+    extra_limit=_LIMIT,
     summary="spectra: replay a session",
     tags=["spectra"],
     media_type="application/json",
 )
-async def replay(request: AnyRequest, session_id: FromPath[str]) -> Stream:
+async def replay(
+    request: AnyRequest, services: NamedDependency[Services], caller: NamedDependency[Caller], session_id: FromPath[str]
+) -> Stream:
     """Read a session's rrweb events, custom events and errors, of whichever dialect, streamed.
 
     `customEvents` are all events that were sent and are no errors; `errors` are all errors, also those found in the
     recording. Times are by the client's clock: add `X-Tracker-Clock-Offset` milliseconds for the server's. Sent as zstd
     or gzip to clients that accept it.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, clean_text(session_id))
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "spectra replay")
     found = Replay(services.pool, caller.project_id, session)
     headers = {"X-Tracker-Clock-Offset": str(session.clock_offset_ms or 0)}
     return stream(request, found.texts(), found.zstd_frames(), headers=headers)
+
+
+DIALECT = Dialect(
+    name="spectra",
+    summary="Dialect: rrweb batches packed by pako",
+    routes=[
+        start_session,
+        get_session,
+        list_sessions,
+        store_batch,
+        heartbeat,
+        end,
+        replay,
+        live.watch,
+        live.watch_events,
+    ],
+    examples={
+        "POST /api/sessions/start": examples.START,
+        "POST /api/sessions/{session_id}/events": examples.BATCH,
+        "POST /api/sessions/{session_id}/heartbeat": examples.HEARTBEAT,
+        "POST /api/sessions/{session_id}/end": examples.END,
+    },
+)

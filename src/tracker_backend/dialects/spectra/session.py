@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-from tracker_backend.dialects.start import SPECTRA_TTL
+from tracker_backend.dialects.session_start import SPECTRA_TTL
 from tracker_backend.errors import Invalid
-from tracker_backend.http.ingest_request import Received, session_key
+from tracker_backend.http.ingest_request import IngestRequest, session_key
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.text_cleaning import clean_text
 
 
-def session_of(received: Received, in_path: str, in_body: str | None) -> tuple[UUID, SessionFields]:
+def session_of(received: IngestRequest, in_path: str, in_body: str | None) -> tuple[UUID, SessionFields]:
     """The session's stored id and what a request says of it; Invalid where path and body name two sessions."""
     project_id = received.caller.project_id
     session_id, text = session_key(project_id, clean_text(in_path))

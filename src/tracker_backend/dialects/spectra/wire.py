@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.dialects.inflate import inflate_text
+from tracker_backend.dialects.session_start import SessionText
 from tracker_backend.dialects.spectra.custom import custom_time, decode_custom, decode_error
-from tracker_backend.dialects.start import SessionText
+from tracker_backend.dialects.spectra.inflate import inflate_text
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event, Time
 from tracker_backend.ingest.wire import Label, decode, json_object, unknown_fields

@@ -1,19 +1,24 @@
 """`uxcam`: LZ-String snapshots and events in, a session with its snapshots out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import get, post
+from litestar import Litestar, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, RawBody
 from litestar.response import Stream
 from msgspec import Raw, Struct
 
 from tracker_backend.accounts import keys, projects
-from tracker_backend.dialects.text_member import read_text_member
+from tracker_backend.dialects.dialect import Dialect
+from tracker_backend.dialects.error_shapes import success_and_error
 from tracker_backend.dialects.uxcam import examples
+from tracker_backend.dialects.uxcam.lz_decoder import LzDecoder
+from tracker_backend.dialects.uxcam.text_member import read_text_member
 from tracker_backend.dialects.uxcam.wire import (
     DEVICE_INFO,
     SOURCE,
@@ -21,27 +26,27 @@ from tracker_backend.dialects.uxcam.wire import (
     SnapshotsRequest,
     decode_events,
     decode_snapshots,
-    sdk_key_in,
+    read_sdk_key,
     unpack_snapshots,
 )
-from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.body import off_loop
-from tracker_backend.http.cors import HEADERS, OPTION
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.dependencies import Account
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
-from tracker_backend.http.problem import SHAPE
+from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, session_key, time_of
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.queries import sessions
 from tracker_backend.recordings.source_batches import Snapshot, snapshots
+from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import to_datetime
 
 _TAG = "uxcam"
+_DECODER = "uxcam_decoder"
 _DEVICE_COLUMNS = (
     *("user_agent", "device_type", "browser", "os", "language"),
     *("screen_width", "screen_height", "viewport_width", "viewport_height"),
@@ -95,10 +100,11 @@ class _SnapshotHead(Struct):
 
 @post(
     "/api/snapshots/ingest",
+    scope="write",
+    cors=True,
+    error_shape=success_and_error,
     status_code=200,
     operation_class=operation(SnapshotsRequest, examples.SNAPSHOTS),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     summary="Store a batch of rrweb events (uxcam)",
     tags=[_TAG],
 )
@@ -107,19 +113,19 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 
     `snapshot_count` of the answer is the number of events that were decoded.
     """
-    received = await receive(request, body, sdk_key_in)
+    received = await read_ingest_request(request, body, read_sdk_key)
     size = len(received.text)
-    sent, fields = await off_loop(size, decode_snapshots, received.text)
+    sent, fields = await run_in_thread_if_large(size, decode_snapshots, received.text)
     limit = received.services.settings.max_recording
     events = bytes(sent.snapshots)
     if events.startswith(b'"'):
         # compress() makes lone surrogates and U+0000, which only the body as it was sent still has.
-        text = await off_loop(size, read_text_member, received.inflated, "snapshots")
+        text = await run_in_thread_if_large(size, read_text_member, received.inflated, "snapshots")
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
-        events = await received.services.decoder.lz(text, limit)
+        events = await _decoder_of(request).decompress(text, limit)
     batch = _batch(received, sent, fields)
-    batch.rrweb = await off_loop(len(events), unpack_snapshots, events)
+    batch.rrweb = await run_in_thread_if_large(len(events), unpack_snapshots, events)
     batch.rrweb_field = "snapshots"
     batch.is_initial = sent.is_initial_snapshot
     count = len(batch.rrweb)
@@ -129,17 +135,18 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 
 @post(
     "/api/events/ingest",
+    scope="write",
+    cors=True,
+    error_shape=success_and_error,
     status_code=200,
     operation_class=operation(EventsRequest, examples.EVENTS),
-    opt={OPTION: True, SHAPE: refusal},
-    response_headers=HEADERS,
     summary="Store a batch of events (uxcam)",
     tags=[_TAG],
 )
 async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     """Store a batch of 1 to 10,000 events: `type` becomes the event's type, `data` and other fields its data."""
-    received = await receive(request, body, sdk_key_in)
-    sent, events, fields = await off_loop(len(received.text), decode_events, received.text)
+    received = await read_ingest_request(request, body, read_sdk_key)
+    sent, events, fields = await run_in_thread_if_large(len(received.text), decode_events, received.text)
     batch = _batch(received, sent, fields)
     batch.events = events
     batch.source = SOURCE
@@ -149,29 +156,39 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     return EventsStored(True, len(events))
 
 
-@get("/api/projects", opt={SHAPE: refusal}, summary="List the caller's projects (uxcam)", tags=[_TAG])
-async def list_projects(request: AnyRequest) -> ProjectList:
+@get(
+    "/api/projects",
+    scope="account",
+    error_shape=success_and_error,
+    summary="List the caller's projects (uxcam)",
+    tags=[_TAG],
+)
+async def list_projects(services: NamedDependency[Services], account: NamedDependency[Account]) -> ProjectList:
     """List the projects of the caller: a person's, or a key's own one."""
-    pool = services_of(request).pool
-    found = await projects_of(request)
-    public = await keys.public_keys(pool, [project.project_id for project in found])
+    found = await projects_of(services, account)
+    public = await keys.public_keys(services.pool, [project.project_id for project in found])
     return ProjectList([ProjectLine(str(it.project_id), it.name, public[it.project_id], it.platform) for it in found])
 
 
 @get(
     "/api/sessions/{project_id:str}/{session_id:str}",
-    opt={SHAPE: refusal},
+    scope="read",
+    error_shape=success_and_error,
     summary="Read a session with its snapshots (uxcam)",
     tags=[_TAG],
     media_type="application/json",
 )
-async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_id: FromPath[str]) -> Stream:
+async def get_snapshots(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
+    project_id: FromPath[str],
+    session_id: FromPath[str],
+) -> Stream:
     """Read a session with its snapshots, each a batch as it came in, in order of time; streamed.
 
     The project is named by its id or its `sdk_key`, the session by the client's text or by the stored id.
     """
-    services = services_of(request)
-    caller = await services.access.check(request, "read")
     if not await projects.identifies_project(services.pool, caller.project_id, project_id):
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)
@@ -180,7 +197,20 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
     return stream(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
 
 
-def _batch(received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields) -> Batch:
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+    app.state[_DECODER] = decoder = LzDecoder()
+    try:
+        yield
+    finally:
+        await decoder.close()
+
+
+def _decoder_of(request: AnyRequest) -> LzDecoder:
+    return request.app.state[_DECODER]
+
+
+def _batch(received: IngestRequest, sent: SnapshotsRequest | EventsRequest, fields: SessionFields) -> Batch:
     """What both kinds of batches have in common."""
     key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
     batch = received.batch(key, fields)
@@ -205,12 +235,21 @@ async def _texts(session: sessions.Session, found: AsyncIterator[Snapshot]) -> A
 
 
 def _device_info(session: sessions.Session) -> Raw | dict[str, Any]:
-    """What the client told; of a session of another dialect what is known of its device."""
-    told = _members.decode(session.metadata).get(DEVICE_INFO)
-    return told or {name: value for name in _DEVICE_COLUMNS if (value := getattr(session, name)) is not None}
+    """`device_info` as the client sent it; for a session of another dialect the columns of its device."""
+    sent = _members.decode(session.metadata).get(DEVICE_INFO)
+    return sent or {name: value for name in _DEVICE_COLUMNS if (value := getattr(session, name)) is not None}
 
 
 def _snapshot_text(snapshot: Snapshot) -> bytes:
     member = snapshot.member
     head = _encode(_SnapshotHead(member.id, to_datetime(member.at * 1000), member.initial))
     return head[:-1] + b',"snapshot_data":[' + b",".join(snapshot.events) + b"]}"
+
+
+DIALECT = Dialect(
+    name=_TAG,
+    summary="Dialect: snapshots packed by LZ-String, `sdk_key` in the body",
+    routes=[ingest_snapshots, ingest_events, list_projects, get_snapshots],
+    examples={"POST /api/snapshots/ingest": examples.SNAPSHOTS, "POST /api/events/ingest": examples.EVENTS},
+    lifespan=_lifespan,
+)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from tracker_backend.dialects.loose_values import text_or_none
 from tracker_backend.dialects.uxcam.device import device_fields
-from tracker_backend.dialects.wire import text_of
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event, Time
 from tracker_backend.ingest.batch import SessionFields
@@ -80,7 +80,7 @@ _any = msgspec.json.Decoder()
 _encode = msgspec.json.Encoder().encode
 
 
-def sdk_key_in(body: bytes) -> str | None:
+def read_sdk_key(body: bytes) -> str | None:
     """The key that stands in a body; Malformed or Invalid."""
     return decode(_keyed, body).sdk_key
 
@@ -135,11 +135,11 @@ def _page(fields: dict[str, Raw]) -> str | None:
     """The page that an event names, itself or in its data; it is kept there too."""
     for name in ("page_url", "url"):
         if name in fields:
-            return text_of(decode(_any, fields[name]))
+            return text_or_none(decode(_any, fields[name]))
     data = bytes(fields.get("data", b""))
     return _data_page(data) if b'"page_url"' in data else None  # most have none, and need not be decoded
 
 
 def _data_page(data: bytes) -> str | None:
-    told = decode(_any, data)
-    return text_of(cast("dict[str, Any]", told).get("page_url")) if isinstance(told, dict) else None
+    value = decode(_any, data)
+    return text_or_none(cast("dict[str, Any]", value).get("page_url")) if isinstance(value, dict) else None

@@ -1,5 +1,5 @@
-"""Cookies of browsers: of one that is logged in, a random token, signed, so that a made-up one costs no look-up; and of
-one that was before, by which its attempts are told from a stranger's (OWASP: device cookies).
+"""Two cookies. The login cookie holds a random token, signed, so that a made-up one costs no look-up. The device cookie
+marks a browser that has logged in before: its attempts are counted apart from strangers' (OWASP: device cookies).
 """
 
 import hashlib
@@ -28,31 +28,32 @@ class Cookies:
         return token, _cookie(NAME, self._signer.sign(token).decode(), LIFE_DAYS, secure=secure)
 
     def end(self, *, secure: bool) -> Cookie:
-        """The cookie that makes a browser forget."""
+        """The cookie that removes the login from the browser."""
         return _cookie(NAME, "", 0, secure=secure)
 
     def token_in(self, header: str | None) -> str | None:
-        """The token of a `Cookie` header, if one of ours is in it and its signature holds."""
+        """The login token in a `Cookie` header; None without one whose signature is valid."""
         return _signed(header, NAME, self._signer)
 
     def make_device(self, email: str, header: str | None, *, secure: bool) -> Cookie:
-        """The cookie of a browser that has just logged in to this account. It keeps the name that it has: a new one at
-        each login would have attempts of its own.
+        """The device cookie of a browser that has just logged in to this account.
+
+        An existing value is kept: a new one at each login would get attempts of its own.
         """
         device = self.device_in(header, email) or secrets.token_urlsafe(16)
         value = self._device_signer(email).sign(device).decode()
         return _cookie(self.device_name(email), value, DEVICE_DAYS, secure=secure)
 
     def device_in(self, header: str | None, email: str) -> str | None:
-        """What tells a browser that has logged in to this account before from all others; None for a stranger."""
+        """The value of this account's device cookie; None for a browser that has not logged in to it before."""
         return _signed(header, self.device_name(email), self._device_signer(email))
 
     def device_name(self, email: str) -> str:
-        """What the cookie of this account is called: several people may log in with one browser."""
+        """The name of this account's device cookie: several people may log in with one browser."""
         return DEVICE_NAMES + self._hmac(b"device " + _bytes(email))[:8]
 
     def csrf_token(self, token: str) -> str:
-        """What a page of ours sends as `X-CSRF-Token` with every write: no other site can read it."""
+        """The value of `X-CSRF-Token` in the writes of this server's pages: no other site can read it."""
         return self._hmac(b"csrf " + token.encode())
 
     def _device_signer(self, email: str) -> Signer:
@@ -72,10 +73,10 @@ def _cookie(name: str, value: str, days: int, *, secure: bool) -> Cookie:
 
 
 def _signed(header: str | None, wanted: str, signer: Signer) -> str | None:
-    """The first value of this name in a `Cookie` header whose signature holds."""
+    """The first value of this name in a `Cookie` header whose signature is valid."""
     if not header or wanted not in header:
         return None
-    # By hand: the library's parser gives up at the first value of somebody else's that it does not like.
+    # Not by the library's parser: it stops at the first invalid cookie, even at one of another program.
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name == wanted:

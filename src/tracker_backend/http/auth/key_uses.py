@@ -1,4 +1,4 @@
-"""When keys were last used, noted for many at a time: a busy key would have its row written at each call."""
+"""When keys were last used. It is stored for many keys at a time, not at each call of a busy key."""
 
 import asyncio
 import logging
@@ -19,34 +19,34 @@ class KeyUses:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._used: set[bytes] = set()
-        self._noting: asyncio.Task[None] | None = None
+        self._storing: asyncio.Task[None] | None = None
 
     def add(self, digest: bytes) -> None:
-        """A key was used just now."""
+        """Records that a key was used just now."""
         self._used.add(digest)
 
     def start(self) -> None:
-        """Begins to note them, twice a minute."""
-        self._noting = asyncio.create_task(self._note_on(), name="keys-used")
+        """Starts the task that stores them twice a minute."""
+        self._storing = asyncio.create_task(self._store_regularly(), name="keys-used")
 
     async def stop(self) -> None:
-        """Notes the last ones."""
-        if self._noting is not None:
-            self._noting.cancel()
+        """Ends the task and stores the last ones."""
+        if self._storing is not None:
+            self._storing.cancel()
             with suppress(asyncio.CancelledError):
-                await self._noting
-            await self.note()
+                await self._storing
+            await self.store()
 
-    async def note(self) -> None:
-        """Notes those since the last time. Where the database is away they are lost: nothing waits for them."""
+    async def store(self) -> None:
+        """Stores the uses since the last time. They are lost where the database is unreachable."""
         used, self._used = self._used, set()
         if used:
             try:
                 await keys.mark_keys_used(self._pool, sorted(used))
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                _log.debug("the last use of %d keys was not noted: %s", len(used), error)
+                _log.debug("the last use of %d keys was not stored: %s", len(used), error)
 
-    async def _note_on(self) -> None:
+    async def _store_regularly(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS)
-            await self.note()
+            await self.store()

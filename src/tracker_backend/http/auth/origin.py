@@ -1,4 +1,4 @@
-"""Which page a browser's request comes from, as its `Origin` tells."""
+"""Checks which page a browser's request comes from, by its `Origin`."""
 
 import re
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ _LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 
 
 def is_same_origin(headers: Headers, public_url: str | None = None) -> bool:
-    """Not a page of another site: its origin is the `Host` that was called, or that of `public_url`. Browsers let any
-    page open a WebSocket and read it, and tell whose it is.
+    """Whether the request comes from no page of another site: without `Origin`, or with that of its `Host` or of
+    `public_url`. WebSockets need this check: browsers let any page open and read them, and send its origin.
     """
     origins, hosts = headers.getall("origin", []), headers.getall("host", [])
     if not origins:
@@ -19,13 +19,13 @@ def is_same_origin(headers: Headers, public_url: str | None = None) -> bool:
         return False
     origin = origins[0].lower()
     if public_url is not None and origin == "/".join(public_url.lower().split("/", 3)[:3]):
-        return True  # a proxy may pass on another Host
+        return True  # a proxy may change the Host
     return origin.partition("://")[2] == hosts[0].lower()
 
 
 def is_allowed(origin: str | None, allowed: Iterable[str]) -> bool:
-    """Whether an origin is among these: exact ones, or with `*.` in front of the host, which stands for one label or
-    more (`https://*.shop.example` is not `https://shop.example`).
+    """Whether an origin matches an entry: exactly, or by `*.` in front of the host, which stands for one or more labels
+    (`https://*.shop.example` does not match `https://shop.example`).
     """
     if origin is None:
         return False

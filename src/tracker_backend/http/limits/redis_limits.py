@@ -1,8 +1,8 @@
-"""Limits of all server processes together, counted in Redis.
+"""Rate limits of all server processes together, counted in Redis.
 
-A request waits for no round trip as a rule: a process takes some tokens ahead, more the faster it used the last ones,
-and gives back at its next question what it did not use within a second. All processes together pass what one would,
-and what a second brings.
+Most requests wait for no round trip: a process takes some tokens in advance (a lease), more the faster it used the last
+ones. Unused tokens go back with its next request after a second. All processes together let through what one would,
+and what is refilled within that second.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from redis.exceptions import RedisError
 
 from tracker_backend.live.transports import open_redis
 
-_ANSWER_SECONDS = 0.5  # a request waits no longer for a Redis that does not answer
+_ANSWER_SECONDS = 0.5  # the longest that a request waits for Redis
 _LEASE_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
-_SHARE = 20  # a process takes at most this part of a limit ahead
-_NAMES = 100_000
+_SHARE = 20  # a process takes at most a twentieth of a limit in advance
+_MOST_LEASES = 100_000
 _PROBE = "probe"
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ return answers
 
 
 class _Lease(Struct):
-    """What a process holds of a bucket."""
+    """The tokens of a bucket that a process has taken in advance."""
 
     key: str
     left: int = 0
@@ -66,7 +66,7 @@ class _Lease(Struct):
 
 
 class SharedLimits:
-    """`take` for each request. While Redis is away everything passes: each process has limits of its own beside."""
+    """`take` for each request. It lets all through while Redis is unreachable: each process also counts by itself."""
 
     def __init__(self, url: str, secret: bytes) -> None:
         self._redis = open_redis(url, _ANSWER_SECONDS)
@@ -75,57 +75,57 @@ class SharedLimits:
         self._leases: OrderedDict[Hashable, _Lease] = OrderedDict()
         self._wanted: dict[Hashable, tuple[int, int]] = {}
         self._answered: asyncio.Future[None] | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._returning: asyncio.Task[None] | None = None
-        self._is_away = False
+        self._requesting: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
+        self._is_unreachable = False
 
-    async def take(self, asked: Sequence[tuple[Hashable, int]]) -> tuple[int, float] | None:
-        """Takes a token of each bucket (name, requests a minute); None, or the limit and the seconds to wait."""
-        while not self._is_away:
+    async def take(self, claims: Sequence[tuple[Hashable, int]]) -> tuple[int, float] | None:
+        """Takes a token of each bucket (name, requests a minute). None, or the exceeded limit and the wait in s."""
+        while not self._is_unreachable:
             now = time.monotonic()
             missing: list[tuple[Hashable, int]] = []
-            for name, per_minute in asked:
+            for name, per_minute in claims:
                 lease = self._leases.get(name)
                 if lease is None or lease.left < 1 or lease.until <= now:
                     if lease is not None and lease.refused_until > now:
                         return per_minute, lease.refused_until - now
                     missing.append((name, per_minute))
             if not missing:
-                for name, _ in asked:
+                for name, _ in claims:
                     self._leases[name].left -= 1
                 return None
-            await self._ask(missing)
+            await self._request_tokens(missing)
         return None
 
     async def stop(self) -> None:
-        """Ends what runs and the connection."""
-        self._is_away = True
-        for task in (self._asking, self._returning):
+        """Ends the tasks and the connection."""
+        self._is_unreachable = True
+        for task in (self._requesting, self._waiting):
             if task is not None:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
         await self._redis.aclose()
 
-    async def _ask(self, missing: Sequence[tuple[Hashable, int]]) -> None:
-        """Asks Redis together with all who ask meanwhile."""
+    async def _request_tokens(self, missing: Sequence[tuple[Hashable, int]]) -> None:
+        """Gets tokens from Redis, in one round trip with the other requests that wait."""
         for name, per_minute in missing:
             self._wanted[name] = (per_minute, self._wanted.get(name, (0, 0))[1] + 1)
         if self._answered is None:
             self._answered = asyncio.get_running_loop().create_future()
         answered = self._answered
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_on(), name="limits-ask")
+        if self._requesting is None or self._requesting.done():
+            self._requesting = asyncio.create_task(self._request_loop(), name="limits-request")
         await asyncio.shield(answered)
 
-    async def _ask_on(self) -> None:
+    async def _request_loop(self) -> None:
         while self._wanted and self._answered is not None:
             wanted, self._wanted = self._wanted, {}
             answered, self._answered = self._answered, None
             try:
                 await self._lend(wanted)
-            except Exception as error:  # whatever it is, no request fails for it
-                self._lose(error)
+            except Exception as error:  # no error of Redis fails a request
+                self._fall_back(error)
             finally:
                 answered.set_result(None)
 
@@ -148,24 +148,24 @@ class SharedLimits:
     def _lease(self, name: Hashable) -> _Lease:
         lease = self._leases.get(name)
         if lease is None:
-            # Keyed: whoever reads Redis learns no address and no key.
+            # A keyed hash: Redis holds no addresses and no keys.
             digest = blake2b(repr(name).encode(), key=self._secret[:64], digest_size=16)
             lease = self._leases[name] = _Lease(f"tracker:limit:{digest.hexdigest()}")
-            if len(self._leases) > _NAMES:
+            if len(self._leases) > _MOST_LEASES:
                 self._leases.popitem(last=False)
         else:
             self._leases.move_to_end(name)
         return lease
 
-    def _lose(self, error: Exception) -> None:
-        _log.warning("Redis is away, each process has limits of its own until it is back: %s", error)
-        self._is_away = True
-        self._returning = asyncio.create_task(self._return(), name="limits-return")
+    def _fall_back(self, error: Exception) -> None:
+        _log.warning("Redis is unreachable: until it is back each process applies the limits by itself: %s", error)
+        self._is_unreachable = True
+        self._waiting = asyncio.create_task(self._wait_for_redis(), name="limits-wait")
 
-    async def _return(self) -> None:
-        while self._is_away:
+    async def _wait_for_redis(self) -> None:
+        while self._is_unreachable:
             await asyncio.sleep(_RETRY_SECONDS)
-            with suppress(RedisError, OSError):  # it takes writes again: a replica answers a ping too
+            with suppress(RedisError, OSError):  # a write, because a replica answers a ping too
                 await self._lend({_PROBE: (_SHARE, 1)})
-                self._is_away = False
-        _log.info("Redis is back, limits are those of all processes together")
+                self._is_unreachable = False
+        _log.info("Redis is back: the limits apply to all processes together")

@@ -1,32 +1,33 @@
-"""Bounded token buckets: so many requests a minute for each name, in memory of this process and, with Redis, in all."""
+"""Token buckets: so many requests a minute for each name, in this process or, with Redis, in all of them together."""
 
 import math
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
-from typing import Literal
 
 from msgspec import Struct
 
 from tracker_backend.errors import LimitExceeded
 from tracker_backend.http.limits.redis_limits import SharedLimits
 
-_NAMES = 100_000  # buckets kept; the one unused for longest goes first, and it is full by then or nearly
+_MOST_BUCKETS = 100_000  # the least recently used one is removed first; it is full by then, or nearly
 MINUTE = 60.0
-What = Literal["keyless", "lookup", "attempt", "key", "spectra", "project"]
 
 
-class Asked(Struct, frozen=True):
-    """A request's claim: `name` of what is counted, and how many of it a minute pass, at once or spread; 0 is all."""
+class Claim(Struct, frozen=True):
+    """A claim on one token of a bucket."""
 
-    what: What
+    kind: str
+    """What is counted: `key`, `project`, `attempt`, …"""
     name: Hashable
+    """Which one of its kind."""
     per_minute: int
+    """The size of the bucket, which is refilled evenly in a minute; 0: no limit."""
 
 
 class TokenBucket:
-    """Buckets of one kind. Each is kept as the time when it will be full again, so that a limit that was changed finds
-    it as full as before.
+    """Buckets of one kind. Each is kept as the time when it will be full again: a limit that changes leaves the share
+    of tokens in it unchanged.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +35,7 @@ class TokenBucket:
         self._full_at: OrderedDict[Hashable, float] = OrderedDict()
 
     def take(self, name: Hashable, per_minute: int, count: int = 1) -> None:
-        """Takes a token, or only looks with 0; LimitExceeded with `Retry-After` when there is none."""
+        """Takes a token, or with `count=0` checks that there is one; LimitExceeded with `Retry-After` if not."""
         if not per_minute:
             return
         now = self._clock()
@@ -42,39 +43,39 @@ class TokenBucket:
         step = MINUTE / per_minute
         missing = full_at + step - now - MINUTE
         if missing > step / 100:  # sums of steps are not exact
-            raise exceeded(per_minute, missing)
+            raise limit_exceeded(per_minute, missing)
         if count:
             self._full_at[name] = full_at + step * count
             self._full_at.move_to_end(name)
-            if len(self._full_at) > _NAMES:
+            if len(self._full_at) > _MOST_BUCKETS:
                 self._full_at.popitem(last=False)
 
 
-class Limits:
-    """All limits of a server. With Redis each process still counts for itself, for the time when Redis is away."""
+class RateLimits:
+    """All buckets of a server. With Redis each process still counts its own calls, for when Redis is unreachable."""
 
     def __init__(self, shared: SharedLimits | None = None) -> None:
         self._shared = shared
         self._buckets: defaultdict[str, TokenBucket] = defaultdict(TokenBucket)
 
-    def look(self, asked: Asked) -> None:
-        """LimitExceeded where nothing is left, as far as this process knows; takes nothing."""
-        self._buckets[asked.what].take(asked.name, asked.per_minute, 0)
+    def check(self, claim: Claim) -> None:
+        """Raises LimitExceeded where this process knows of no token left; takes none."""
+        self._buckets[claim.kind].take(claim.name, claim.per_minute, 0)
 
-    async def take(self, *asked: Asked) -> None:
-        """Takes a token of each; LimitExceeded when one has none."""
+    async def take(self, *claims: Claim) -> None:
+        """Takes a token for each claim; LimitExceeded when one bucket has none."""
         if self._shared is not None:
-            for one in asked:
-                self.look(one)
-            wait = await self._shared.take([((one.what, one.name), one.per_minute) for one in asked if one.per_minute])
+            for claim in claims:
+                self.check(claim)
+            wait = await self._shared.take([((it.kind, it.name), it.per_minute) for it in claims if it.per_minute])
             if wait is not None:
-                raise exceeded(*wait)
-        for one in asked:
-            self._buckets[one.what].take(one.name, one.per_minute)
+                raise limit_exceeded(*wait)
+        for claim in claims:
+            self._buckets[claim.kind].take(claim.name, claim.per_minute)
 
 
-def exceeded(per_minute: int, seconds: float) -> LimitExceeded:
-    """The refusal of a request that may come again after so many seconds."""
+def limit_exceeded(per_minute: int, seconds: float) -> LimitExceeded:
+    """The error for a request that may be sent again after so many seconds."""
     wait = str(max(1, math.ceil(seconds)))
     return LimitExceeded(
         f"more than {per_minute} requests a minute: wait {wait} s.",

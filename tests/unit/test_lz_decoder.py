@@ -1,10 +1,8 @@
 """Large LZ-String texts are decompressed by one process, which comes when it is needed and goes when it is told."""
 
 import asyncio
-import base64
 import json
 import random
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -12,8 +10,8 @@ import psutil
 import pytest
 
 from tests.unit.browser_packers import Packers, needs_packers
-from tracker_backend.dialects.decoder import Decoder
-from tracker_backend.dialects.text_member import read_text_member
+from tracker_backend.dialects.uxcam.lz_decoder import LzDecoder
+from tracker_backend.dialects.uxcam.text_member import read_text_member
 from tracker_backend.errors import Invalid, TooLarge, Unavailable
 
 LIMIT = 10_000_000
@@ -42,88 +40,86 @@ def workers() -> list[psutil.Process]:
 
 
 @pytest.fixture
-async def decoder() -> AsyncIterator[Decoder]:
-    made = Decoder(seconds=60)
+async def decoder() -> AsyncIterator[LzDecoder]:
+    made = LzDecoder(seconds=60)
     yield made
     await made.close()
     assert workers() == []
 
 
-async def test_nothing_is_started_for_small_texts(decoder: Decoder) -> None:
-    assert await decoder.lz("[1]", LIMIT) == b"[1]"
-    packed = base64.b64encode(zlib.compress(rb'["\u0000"]')).decode()
-    assert await decoder.inflate(packed, LIMIT) == b'["\\ufffd"]'
+async def test_nothing_is_started_for_small_texts(decoder: LzDecoder) -> None:
+    assert await decoder.decompress("[1]", LIMIT) == b"[1]"
     with pytest.raises(Invalid):
-        await decoder.lz("junk", LIMIT)
+        await decoder.decompress("junk", LIMIT)
     assert workers() == []
 
 
-async def test_one_process_decompresses_all_large_texts(decoder: Decoder) -> None:
+async def test_one_process_decompresses_all_large_texts(decoder: LzDecoder) -> None:
     texts = ["[" + f"{it}," * 50_000 + "1]" for it in range(5)]
-    assert await asyncio.gather(*(decoder.lz(it, LIMIT) for it in texts)) == [it.encode() for it in texts]
+    assert await asyncio.gather(*(decoder.decompress(it, LIMIT) for it in texts)) == [it.encode() for it in texts]
     assert len(workers()) == 1
 
 
 @pytest.mark.parametrize("number", [5, 7])
-async def test_the_errors_of_a_large_text_are_those_of_a_small_one(decoder: Decoder, number: int) -> None:
+async def test_the_errors_of_a_large_text_are_those_of_a_small_one(decoder: LzDecoder, number: int) -> None:
     for _ in range(2):
         with pytest.raises(TooLarge, match=f"more than {number} bytes"):
-            await decoder.lz(LARGE, number)
+            await decoder.decompress(LARGE, number)
         with pytest.raises(Invalid, match="not LZ-String compressed JSON"):
-            await decoder.lz("\ud800" * 100_000, LIMIT)
-    assert await decoder.lz(LARGE, LIMIT) == LARGE.encode()
+            await decoder.decompress("\ud800" * 100_000, LIMIT)
+    assert await decoder.decompress(LARGE, LIMIT) == LARGE.encode()
 
 
-async def test_a_process_that_died_is_started_anew(decoder: Decoder) -> None:
-    await decoder.lz(LARGE, LIMIT)
+async def test_a_process_that_died_is_started_anew(decoder: LzDecoder) -> None:
+    await decoder.decompress(LARGE, LIMIT)
     (first,) = workers()
     first.kill()
-    assert await decoder.lz(LARGE, LIMIT) == LARGE.encode()
+    assert await decoder.decompress(LARGE, LIMIT) == LARGE.encode()
     assert [it.pid for it in workers()] != [first.pid]
 
 
 async def test_what_takes_too_long_is_ended() -> None:
-    decoder = Decoder(seconds=0.001)  # a process is not even there by then
+    decoder = LzDecoder(seconds=0.001)  # a process is not even there by then
     with pytest.raises(Unavailable, match="took longer than"):
-        await decoder.lz(LARGE, LIMIT)
+        await decoder.decompress(LARGE, LIMIT)
     assert workers() == []
     await decoder.close()
 
 
-async def test_the_answer_to_a_caller_who_left_is_given_to_nobody(decoder: Decoder) -> None:
-    await decoder.lz(LARGE, LIMIT)
+async def test_the_answer_to_a_caller_who_left_is_given_to_nobody(decoder: LzDecoder) -> None:
+    await decoder.decompress(LARGE, LIMIT)
     (first,) = workers()
-    leaving = asyncio.create_task(decoder.lz("[" + "2," * 2_000_000 + "2]", LIMIT))
+    leaving = asyncio.create_task(decoder.decompress("[" + "2," * 2_000_000 + "2]", LIMIT))
     await asyncio.sleep(0)  # the question is on its way
     await asyncio.sleep(0)
     leaving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await leaving
     assert not first.is_running()
-    assert await decoder.lz(LARGE, LIMIT) == LARGE.encode()
+    assert await decoder.decompress(LARGE, LIMIT) == LARGE.encode()
 
 
-async def test_closing_ends_what_is_under_way(decoder: Decoder) -> None:
-    await decoder.lz(LARGE, LIMIT)
-    waiting = [asyncio.create_task(decoder.lz(LARGE, LIMIT)) for _ in range(3)]
+async def test_closing_ends_what_is_under_way(decoder: LzDecoder) -> None:
+    await decoder.decompress(LARGE, LIMIT)
+    waiting = [asyncio.create_task(decoder.decompress(LARGE, LIMIT)) for _ in range(3)]
     await asyncio.sleep(0)
     await decoder.close()
     for task in waiting:
         with pytest.raises(Unavailable):
             await task
     with pytest.raises(Unavailable):
-        await decoder.lz(LARGE, LIMIT)
+        await decoder.decompress(LARGE, LIMIT)
 
 
 @pytest.mark.parametrize("encoding", ["compress", "compressToUTF16", "compressToBase64"])
 class TestOfTheLibrary:
     pytestmark = needs_packers
 
-    async def test_a_large_text_passes_unchanged(self, decoder: Decoder, encoding: str) -> None:
+    async def test_a_large_text_passes_unchanged(self, decoder: LzDecoder, encoding: str) -> None:
         noise = random.Random(1)
         sent = json.dumps(["".join(chr(noise.randrange(32, 0xD800)) for _ in range(100_000))], ensure_ascii=False)
         with Packers() as packers:
             compressed = read_text_member(packers.pack(sent)[encoding], "snapshots")
         assert compressed is not None
-        assert await decoder.lz(compressed, LIMIT) == sent.encode()
+        assert await decoder.decompress(compressed, LIMIT) == sent.encode()
         assert len(workers()) == 1

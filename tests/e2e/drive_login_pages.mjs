@@ -1,4 +1,4 @@
-// Comes in as people do, in a real Chromium: node drive_doors.mjs <owner's link> <folder for pictures or ->
+// Comes in as people do, in a real Chromium: node drive_login_pages.mjs <owner's link> <folder for pictures or ->
 // Prints one JSON object about what the pages showed; waits on what they show, never on time.
 import { openVisitor } from './visitor.mjs';
 

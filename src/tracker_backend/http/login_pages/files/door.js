@@ -1,15 +1,15 @@
-// What both pages share: calling the API, telling of problems, and what stands there once somebody is logged in.
+// Shared by both pages: calls of the API, error messages, and the view of somebody who is logged in.
 
-/** Calls the API; `ok` tells whether it worked, `body` is the answer's JSON, `told` what a person should read. */
+/** Calls the API; `ok` says whether it worked, `body` is the answer's JSON, `message` is what a person should read. */
 export async function call(method, path, body, csrf) {
   const headers = { ...(body && { 'Content-Type': 'application/json' }), ...(csrf && { 'X-CSRF-Token': csrf }) };
   try {
     const answer = await fetch(`/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
     const text = await answer.text();
     const json = text ? JSON.parse(text) : null;
-    return { ok: answer.ok, body: json, told: answer.ok ? '' : sentence(json.detail) };
+    return { ok: answer.ok, body: json, message: answer.ok ? '' : sentence(json.detail) };
   } catch {
-    return { ok: false, body: null, told: 'The server cannot be reached. Try again.' };
+    return { ok: false, body: null, message: 'The server cannot be reached. Try again.' };
   }
 }
 

@@ -1,4 +1,4 @@
-"""The two pages that people come in by: `/login`, and `/join`, where links lead. They call the API like any client."""
+"""The login page `/login`, and `/join`, which one-time links open. Both call the API like any client."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from tracker_backend.http.assets import REVALIDATE, answer, find_asset
 from tracker_backend.http.request import AnyRequest
 
-_FOLDER = Path(__file__).parent / "doors"
+_FOLDER = Path(__file__).parent / "files"
 _HEADERS = {
     # Nothing but its own script and style, and in no other site's frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -18,19 +18,19 @@ _HEADERS = {
 }
 
 
-@get("/login", include_in_schema=False)
+@get("/login", scope="none", include_in_schema=False)
 async def login_page(request: AnyRequest) -> Response[bytes]:
-    """Where people log in and out."""
+    """The page on which people log in and out."""
     return answer(request, find_asset(_FOLDER, "login.html", ""), REVALIDATE, _HEADERS)
 
 
-@get("/join", include_in_schema=False)
+@get("/join", scope="none", include_in_schema=False)
 async def join_page(request: AnyRequest) -> Response[bytes]:
-    """Where links lead: the token stands after the #, so that it comes into no log."""
+    """The page that a one-time link opens. The token stands after the #, so that no server log holds it."""
     return answer(request, find_asset(_FOLDER, "join.html", ""), REVALIDATE, _HEADERS)
 
 
-@get("/doors/{name:str}", include_in_schema=False)
-async def door_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
-    """Their script and style."""
+@get("/doors/{name:str}", scope="none", include_in_schema=False)
+async def page_asset(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    """A script or style of these pages."""
     return answer(request, find_asset(_FOLDER, name, ""), REVALIDATE, _HEADERS)

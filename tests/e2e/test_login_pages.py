@@ -18,7 +18,7 @@ def test_people_come_in_by_links_and_by_their_password() -> None:
     with Running(TRACKER_WORKERS="2") as server:
         link: str = server.values["owner_link"]
         assert link.startswith(f"{server.url}/join#")
-        report = drive(HERE / "drive_doors.mjs", link, pictures)
+        report = drive(HERE / "drive_login_pages.mjs", link, pictures)
         errors = server.end()
     token = urlsplit(link).fragment
     shown: dict[str, str] = report["shown"]

@@ -1,4 +1,4 @@
-"""What `pako` compressed in a browser and base64 carried, within a bound of memory."""
+"""Decompresses base64 of what `pako` compressed in a browser, within a limit of memory."""
 
 import binascii
 import re

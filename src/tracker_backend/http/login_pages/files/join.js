@@ -18,7 +18,7 @@ addEventListener('hashchange', () => location.reload()); // another link, pasted
 
 async function useLink(fields, csrf) {
   const answer = await call('POST', '/links/use', { token, ...fields }, csrf);
-  if (!answer.ok) return tell(answer.told);
+  if (!answer.ok) return tell(answer.message);
   history.replaceState(null, '', '/join'); // it has done its work
   await welcome();
 }
@@ -48,6 +48,6 @@ function begin(link, me) {
   [choice.hidden, form.hidden] = [false, true];
 }
 
-const look = token ? await call('POST', '/links/look', { token }) : { ok: false, told: 'It is not whole: copy all of it, also what stands after the #.' };
+const look = token ? await call('POST', '/links/look', { token }) : { ok: false, message: 'It is not whole: copy all of it, also what stands after the #.' };
 if (look.ok) begin(look.body, await call('GET', '/me'));
-else show('dead').querySelector('.lead').textContent = look.told;
+else show('dead').querySelector('.lead').textContent = look.message;

@@ -1,6 +1,7 @@
-"""`POST /api/sessions/start`: one body for `spectra` and `incuera`, and what it says of the session.
+"""`POST /api/sessions/start`: one body for `spectra` and `incuera`, and the fields of the session in it.
 
-`metadata` is kept whole, and what has a column is also read from it: leniently, since it is the page's own object.
+`metadata` is stored whole. Fields that have a column are also read from it; invalid values are skipped, because the
+page may put anything there.
 """
 
 from typing import Annotated, Any, cast
@@ -8,7 +9,7 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.dialects.wire import pixels_of, text_of
+from tracker_backend.dialects.loose_values import pixels_or_none, text_or_none
 from tracker_backend.event import Time
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
@@ -48,44 +49,44 @@ def decode_start(body: bytes) -> StartRequest:
 
 
 def start_fields(request: StartRequest) -> SessionFields:
-    """What a start says of its session."""
+    """The fields of the session in a start."""
     kept = json_object(request.metadata, "metadata")
-    told = decode(_values, kept or b"{}")
-    screen, viewport = _size(told.get("screen")), _size(told.get("viewport"))
+    values = decode(_values, kept or b"{}")
+    screen, viewport = _size(values.get("screen")), _size(values.get("viewport"))
     return SessionFields(
         user_id=request.user_id or None,
         user_email=request.user_email or None,
-        page_url=text_of(told.get("url")),
-        referrer=text_of(told.get("referrer")),
-        user_agent=text_of(told.get("userAgent"), AGENT_LENGTH),
+        page_url=text_or_none(values.get("url")),
+        referrer=text_or_none(values.get("referrer")),
+        user_agent=text_or_none(values.get("userAgent"), AGENT_LENGTH),
         screen_width=screen[0],
         screen_height=screen[1],
         viewport_width=viewport[0],
         viewport_height=viewport[1],
-        language=text_of(told.get("language"), _LABEL),
+        language=text_or_none(values.get("language"), _LABEL),
         app_id=request.app_id or None,
         ticket_id=request.ticket_id or None,
-        ttl_hours=_ttl(request, told.get("ttlHours")),
+        ttl_hours=_ttl(request, values.get("ttlHours")),
         metadata=kept,
     )
 
 
 def start_time(request: StartRequest) -> Time | None:
-    """When the session began by the client's clock: `incuera` tells it as `metadata.timestamp`."""
+    """When the session began by the client's clock; `incuera` sends it as `metadata.timestamp`."""
     if request.start_time is not None or request.app_id is not None:
         return request.start_time
-    told = (request.metadata or {}).get("timestamp")
-    return None if told is None or told == Raw(b"null") else decode(_time, told, "$.metadata.timestamp")
+    timestamp = (request.metadata or {}).get("timestamp")
+    return None if timestamp is None or timestamp == Raw(b"null") else decode(_time, timestamp, "$.metadata.timestamp")
 
 
 def _ttl(request: StartRequest, in_metadata: Any) -> int | None:
-    """The hours that were asked for, if they make sense; else the dialect's."""
-    for asked in (request.ttl_hours, in_metadata):
-        if type(asked) is int and 0 < asked <= _MOST_TTL:
-            return asked
+    """The hours that the request asks for, if they are valid; else those of the dialect."""
+    for hours in (request.ttl_hours, in_metadata):
+        if type(hours) is int and 0 < hours <= _MOST_TTL:
+            return hours
     return None if request.app_id is None else SPECTRA_TTL
 
 
 def _size(value: Any) -> tuple[int | None, int | None]:
     size = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    return pixels_of(size.get("width")), pixels_of(size.get("height"))
+    return pixels_or_none(size.get("width")), pixels_or_none(size.get("height"))

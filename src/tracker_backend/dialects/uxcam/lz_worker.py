@@ -1,7 +1,7 @@
-"""The process in which `Decoder` decompresses LZ-String: `python -m tracker_backend.dialects.lz_worker`.
+"""The process in which `LzDecoder` decompresses: `python -m tracker_backend.dialects.uxcam.lz_worker`.
 
-A question on stdin is QUESTION (size, limit) and so many bytes of text; its answer on stdout is ANSWER (status, size)
-and so many bytes, of JSON for status 200, else of the error's text. It ends when stdin does.
+A question on stdin is QUESTION (size, limit) followed by `size` bytes of text. Its answer on stdout is ANSWER (status,
+size) followed by `size` bytes: the JSON for status 200, else the error's text. The process ends when stdin closes.
 """
 
 import signal
@@ -9,7 +9,7 @@ import struct
 import sys
 from typing import BinaryIO
 
-from tracker_backend.dialects.lzstring import decompress
+from tracker_backend.dialects.uxcam.lzstring import decompress
 from tracker_backend.errors import Invalid, TooLarge
 
 QUESTION = struct.Struct("<QQ")
@@ -21,8 +21,8 @@ def answer_all(questions: BinaryIO, answers: BinaryIO) -> None:
     """Answers until there is no further question."""
     while len(head := questions.read(QUESTION.size)) == QUESTION.size:
         size, limit = QUESTION.unpack(head)
-        status, told = _answer(questions.read(size), limit)
-        answers.write(ANSWER.pack(status, len(told)) + told)
+        status, answer = _answer(questions.read(size), limit)
+        answers.write(ANSWER.pack(status, len(answer)) + answer)
         answers.flush()
 
 

@@ -7,7 +7,7 @@ form.addEventListener('submit', (event) => {
     const { email, password } = Object.fromEntries(new FormData(form));
     const answer = await call('POST', '/login', { email, password });
     if (answer.ok) await welcome();
-    else tell(answer.told);
+    else tell(answer.message);
   });
 });
 

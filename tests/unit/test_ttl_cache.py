@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tracker_backend.http import ttl_cache
-from tracker_backend.http.ttl_cache import Remembered
+from tracker_backend.http.ttl_cache import TtlCache
 
 
 class Table:
@@ -48,30 +48,30 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 async def test_an_answer_is_good_for_a_second_from_before_it_was_asked_for(table: Table, clock: list[float]) -> None:
-    found = Remembered(table.look_up)
+    found = TtlCache(table.look_up)
     table.answer.clear()
-    first = asyncio.create_task(found.find("a"))
+    first = asyncio.create_task(found.get("a"))
     await table.until_asked()
     clock[0] += 0.9  # the database is slow
     table.answer.set()
     assert await first == "a valid"
     table.value = "revoked"
-    assert await found.find("a") == "a valid"
+    assert await found.get("a") == "a valid"
     clock[0] += 0.1
-    assert not found.knows("a")
-    assert await found.find("a") == "a revoked"
+    assert not found.has("a")
+    assert await found.get("a") == "a revoked"
 
 
 async def test_who_asks_meanwhile_gets_the_same_answer_unless_a_second_is_over(
     table: Table, clock: list[float]
 ) -> None:
-    found = Remembered(table.look_up)
+    found = TtlCache(table.look_up)
     table.answer.clear()
-    tasks = [asyncio.create_task(found.find("a")) for _ in range(20)]
+    tasks = [asyncio.create_task(found.get("a")) for _ in range(20)]
     await table.until_asked()
     table.value = "revoked"
     clock[0] += 1.0
-    late = asyncio.create_task(found.find("a"))
+    late = asyncio.create_task(found.get("a"))
     await table.until_asked()
     table.answer.set()
     assert set(await asyncio.gather(*tasks)) == {"a valid"}
@@ -80,18 +80,18 @@ async def test_who_asks_meanwhile_gets_the_same_answer_unless_a_second_is_over(
 
 
 async def test_an_error_is_told_to_all_who_wait_and_not_remembered(table: Table, clock: list[float]) -> None:
-    found = Remembered(table.look_up)
+    found = TtlCache(table.look_up)
     table.error = ConnectionError("away")
-    answers = await asyncio.gather(*(found.find("a") for _ in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(found.get("a") for _ in range(3)), return_exceptions=True)
     assert [str(answer) for answer in answers] == ["away"] * 3
     table.error = None
-    assert await found.find("a") == "a valid"
+    assert await found.get("a") == "a valid"
 
 
 async def test_who_gives_up_takes_the_answer_from_nobody(table: Table, clock: list[float]) -> None:
-    found = Remembered(table.look_up)
+    found = TtlCache(table.look_up)
     table.answer.clear()
-    gone, stays = [asyncio.create_task(found.find("a")) for _ in range(2)]
+    gone, stays = [asyncio.create_task(found.get("a")) for _ in range(2)]
     await table.until_asked()
     gone.cancel()
     table.answer.set()
@@ -102,23 +102,23 @@ async def test_who_gives_up_takes_the_answer_from_nobody(table: Table, clock: li
 async def test_the_longest_unasked_name_is_forgotten_first(
     table: Table, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ttl_cache, "_MOST", 2)
-    found = Remembered(table.look_up)
+    monkeypatch.setattr(ttl_cache, "_MOST_ENTRIES", 2)
+    found = TtlCache(table.look_up)
     for name in "abc":
-        await found.find(name)
-    assert [found.knows(name) for name in "abc"] == [False, True, True]
+        await found.get(name)
+    assert [found.has(name) for name in "abc"] == [False, True, True]
 
 
 async def test_what_was_given_within_the_second_is_recalled_without_waiting(table: Table, clock: list[float]) -> None:
-    found = Remembered(table.look_up)
-    assert found.recall("a") is None
+    found = TtlCache(table.look_up)
+    assert found.peek("a") is None
     table.answer.clear()
-    waiting = asyncio.create_task(found.find("a"))
+    waiting = asyncio.create_task(found.get("a"))
     await table.until_asked()
-    assert found.recall("a") is None  # it is not answered yet
+    assert found.peek("a") is None  # it is not answered yet
     table.answer.set()
     await waiting
-    assert found.recall("a") == "a valid"
+    assert found.peek("a") == "a valid"
     clock[0] += ttl_cache.SECONDS
-    assert found.recall("a") is None
+    assert found.peek("a") is None
     assert table.asked == ["a"]

@@ -1,4 +1,4 @@
-"""Decodes what trackers compressed without stopping the event loop."""
+"""Decompresses LZ-String texts without blocking the event loop: small ones in a thread, large ones in a process."""
 
 import asyncio
 import contextlib
@@ -6,27 +6,24 @@ import logging
 import sys
 from asyncio.subprocess import PIPE, Process
 
-from tracker_backend.dialects.inflate import inflate_text
-from tracker_backend.dialects.lz_worker import ANSWER, OK, QUESTION
-from tracker_backend.dialects.lzstring import decompress
+from tracker_backend.dialects.uxcam.lz_worker import ANSWER, OK, QUESTION
+from tracker_backend.dialects.uxcam.lzstring import decompress
 from tracker_backend.errors import Invalid, TooLarge, Unavailable
-from tracker_backend.http.body import off_loop
-from tracker_backend.text_cleaning import clean_json
 
-# Decompressing LZ-String is pure Python and holds the interpreter: 64 KB of text for 40 ms at most, in a thread that
-# gives way every 5 ms; the 15 MB of a whole body for 2 s, which no thread may.
+# Decompressing LZ-String is pure Python and holds the interpreter lock. 64 KB of text take 40 ms at most, in a thread
+# that releases the lock every 5 ms. The 15 MB of a whole body take 2 s, which is too long for a thread.
 _IN_THREAD = 64 * 1024
-_SECONDS = 8.0  # four times what the worst body takes on one core of a 2020s server
+_SECONDS = 8.0  # four times what the slowest body takes on one core of a 2020s server
 _BUFFER = 1024 * 1024
 _ERRORS = {error.status: error for error in (Invalid, TooLarge)}
 _log = logging.getLogger(__name__)
 
 
-class Decoder:
-    """Owns one process for large LZ-String texts. It starts with the first of them, and `close` ends it.
+class LzDecoder:
+    """Owns one process for large LZ-String texts. The first large text starts it, `close` ends it.
 
-    A process of our own rather than a ProcessPoolExecutor, which cannot end a call that takes too long (before 3.14),
-    and whose children import the server's main module anew.
+    It is not a ProcessPoolExecutor: that cannot end a call that takes too long (before Python 3.14), and its children
+    import the server's main module again.
     """
 
     def __init__(self, seconds: float = _SECONDS) -> None:
@@ -35,15 +32,11 @@ class Decoder:
         self._process: Process | None = None
         self._closed = False
 
-    async def inflate(self, data: str, limit: int) -> bytes:
-        """`inflate_text` of a JSON text, and `clean_json`; for large data in a thread, as zlib lets others go on."""
-        return await off_loop(len(data), _inflate_json, data, limit)
+    async def decompress(self, text: str, limit: int) -> bytes:
+        """The JSON in an LZ-String text, as UTF-8 of at most `limit` bytes (`lzstring.decompress`).
 
-    async def lz(self, text: str, limit: int) -> bytes:
-        """`decompress`, in a thread or for large texts in the process, one at a time.
-
-        Raises Invalid and TooLarge as that does, and Unavailable when the turn does not come or the answer is not there
-        within the seconds given, or the process does not live.
+        Small texts are decompressed in a thread, large ones in the process, one at a time. Raises Invalid and TooLarge;
+        Unavailable when the process is busy or does not answer within the time limit, or has died.
         """
         if len(text) <= _IN_THREAD:
             return await asyncio.to_thread(decompress, text, limit)
@@ -58,7 +51,7 @@ class Decoder:
             self._turn.release()
 
     async def close(self) -> None:
-        """Ends the process, if there is one. Who still waits for an answer gets Unavailable."""
+        """Ends the process, if there is one. Calls that still wait raise Unavailable."""
         self._closed = True
         self._kill()
         async with self._turn:
@@ -80,7 +73,7 @@ class Decoder:
                     _log.warning("the process that decompresses LZ-String died: %r", error)
             except (Invalid, TooLarge):
                 raise
-            except BaseException:  # a caller who is gone leaves a question whose answer nobody may take for his own
+            except BaseException:  # the next caller must not read the answer to a cancelled call
                 await self._end()
                 raise
         raise Unavailable("the process that decompresses is not there.")
@@ -88,7 +81,7 @@ class Decoder:
     async def _exchange(self, text: bytes, limit: int) -> bytes:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "tracker_backend.dialects.lz_worker"),
+                *(sys.executable, "-P", "-m", "tracker_backend.dialects.uxcam.lz_worker"),
                 stdin=PIPE,
                 stdout=PIPE,
                 limit=_BUFFER,
@@ -100,10 +93,10 @@ class Decoder:
         questions.write(text)
         await questions.drain()
         status, size = ANSWER.unpack(await answers.readexactly(ANSWER.size))
-        told = await answers.readexactly(size)
+        answer = await answers.readexactly(size)
         if status != OK:
-            raise _ERRORS[status](told.decode())
-        return told
+            raise _ERRORS[status](answer.decode())
+        return answer
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -118,7 +111,3 @@ class Decoder:
         if process.stdin is not None:
             process.stdin.close()
         await process.communicate()  # reads what is left: a process whose pipe is full counts as running
-
-
-def _inflate_json(data: str, limit: int) -> bytes:
-    return clean_json(inflate_text(data, limit))

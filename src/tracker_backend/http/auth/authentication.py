@@ -1,0 +1,182 @@
+"""Finds the caller of a request: by a key, by the login of a browser, or locally where the server runs in open mode."""
+
+from functools import partial
+from uuid import UUID
+
+from litestar.datastructures import Headers
+from msgspec import Struct
+
+from tracker_backend.accounts import keys, projects, tickets
+from tracker_backend.accounts.logins import Person
+from tracker_backend.errors import Forbidden, Unauthorized
+from tracker_backend.http.auth.authorization import ACTIONS, Scope, authorize_key, authorize_person, check_write
+from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.auth.key_uses import KeyUses
+from tracker_backend.http.auth.login_sessions import SAFE_METHODS, LoginSessions
+from tracker_backend.http.auth.request_keys import key_digest, requested_project
+from tracker_backend.http.client_address import ClientAddresses, is_local
+from tracker_backend.http.limits.request_limits import RequestLimits
+from tracker_backend.http.request import Connection
+from tracker_backend.http.ttl_cache import TtlCache
+from tracker_backend.settings import Settings
+from tracker_backend.storage.pool import Pool
+
+
+class _CachedKey(Struct, frozen=True):
+    """A key, and the caller that it stands for while it is valid."""
+
+    record: keys.KeyRecord
+    caller: Caller
+
+
+class Authentication:
+    """Each method returns the caller and has authorized it, or raises Unauthorized, Forbidden or LimitExceeded."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        login_sessions: LoginSessions,
+        addresses: ClientAddresses,
+        limits: RequestLimits,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._login_sessions = login_sessions
+        self._addresses = addresses
+        self._limits = limits
+        self.key_uses = KeyUses(pool)
+        self._keys = TtlCache(self._load_key)
+        self._default_project: TtlCache[None, int] = TtlCache(lambda _: keys.default_project(pool))
+        self._projects = TtlCache(partial(projects.get_settings, pool))
+
+    async def authenticate(self, connection: Connection, scope: Scope, *, body_key: str | None = None) -> Caller:
+        """The caller, if the scope is allowed. `body_key` is a key from the request's body, for dialects.
+
+        A key goes before a cookie: a page of another site can send the browser's cookie, but knows no key.
+        """
+        headers = connection.headers  # a property that builds them at each access
+        digest, is_public_place = key_digest(connection, headers)
+        if digest is None and body_key:
+            digest, is_public_place = keys.digest(body_key), True
+        if digest is not None:
+            return await self._by_key(connection, headers, digest, scope, is_public_place=is_public_place)
+        if connection.scope["type"] == "websocket" and not self._login_sessions.is_same_origin(headers):
+            raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
+        login = await self._login_sessions.find(connection, headers)
+        if login is None:
+            return await self._without_key(headers, scope, self._addresses.of(connection))
+        return await self._by_login(*login, scope, requested_project(connection))
+
+    async def authenticate_person(self, connection: Connection) -> Person:
+        """The person whose browser calls, of whatever role; Unauthorized when nobody is logged in."""
+        found = await self._login_sessions.find(connection, connection.headers)
+        if found is None:
+            raise Unauthorized("log in first: POST /api/v1/login with `email` and `password`; a key does not do here.")
+        return found[0]
+
+    async def authenticate_ticket(self, connection: Connection, text: str) -> tuple[Caller, UUID]:
+        """Uses up a ticket. Returns who asked for it, if they may still read, and the session that it is for."""
+        address = self._addresses.of(connection)
+        self._limits.check_failed_lookups(address)
+        ticket = await tickets.use_ticket(self._pool, keys.digest(text))
+        if ticket is None:
+            await self._limits.count_failed_lookup(address)
+            raise Unauthorized(
+                "this ticket is not known: it was used, or has expired. Each opens one stream, within"
+                f" {tickets.LIFETIME_SECONDS} seconds; ask for another one."
+            )
+        if ticket.key is None and ticket.login is None:
+            return await self._without_key(connection.headers, "read", address), ticket.session_id
+        return await self._reader(ticket.project_id, ticket.key, ticket.login), ticket.session_id
+
+    async def recheck_reader(self, caller: Caller) -> None:
+        """Raises Unauthorized or Forbidden when a caller who was allowed to read no longer is."""
+        if not caller.is_keyless:
+            await self._reader(caller.project_id, caller.key, caller.login)
+
+    async def _by_key(
+        self, connection: Connection, headers: Headers, digest: bytes, scope: Scope, *, is_public_place: bool
+    ) -> Caller:
+        key = self._keys.peek(digest)
+        if key is None or (is_public_place and not key.record.is_public):
+            key = await self._find_key(digest, self._addresses.of(connection), is_public_place=is_public_place)
+        caller = _caller_of(key, scope)
+        if requested_project(connection) not in (None, caller.project_id):
+            raise Forbidden("this key is another project's: leave `project_id` out, or use a key of that project.")
+        if scope == "admin":  # a revoked key must not make keys and invitations that outlast it
+            caller = _caller_of(await self._keys.get_fresh(digest), scope)
+        if scope == "write" and not _is_safe(connection):  # any page may read how to record
+            record = key.record
+            check_write(headers, record.settings, is_public=record.is_public, is_archived=record.is_archived)
+        self.key_uses.add(digest)
+        return caller
+
+    async def _find_key(self, digest: bytes, address: str, *, is_public_place: bool) -> _CachedKey:
+        if not self._keys.has(digest):
+            self._limits.check_failed_lookups(address)
+        key = await self._keys.get(digest)
+        if key is None or (is_public_place and not key.record.is_public):
+            await self._limits.count_failed_lookup(address)
+            raise Unauthorized(
+                "this key is not known."
+                if key is None
+                else "only a project's public write key may stand in a URL or a body: use X-API-Key."
+            )
+        return key
+
+    async def _load_key(self, digest: bytes) -> _CachedKey | None:
+        record = await keys.find_key(self._pool, digest)
+        if record is None:
+            return None
+        return _CachedKey(record, Caller(record.project_id, f"key {record.prefix}", record.settings, key=digest))
+
+    async def _by_login(self, person: Person, login: bytes, scope: Scope, project_id: int | None) -> Caller:
+        if project_id is not None and project_id not in person.roles:  # they may have joined it within the second
+            person = await self._login_sessions.find_login_fresh(login) or person
+        chosen = authorize_person(person, scope, project_id)
+        if scope == "admin":  # a login that has ended must not make keys and invitations that outlast it
+            fresh = await self._login_sessions.find_login_fresh(login)
+            if fresh is None:
+                raise Unauthorized("this login has ended: log in again.")
+            person, chosen = fresh, authorize_person(fresh, scope, chosen)
+        settings, _ = await self._projects.get(chosen)
+        return Caller(chosen, f"user {person.user_id}", settings, person, login=login)
+
+    async def _without_key(self, headers: Headers, scope: Scope, address: str) -> Caller:
+        """The local caller of a server in open mode (ADR 5)."""
+        if not self._settings.is_open:
+            raise Unauthorized("a key is needed: send it as `X-API-Key` or `Authorization: Bearer`; or log in.")
+        if scope not in ("write", "read"):
+            raise Unauthorized(
+                f"to {ACTIONS[scope]} needs an admin key: make one with `tracker-backend key create --kind admin`."
+            )
+        if not is_local(headers, address):
+            raise Unauthorized(
+                "without a key only direct local calls are answered (Host localhost, 127.0.0.1 or [::1], no proxy)."
+            )
+        project_id = await self._default_project.get(None)
+        settings, is_archived = await self._projects.get(project_id)
+        if scope == "write":
+            check_write(headers, settings, is_public=True, is_archived=is_archived)
+        return Caller(project_id, "local", settings)
+
+    async def _reader(self, project_id: int, key: bytes | None, login: bytes | None) -> Caller:
+        """The caller that a key or a login stands for, if it may still read."""
+        if key is not None:
+            return _caller_of(await self._keys.get(key), "read")
+        person = None if login is None else await self._login_sessions.find_login(login)
+        if login is None or person is None:
+            raise Unauthorized("this login has ended: log in again.")
+        return await self._by_login(person, login, "read", project_id)
+
+
+def _caller_of(key: _CachedKey | None, scope: Scope) -> Caller:
+    if key is None:
+        raise Unauthorized("this key is not known any more.")
+    authorize_key(key.record, scope)
+    return key.caller
+
+
+def _is_safe(connection: Connection) -> bool:
+    return connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
