@@ -10,7 +10,7 @@ from uuid import UUID
 from tracker_backend.accounts import audit
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import SettingsError
-from tracker_backend.http.ingest_request import session_key
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database

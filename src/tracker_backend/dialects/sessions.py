@@ -17,11 +17,12 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.drop_reasons import told
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
+from tracker_backend.http.ingest_request import receive, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.http.sessions import From, To
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import sessions
 from tracker_backend.queries.days import day_span
 from tracker_backend.queries.filters import time_parameter

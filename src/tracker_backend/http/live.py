@@ -17,7 +17,6 @@ from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import TrackerError, Unavailable
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.auth.access import Caller
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
@@ -31,13 +30,14 @@ from tracker_backend.http.streams import (
     until_disconnected,
 )
 from tracker_backend.http.tickets import reader_of
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.steps import RRWEB
 from tracker_backend.live.cursor import read_cursor
 from tracker_backend.live.feed import Feed, Item
 from tracker_backend.live.reader import AWAY
 from tracker_backend.live.reference import Key
 from tracker_backend.live.subscription import Ended, Subscription
-from tracker_backend.queries import sessions
+from tracker_backend.storage.session_bounds import get_bounds
 
 SUBSCRIBE_SECONDS = 30.0
 Ticket = Annotated[str | None, QueryParameter(description="In place of a key or a cookie; opens one stream")]
@@ -153,7 +153,7 @@ async def watch_spectra_events(request: AnyRequest, session_id: FromPath[str], t
 async def _events(request: AnyRequest, session_id: str, ticket: str | None, form: Format) -> EventStream:
     services = services_of(request)
     caller, key = await reader_of(request, session_id, ticket)
-    await sessions.get_bounds(services.pool, *key)  # 404 before the answer begins
+    await get_bounds(services.pool, *key)  # 404 before the answer begins
     await note_replay(services, caller, key[1], "live")
     cursor = read_cursor(request.headers.get("last-event-id"))
 

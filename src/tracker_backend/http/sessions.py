@@ -12,15 +12,17 @@ from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
-from tracker_backend.http.ingest_request import receive, session_key
+from tracker_backend.http.ingest_request import receive
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.times import to_datetime
 
 From = Annotated[str | None, QueryParameter(name="from", description="ISO 8601, epoch milliseconds or seconds")]
@@ -149,7 +151,7 @@ async def delete_session(request: AnyRequest, session_id: FromPath[str]) -> None
     caller = await services.access.check(request, "edit")
     key, _ = session_key(caller.project_id, session_id)
     try:
-        await sessions.get_bounds(services.pool, caller.project_id, key)
+        await get_bounds(services.pool, caller.project_id, key)
     except NotFound:
         raise NotFound(f"there is no session {session_id} in this project.") from None
     receipt = await erase(services, caller, "session", str(key), "session deleted")

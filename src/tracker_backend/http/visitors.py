@@ -15,10 +15,10 @@ from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.auth.access import Caller
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import read_form
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.storage.keyed_hash import Subject
 from tracker_backend.text_cleaning import clean_text

@@ -14,7 +14,6 @@ from tqdm import tqdm
 from tracker_backend.accounts import projects
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.importing.batches import Batcher, Piece, Plan
 from tracker_backend.importing.files import Told, by_session, read_file, refuse
 from tracker_backend.importing.inspection import Found, survey
@@ -23,6 +22,7 @@ from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import ScreenshotRequest
 from tracker_backend.masking.events import mask
 from tracker_backend.privacy import tombstones

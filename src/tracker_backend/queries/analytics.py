@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 from msgspec import Struct
 
+from tracker_backend.accounts.time_zones import choose_time_zone, invalid_time_zone
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.steps import split_page
-from tracker_backend.queries.days import no_zone, zone_of
 from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
@@ -106,11 +106,11 @@ async def list_days(
     Days are those of `timezone`, else of the project. Whole days are counted: those that begin at `time_from` or later,
     and before `time_to`. A time without a zone is one of `timezone`.
     """
-    zone = await zone_of(pool, project_id, timezone)
+    zone = await choose_time_zone(pool, project_id, timezone)
     try:
         bounds = await pool.fetchrow(_sql.days, zone, *_moment_or_local(time_from), *_moment_or_local(time_to))
     except asyncpg.InvalidParameterValueError as error:
-        raise no_zone(zone) from error
+        raise invalid_time_zone(zone) from error
     except (asyncpg.DatetimeFieldOverflowError, OverflowError) as error:
         raise Invalid("`from` or `to` is beyond any calendar: give days of this age.") from error
     assert bounds is not None  # noqa: S101 — it has no condition

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from tracker_backend.queries import sessions
 from tracker_backend.queries.filters import Where, decode_cursor, encode_cursor
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import columns_of
 
 
@@ -63,7 +63,7 @@ async def list_events(
     cursor: str | None = None,
 ) -> EventPage:
     """Events from `time_from` (included) to `time_to` (not included); NotFound for an unknown session."""
-    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    bounds = await get_bounds(pool, project_id, session_id)
     where = Where(project_id=project_id, session_id=session_id)
     where.add("timestamp >= ?", bounds.first).add("timestamp <= ?", bounds.last)
     total = bounds.events

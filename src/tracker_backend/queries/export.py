@@ -15,6 +15,7 @@ from tracker_backend.queries.events import Event
 from tracker_backend.recordings import replay
 from tracker_backend.recordings.reading import decode_list
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import columns_of, load
 
 Format = Literal["json", "ndjson"]
@@ -66,7 +67,7 @@ async def _joined(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _track_events(pool: Pool, project_id: int, session_id: UUID) -> AsyncIterator[bytes]:
-    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    bounds = await get_bounds(pool, project_id, session_id)
     position = (_BEGIN, 0)
     while True:
         span = (project_id, session_id, bounds.first, bounds.last)

@@ -8,9 +8,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from tracker_backend.errors import NotFound
-from tracker_backend.queries import sessions
 from tracker_backend.storage.nodes import milliseconds_of
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import load
 
 _PAGE = 200
@@ -49,7 +49,7 @@ async def list_screenshots(
     pool: Pool, project_id: int, session_id: UUID, time_from: datetime | None, time_to: datetime | None
 ) -> AsyncIterator[Screenshot]:
     """A session's screenshots in order of time, from `time_from` (included) to `time_to` (not included)."""
-    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    bounds = await get_bounds(pool, project_id, session_id)
     first = max(bounds.first, time_from or bounds.first)
     last = min(bounds.last + _MICROSECOND, time_to or bounds.last + _MICROSECOND)
     position = (_BEGIN, 0)

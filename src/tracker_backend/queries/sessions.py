@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.errors import Invalid
 from tracker_backend.queries.filters import Where, contains, decode_cursor, encode_cursor
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import session_not_found
 from tracker_backend.storage.sql import columns_of, load
 
 EXACT_TOTAL = 10_000
@@ -126,31 +127,13 @@ class SessionFilter(Struct, frozen=True):
     device_types: list[str] | None = None
 
 
-class Bounds(Struct, frozen=True):
-    """The time span of a session's rows (both ends included), how many events it has, and its clock offset."""
-
-    first: datetime
-    last: datetime
-    events: int
-    offset: int
-    """Microseconds to add to the client's times."""
-
-
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
     """The session, or NotFound."""
     where = Where(project_id=project_id, session_id=session_id)
     row = await pool.fetchrow(f"select {_COLUMNS} from tracker.sessions where {where}", *where.values)
     if row is None:
-        raise _not_found(session_id)
+        raise session_not_found(session_id)
     return Session(*row)
-
-
-async def get_bounds(pool: Pool, project_id: int, session_id: UUID) -> Bounds:
-    """Where the session's rows are, or NotFound."""
-    row = await pool.fetchrow(_sql.bounds, project_id, session_id)
-    if row is None:
-        raise _not_found(session_id)
-    return Bounds(*row)
 
 
 async def page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
@@ -240,7 +223,3 @@ async def _total(pool: Pool, project_id: int, wanted: SessionFilter, where: Wher
     plan: Any = await pool.fetchval(f"explain (format json) select from tracker.sessions where {where}", *where.values)
     estimate = int(msgspec.json.decode(plan)[0]["Plan"]["Plan Rows"])
     return max(counted, estimate), True
-
-
-def _not_found(session_id: UUID) -> NotFound:
-    return NotFound(f"there is no session {session_id} in this project.")

@@ -13,9 +13,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.queries import sessions
 from tracker_backend.recordings.reading import FULL_SNAPSHOT, LEVEL, META, decode_list, is_type, time_of
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import SessionBounds, get_bounds
 from tracker_backend.storage.sql import load
 from tracker_backend.times import SECOND, from_datetime
 from tracker_backend.zstd import compress, decompress
@@ -93,7 +93,7 @@ async def replay(
     """The recording from the full snapshot before `first` on to `last`, which is not included; NotFound for an unknown
     session.
     """
-    reader = _Reader(pool, project_id, session_id, await sessions.get_bounds(pool, project_id, session_id))
+    reader = _Reader(pool, project_id, session_id, await get_bounds(pool, project_id, session_id))
     given = 0
     for _ in range(_ATTEMPTS):
         try:
@@ -107,7 +107,7 @@ async def replay(
 
 
 class _Reader:
-    def __init__(self, pool: Pool, project_id: int, session_id: UUID, bounds: sessions.Bounds) -> None:
+    def __init__(self, pool: Pool, project_id: int, session_id: UUID, bounds: SessionBounds) -> None:
         self._pool = pool
         self._key = (project_id, session_id)
         self._bounds = bounds

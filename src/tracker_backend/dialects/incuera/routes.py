@@ -12,10 +12,11 @@ from tracker_backend.dialects.wire import refusal
 from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
+from tracker_backend.http.ingest_request import receive, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.recordings.reading import read_recording
 
 

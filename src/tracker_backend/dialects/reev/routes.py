@@ -18,10 +18,11 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import RECORDING, SESSION_ID, operation
-from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
+from tracker_backend.http.ingest_request import Received, receive, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import stats, timeline
 from tracker_backend.recordings import replay
 from tracker_backend.recordings.reading import read_recording

@@ -30,12 +30,14 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import receive, session_key, time_of
+from tracker_backend.http.ingest_request import receive, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.text_cleaning import clean_text
 
 _OPTIONS = {DIALECT: "spectra", OPTION: True, SHAPE: error_text}
@@ -119,7 +121,7 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
     sent, rest = await off_loop(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     if received.drop_of(key) is None:  # of who is not recorded nothing is there
-        await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+        await get_bounds(received.services.pool, received.caller.project_id, key)
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
@@ -147,7 +149,7 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
     key, fields = session_of(received, session_id, sent.session_id)
     offset = 0
     if received.drop_of(key) is None:
-        offset = (await sessions.get_bounds(received.services.pool, received.caller.project_id, key)).offset
+        offset = (await get_bounds(received.services.pool, received.caller.project_id, key)).offset
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from tracker_backend.dialects.start import SPECTRA_TTL
 from tracker_backend.errors import Invalid
-from tracker_backend.http.ingest_request import Received, session_key
+from tracker_backend.http.ingest_request import Received
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.text_cleaning import clean_text
 
 

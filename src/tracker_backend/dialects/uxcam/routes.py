@@ -31,12 +31,13 @@ from tracker_backend.http.body import off_loop
 from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import Received, receive, session_key, time_of
+from tracker_backend.http.ingest_request import Received, receive, time_of
 from tracker_backend.http.problem import SHAPE
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import sessions
 from tracker_backend.recordings.source_batches import Snapshot, snapshots
 from tracker_backend.times import to_datetime

@@ -1,9 +1,3 @@
--- timezone: whose days are a project's
-select timezone from tracker.projects where project_id = $1;
-
--- is_zone: asked without an error, which would end the caller's transaction
-select exists (select from pg_timezone_names where lower(name) = lower($1));
-
 -- span: from the begin of the first day to the end of the last one ($1 time zone, $2 first day, or $3 how many days before the last; $4 last day, or null for today)
 select first::timestamp at time zone $1, (last + 1)::timestamp at time zone $1
 from (select coalesce($4::date, (now() at time zone $1)::date) as last) as l,

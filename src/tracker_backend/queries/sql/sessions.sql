@@ -1,10 +1,6 @@
 -- total: sessions of a project, from the counts that writers keep
 select coalesce(sum(sessions), 0)::bigint from tracker.session_totals where project_id = $1;
 
--- bounds: when a session's rows were, so that only their chunks are read, and how many events there are
-select coalesce(first_at, started_at), coalesce(last_at, started_at), event_count, coalesce(clock_offset_ms, 0) * 1000
-from tracker.sessions where project_id = $1 and session_id = $2;
-
 -- page_of: the page on which a session was last known to begin
 select page_url from tracker.sessions where project_id = $1 and session_id = $2;
 
