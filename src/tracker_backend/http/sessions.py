@@ -1,6 +1,6 @@
 """Sessions: start, list, look at, delete; and the events of one."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,6 +15,7 @@ from tracker_backend.http.cors import HEADERS, OPTION
 from tracker_backend.http.ingest_request import receive
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
+from tracker_backend.http.session_filters import V1_FILTERS, SessionFilters
 from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
@@ -69,18 +70,10 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 _COPIED = set(SessionFields.__struct_fields__) & set(SessionRequest.__struct_fields__) - {"user_agent", "metadata"}
 
 
-@get("/sessions", summary="List sessions", tags=["read"])
+@get("/sessions", dependencies=V1_FILTERS, summary="List sessions", tags=["read"])
 async def list_sessions(
     request: AnyRequest,
-    from_: From = None,
-    to: To = None,
-    user_id: FromQuery[str | None] = None,
-    page_url: Annotated[str | None, QueryParameter(description="Part of the first page's URL")] = None,
-    device_type: FromQuery[Literal["desktop", "mobile", "tablet"] | None] = None,
-    browser: FromQuery[str | None] = None,
-    os: FromQuery[str | None] = None,
-    has_errors: FromQuery[bool | None] = None,
-    min_duration: Annotated[float | None, QueryParameter(ge=0, description="Seconds")] = None,
+    filters: SessionFilters,
     sort: Annotated[str, QueryParameter(description="A column, with - in front for the largest first")] = "-started_at",
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 20,
     offset: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0,
@@ -92,19 +85,8 @@ async def list_sessions(
     """
     services = services_of(request)
     caller = await services.access.check(request, "read")
-    wanted = sessions.SessionFilter(
-        started_from=time_parameter(from_, "from"),
-        started_to=time_parameter(to, "to"),
-        user_id=user_id,
-        page_url=page_url,
-        device_type=device_type,
-        browser=browser,
-        os=os,
-        has_errors=has_errors,
-        min_duration=min_duration,
-    )
     return await sessions.list_sessions(
-        services.pool, caller.project_id, wanted, sort=sort, limit=limit, offset=offset, cursor=cursor
+        services.pool, caller.project_id, filters, sort=sort, limit=limit, offset=offset, cursor=cursor
     )
 
 

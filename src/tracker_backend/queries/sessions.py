@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.errors import Invalid
-from tracker_backend.queries.filters import Where, contains, decode_cursor, encode_cursor
+from tracker_backend.queries.filters import Where, decode_cursor, encode_cursor
+from tracker_backend.queries.session_filters import FilterValues, add_filters
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.session_bounds import session_not_found
 from tracker_backend.storage.sql import columns_of, load
@@ -110,23 +111,6 @@ class SessionPage(Struct, frozen=True, omit_defaults=True):
     next_cursor: str | None = None
 
 
-class SessionFilter(Struct, frozen=True):
-    """Which sessions; None is any."""
-
-    started_from: datetime | None = None
-    started_to: datetime | None = None
-    user_id: str | None = None
-    page_url: str | None = None
-    device_type: str | None = None
-    browser: str | None = None
-    os: str | None = None
-    has_errors: bool | None = None
-    min_duration: float | None = None
-    app_id: str | None = None
-    ticket_id: str | None = None
-    device_types: list[str] | None = None
-
-
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
     """The session, or NotFound."""
     where = Where(project_id=project_id, session_id=session_id)
@@ -155,19 +139,28 @@ async def count_activity(pool: Pool) -> tuple[int, int]:
 async def list_sessions(
     pool: Pool,
     project_id: int,
-    wanted: SessionFilter,
+    filters: FilterValues,
     *,
+    time_range: tuple[datetime, datetime] | None = None,
     sort: str = "-started_at",
     limit: int = 20,
     offset: int = 0,
     cursor: str | None = None,
 ) -> SessionPage:
-    """A page of sessions. A `cursor` goes on where the page before ended, whatever came meanwhile."""
+    """A page of the sessions that pass all filters. With a `time_range` it holds those that began at its first time or
+    later and before its second.
+
+    With a `cursor` the page begins after the last session of the page before, also if others were stored in between.
+    """
     column = sort.removeprefix("-")
     if column not in SORTS:
         raise Invalid(f"`sort` is {sort!r}: use one of {', '.join(SORTS)}, with - in front for the largest first.")
-    where = _where(project_id, wanted)
-    total, is_estimate = await _total(pool, project_id, wanted, where)
+    where = Where(project_id=project_id)
+    is_filtered = add_filters(where, filters)
+    if time_range is not None:
+        where.add("started_at >= ?", time_range[0]).add("started_at < ?", time_range[1])
+        is_filtered = True
+    total, is_estimate = await _count(pool, where) if is_filtered else (await _count_all(pool, project_id), False)
     page = where.copy()
     direction, operator = ("desc", "<") if sort.startswith("-") else ("asc", ">")
     if cursor is not None:
@@ -191,29 +184,13 @@ async def list_sessions(
     return SessionPage(sessions, total, limit, offset, is_estimate, more)
 
 
-def _where(project_id: int, wanted: SessionFilter) -> Where:
-    where = Where(project_id=project_id)
-    where.add_if("started_at >= ?", wanted.started_from)
-    where.add_if("started_at < ?", wanted.started_to)
-    where.add_if("user_id = ?", wanted.user_id)
-    where.add_if("page_url ilike ?", None if wanted.page_url is None else contains(wanted.page_url))
-    where.add_if("device_type = ?", wanted.device_type)
-    where.add_if("browser = ?", wanted.browser)
-    where.add_if("os = ?", wanted.os)
-    where.add_if("(error_count > 0) = ?", wanted.has_errors)
-    where.add_if("duration_seconds >= ?", wanted.min_duration)
-    where.add_if("app_id = ?", wanted.app_id)
-    where.add_if("ticket_id = ?", wanted.ticket_id)
-    where.add_if("device_type = any(?)", wanted.device_types)
-    return where
+async def _count_all(pool: Pool, project_id: int) -> int:
+    """How many sessions a project has, from the counts that writers keep: counting a million takes 0.1 s."""
+    return await pool.fetchval(_sql.total, project_id)
 
 
-async def _total(pool: Pool, project_id: int, wanted: SessionFilter, where: Where) -> tuple[int, bool]:
-    """How many there are, and whether that is an estimate: without a filter from kept counts, with one counted to
-    10,000 (counting a million takes 0.1 s) and estimated by the planner beyond.
-    """
-    if wanted == SessionFilter():
-        return await pool.fetchval(_sql.total, project_id), False
+async def _count(pool: Pool, where: Where) -> tuple[int, bool]:
+    """How many sessions pass a filter, and whether that is an estimate: exact up to 10,000, beyond it the planner's."""
     counted = await pool.fetchval(
         f"select count(*) from (select from tracker.sessions where {where} limit {EXACT_TOTAL + 1}) counted",
         *where.values,
