@@ -27,7 +27,7 @@ EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", 
 
 _NOTHING: frozenset[str] = frozenset()
 _ID_ATTEMPTS = 20
-_sql = load(__file__, "commit")
+_sql = load(__file__, "commit", **session_changes.COLUMN_LISTS)
 
 Identity = tuple[int, UUID, UUID]
 
@@ -200,7 +200,7 @@ class GroupCommit:
         new = new_fields(fresh, masked)
         changes = session_changes.changes(fresh, new)
         rows = await connection.fetch(
-            _sql.upsert_sessions, self._store.node.number, *session_changes.columns(changes), MOST_FIELDS
+            _sql.upsert_sessions, self._store.node.number, session_changes.encode(changes), MOST_FIELDS
         )
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
