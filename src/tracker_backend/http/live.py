@@ -30,8 +30,8 @@ from tracker_backend.http.streams import (
     until_disconnected,
 )
 from tracker_backend.http.tickets import reader_of
+from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.ingest.session_ids import session_key
-from tracker_backend.ingest.steps import RRWEB
 from tracker_backend.live.cursor import read_cursor
 from tracker_backend.live.feed import Feed, Item
 from tracker_backend.live.reader import AWAY

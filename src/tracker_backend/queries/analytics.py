@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tracker_backend.accounts.time_zones import choose_time_zone, invalid_time_zone
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.steps import split_page
+from tracker_backend.ingest.pages import split_page
 from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
