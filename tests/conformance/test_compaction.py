@@ -199,7 +199,7 @@ async def test_days_are_not_mixed_so_retention_drops_a_day_whole(past: Database,
 
     kept = [row["recording_id"] for row in rows if row["timestamp"] >= midnight]
     assert 0 < len(kept) < len(rows)
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     assert [row["recording_id"] for row in await rows_of(past, session)] == kept
 
 

@@ -126,7 +126,7 @@ async def test_migrations_writes_reads_deletes_and_maintenance_work_through_a_po
         with pytest.raises(NotFound):
             await list_events(first.pool, 1, sessions[0])
         leaders = [Leader(each.maintained) for each in (first, second)]
-        assert [await leader.lead() for leader in leaders] == [True, False]
+        assert [await leader.take_lease() for leader in leaders] == [True, False]
         for task in TASKS:
             await task.run_once(second.maintained)
         assert await wrong_event_hours(first.pool) == []

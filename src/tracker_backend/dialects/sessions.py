@@ -24,7 +24,7 @@ from tracker_backend.http.services import services_of
 from tracker_backend.http.session_filters import DIALECT_FILTERS, SessionFilters
 from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import sessions
-from tracker_backend.queries.days import day_span
+from tracker_backend.queries.date_ranges import parse_date_range
 from tracker_backend.text_cleaning import clean_text
 from tracker_backend.times import from_datetime
 
@@ -183,7 +183,7 @@ async def list_sessions(
     """List sessions of all dialects, newest first by default."""
     services = services_of(request)
     caller = await services.access.check(request, "read")
-    days = None if date_range is None else await day_span(services.pool, caller.project_id, date_range, tz)
+    days = None if date_range is None else await parse_date_range(services.pool, caller.project_id, date_range, tz)
     column = _COLUMNS.get(sort_by.removeprefix("-"))
     if column is None:
         raise Invalid(f"`sortBy` is {sort_by!r}: use {', '.join(_COLUMNS)}, with - in front for the largest first.")

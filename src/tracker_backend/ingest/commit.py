@@ -18,7 +18,7 @@ from tracker_backend.ingest.stored_values import mask_stored, new_fields
 from tracker_backend.masking.secret_fields import MOST_FIELDS, bounded
 from tracker_backend.recordings.row import RECORDING_COLUMNS
 from tracker_backend.settings import Settings
-from tracker_backend.storage.keyed_hash import mark
+from tracker_backend.storage.keyed_hash import keyed_hash
 from tracker_backend.storage.nodes import SPREAD_MS
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
@@ -117,8 +117,8 @@ class GroupCommit:
             session_id,
             batch.identity,
             len(batch.events) + (batch.recording.count if batch.recording else 0),
-            mark(self._secret, project_id, "session", str(session_id)),
-            None if user_id is None else mark(self._secret, project_id, "user", user_id),
+            keyed_hash(self._secret, project_id, "session", str(session_id)),
+            None if user_id is None else keyed_hash(self._secret, project_id, "user", user_id),
         )
 
     def _place(

@@ -1,4 +1,4 @@
-"""The events of a session in order of time."""
+"""The events of a session, by time."""
 
 from datetime import datetime
 from uuid import UUID
@@ -44,7 +44,7 @@ _COLUMNS = columns_of(Event)
 
 
 class EventPage(Struct, frozen=True, omit_defaults=True):
-    """A page of events; `total` counts all that the filter lets through."""
+    """A page of events; `total` is the number of events that pass the filter."""
 
     data: list[Event]
     total: int
@@ -62,7 +62,7 @@ async def list_events(
     event_type: str | None = None,
     cursor: str | None = None,
 ) -> EventPage:
-    """Events from `time_from` (included) to `time_to` (not included); NotFound for an unknown session."""
+    """Events from `time_from` (included) to `time_to` (not included). Raises NotFound for an unknown session."""
     bounds = await get_bounds(pool, project_id, session_id)
     where = Where(project_id=project_id, session_id=session_id)
     where.add("timestamp >= ?", bounds.first).add("timestamp <= ?", bounds.last)

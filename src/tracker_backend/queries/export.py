@@ -1,5 +1,6 @@
-"""Everything of a session as one text, which `tracker-backend import` reads. Streamed: memory holds one batch of its
-recording, a page of its events, or one image.
+"""Exports a session with all its rows in a format that `tracker-backend import` reads.
+
+The text is streamed: memory holds one batch of the recording, one page of events, or one image.
 """
 
 import asyncio
@@ -26,10 +27,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def export_session(pool: Pool, project_id: int, session: sessions.Session, form: Format) -> AsyncIterator[bytes]:
-    """A session that was just read, with its recording, events and screenshots.
+    """A session with its recording, events and screenshots.
 
     As `json` an object `{"session", "events", "track_events", "screenshots"}`. As `ndjson` a line each: first
-    `{"session": …}`, then rrweb events as they are, `{"track_event": …}` and `{"screenshot": …}`.
+    `{"session": …}`, then rrweb events as they were recorded, `{"track_event": …}` and `{"screenshot": …}`.
     """
     key = (pool, project_id, session.session_id)
     if form == "json":

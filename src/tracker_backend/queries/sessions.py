@@ -1,4 +1,4 @@
-"""Sessions: one, and lists of them by filter, order and page."""
+"""Sessions: one, and lists by filter, sort order and page."""
 
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,11 @@ _sql = load(__file__, "sessions")
 
 
 class Session(Struct, frozen=True):
-    """A session. Times are UTC. The plain counters are those to show; by source they stand below."""
+    """A session. Times are UTC.
+
+    `click_count` and the other counters without a source are those to show. Those of sent events (`native_…`) and of
+    events found in the recording (`rrweb_…`) may count the same click twice.
+    """
 
     session_id: UUID
     client_session_id: str | None
@@ -86,14 +90,14 @@ class Session(Struct, frozen=True):
 
     @property
     def began_at(self) -> datetime:
-        """The earliest known time. A start that came late widens the session but does not move it in its hour:
-        `started_at` stays.
+        """The earliest known time. It is before `started_at` where an earlier event arrived later: `started_at` is
+        kept, so that the session stays in its hour.
         """
         return min(self.started_at, self.first_at or self.started_at)
 
     @property
     def client_text(self) -> str:
-        """The id as its client sent it."""
+        """The id as the client sent it."""
         return self.client_session_id or str(self.session_id)
 
 
@@ -101,7 +105,7 @@ _COLUMNS = columns_of(Session, is_active="(ended_at is null and last_activity_at
 
 
 class SessionPage(Struct, frozen=True, omit_defaults=True):
-    """A page of a list. `total_estimated` is there, and true, where `total` is not exact."""
+    """A page of sessions. `total_estimated` is true where `total` is not exact, else it is left out."""
 
     data: list[Session]
     total: int
@@ -112,7 +116,7 @@ class SessionPage(Struct, frozen=True, omit_defaults=True):
 
 
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
-    """The session, or NotFound."""
+    """A session. Raises NotFound."""
     where = Where(project_id=project_id, session_id=session_id)
     row = await pool.fetchrow(f"select {_COLUMNS} from tracker.sessions where {where}", *where.values)
     if row is None:
@@ -120,18 +124,18 @@ async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
     return Session(*row)
 
 
-async def page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
-    """The page that a session began on; None when it is unknown."""
-    return await pool.fetchval(_sql.page_of, project_id, session_id)
+async def get_first_page(pool: Pool, project_id: int, session_id: UUID) -> str | None:
+    """The URL of a session's first page; None where it is unknown."""
+    return await pool.fetchval(_sql.get_first_page, project_id, session_id)
 
 
-async def last_page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
-    """The page that a session was last known to be on; None when it is unknown."""
-    return await pool.fetchval(_sql.last_page_of, project_id, session_id)
+async def get_last_page(pool: Pool, project_id: int, session_id: UUID) -> str | None:
+    """The URL of a session's last known page; None where it is unknown."""
+    return await pool.fetchval(_sql.get_last_page, project_id, session_id)
 
 
 async def count_activity(pool: Pool) -> tuple[int, int]:
-    """Sessions active now and events of the last minute, of all projects."""
+    """How many sessions of all projects are active now, and how many events were stored in the last minute."""
     row = await pool.fetchrow(_sql.activity)
     return (row[0], row[1]) if row else (0, 0)
 

@@ -74,7 +74,7 @@ async def get_events(request: AnyRequest, session_id: FromPath[str]) -> Stream:
     services = services_of(request)
     caller = await services.access.check(request, "read")
     key, _ = session_key(caller.project_id, session_id)
-    began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
+    began = await timeline.timeline_start(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "reev events")
     return stream(request, _texts(replay.replay(services.pool, caller.project_id, key), began))
 
@@ -85,11 +85,11 @@ async def get_today(
     tz: Annotated[
         str | None, QueryParameter(description="Whose day: a name such as Europe/Berlin (the project's)")
     ] = None,
-) -> stats.Today:
+) -> stats.SessionsToday:
     """Count the sessions that began today, and the mean of their durations in seconds."""
     services = services_of(request)
     caller = await services.access.check(request, "read")
-    return await stats.today(services.pool, caller.project_id, tz)
+    return await stats.count_today(services.pool, caller.project_id, tz)
 
 
 async def _receive(request: AnyRequest, body: bytes) -> Received:

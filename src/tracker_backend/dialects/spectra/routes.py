@@ -89,7 +89,7 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
         rrweb = sent.events or []
     custom = await off_loop(len(received.text), read_custom, sent)
     if custom:
-        fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
+        fields.page_url = await sessions.get_last_page(received.services.pool, received.caller.project_id, key)
     batch = received.batch(key, fields)
     batch.source = SOURCE
     batch.rrweb = rrweb

@@ -145,7 +145,7 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     batch.events = events
     batch.source = SOURCE
     if fields.page_url is None and not any(event.page_url for event in events):
-        fields.page_url = await sessions.page_of(received.services.pool, batch.project_id, batch.session_id)
+        fields.page_url = await sessions.get_first_page(received.services.pool, batch.project_id, batch.session_id)
     await received.submit(batch)
     return EventsStored(True, len(events))
 

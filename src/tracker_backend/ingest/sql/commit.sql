@@ -1,13 +1,13 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, with what is known of their sessions; and what was erased and may not come back, with which a session falls under its user's tombstone (arrays: project, session, batch or null, number of events, marks of session and user)
+-- claim_batches: of these identities those that are new, with what is known of their sessions; and the sessions whose batches are dropped because they or their users were erased. A session that names an erased user gets a tombstone of its own (arrays: project, session, batch or null, number of events, keyed hashes of session and user)
 with given as materialized (
-    select project_id, session_id, batch_id, events, session_mark, user_mark, max((
-        select max(until) from tracker.tombstones where mark = session_mark or mark = user_mark
+    select project_id, session_id, batch_id, events, session_hash, user_hash, max((
+        select max(until) from tracker.tombstones where keyed_hash = session_hash or keyed_hash = user_hash
     )) over (partition by project_id, session_id) as erased_until
     from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::bytea[])
-        as b (project_id, session_id, batch_id, events, session_mark, user_mark)
+        as b (project_id, session_id, batch_id, events, session_hash, user_hash)
 ),
 claimed as (
     insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
@@ -18,9 +18,9 @@ claimed as (
     returning project_id, session_id, batch_id
 ),
 spread as (
-    insert into tracker.tombstones (mark, until, project_id, session_id, erasure_id)
-    select distinct on (session_mark) session_mark, erased_until, project_id, session_id, (
-        select erasure_id from given named join tracker.tombstones t on t.mark = named.user_mark
+    insert into tracker.tombstones (keyed_hash, until, project_id, session_id, erasure_id)
+    select distinct on (session_hash) session_hash, erased_until, project_id, session_id, (
+        select erasure_id from given named join tracker.tombstones t on t.keyed_hash = named.user_hash
         where named.project_id = given.project_id and named.session_id = given.session_id limit 1
     )
     from given where erased_until is not null
@@ -29,7 +29,7 @@ spread as (
             select from tracker.sessions s
             where s.project_id = given.project_id and s.session_id = given.session_id and s.user_id is not null
         )
-    order by session_mark
+    order by session_hash
     on conflict do nothing
 )
 select project_id, session_id, batch_id, s.clock_offset_ms, s.masked_fields,
