@@ -14,7 +14,6 @@ from tqdm import tqdm
 from tracker_backend.accounts import projects
 from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.importing.batches import Batcher, Piece, Plan
 from tracker_backend.importing.files import Told, by_session, read_file, refuse
 from tracker_backend.importing.inspection import Found, survey
@@ -22,11 +21,12 @@ from tracker_backend.importing.items import Kind
 from tracker_backend.ingest.batch import Batch, Drop, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import ScreenshotRequest
 from tracker_backend.privacy import tombstones
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.keyed_hash import mark
+from tracker_backend.storage.keyed_hash import keyed_hash
 from tracker_backend.storage.sql import load
 from tracker_backend.times import DAY, HOUR, to_datetime
 
@@ -175,18 +175,18 @@ async def _make_days(settings: Settings, database: Database, plans: list[list[Pl
 async def _check_erased(database: Database, plans: list[Plan], *, allowed: bool) -> None:
     """Invalid for a session or user that was erased; with `allowed` that is undone."""
     secret, pool = database.maintained.secret, database.maintained.pool
-    marks: dict[bytes, tuple[Plan, str]] = {}
+    hashes: dict[bytes, tuple[Plan, str]] = {}
     for plan in plans:
         user_id, session_id = plan.fields.user_id, str(plan.session_id)
         if user_id is not None:
-            marks[mark(secret, plan.project_id, "user", user_id)] = (plan, f"the user of session {session_id}")
-        marks[mark(secret, plan.project_id, "session", session_id)] = (plan, f"session {session_id}")
-    standing = await tombstones.standing(pool, list(marks))
+            hashes[keyed_hash(secret, plan.project_id, "user", user_id)] = (plan, f"the user of session {session_id}")
+        hashes[keyed_hash(secret, plan.project_id, "session", session_id)] = (plan, f"session {session_id}")
+    erased = await tombstones.active(pool, list(hashes))
     if allowed:
-        await tombstones.lift(pool, list(standing))
+        await tombstones.remove(pool, list(erased))
         return
-    for each, (plan, what) in marks.items():
-        if each in standing:
+    for each, (plan, what) in hashes.items():
+        if each in erased:
             raise refuse(
                 plan.found.path, plan.found.at, f"{what} was erased: give --erased to store what is in the file again"
             )

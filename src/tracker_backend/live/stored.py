@@ -10,12 +10,12 @@ import asyncpg
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.queries import sessions
 from tracker_backend.queries.events import Event
 from tracker_backend.recordings.frames import decode_frame
 from tracker_backend.recordings.replay import RowGoneError, RowHead, runs
 from tracker_backend.recordings.rrweb_events import client_time
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import SessionBounds, get_bounds
 from tracker_backend.storage.sql import columns_of, load
 
 PAGE = 2000
@@ -71,7 +71,7 @@ class Session:
     """
 
     def __init__(
-        self, pool: Pool, patiently: Patiently, project_id: int, session_id: UUID, bounds: sessions.Bounds
+        self, pool: Pool, patiently: Patiently, project_id: int, session_id: UUID, bounds: SessionBounds
     ) -> None:
         self._pool = pool
         self._patiently = patiently
@@ -83,7 +83,7 @@ class Session:
     @classmethod
     async def find(cls, pool: Pool, patiently: Patiently, project_id: int, session_id: UUID) -> "Session":
         """Raises NotFound."""
-        bounds = await patiently(lambda: sessions.get_bounds(pool, project_id, session_id))
+        bounds = await patiently(lambda: get_bounds(pool, project_id, session_id))
         return cls(pool, patiently, project_id, session_id, bounds)
 
     async def ids_after(self, identifier: int) -> list[int]:
