@@ -32,10 +32,10 @@ from tracker_backend.http.streams import (
 )
 from tracker_backend.http.tickets import reader_of
 from tracker_backend.ingest.steps import RRWEB
-from tracker_backend.live.cursor import read_cursor
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.live.feed import Feed, Item
-from tracker_backend.live.reader import AWAY
-from tracker_backend.live.reference import Key
+from tracker_backend.live.reader import UNAVAILABLE_ERRORS
+from tracker_backend.live.stream_position import read_position
 from tracker_backend.live.subscription import Ended, Subscription
 from tracker_backend.queries import sessions
 
@@ -155,7 +155,7 @@ async def _events(request: AnyRequest, session_id: str, ticket: str | None, form
     caller, key = await reader_of(request, session_id, ticket)
     await sessions.get_bounds(services.pool, *key)  # 404 before the answer begins
     await note_replay(services, caller, key[1], "live")
-    cursor = read_cursor(request.headers.get("last-event-id"))
+    cursor = read_position(request.headers.get("last-event-id"))
 
     def start() -> tuple[Subscription, Feed]:
         subscription = services.hub.subscribe(key)
@@ -172,7 +172,7 @@ async def _accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | No
     except TrackerError as error:
         await refuse(socket, error)
         return None
-    except AWAY:
+    except UNAVAILABLE_ERRORS:
         await refuse(socket, Unavailable("the database did not answer in time: connect again."))
         return None
     await socket.accept()

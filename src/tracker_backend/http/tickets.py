@@ -18,7 +18,7 @@ from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import NO_STORE
 from tracker_backend.http.request import AnyRequest, Connection
 from tracker_backend.http.services import services_of
-from tracker_backend.live.reference import Key
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.queries import sessions
 
 

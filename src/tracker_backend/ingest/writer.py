@@ -49,7 +49,7 @@ class Listener(Protocol):
         """These are committed, and were not stored before."""
         ...
 
-    def doubt(self, batches: Sequence[Batch], /) -> None:
+    def outcome_unknown(self, batches: Sequence[Batch], /) -> None:
         """These may be committed: the database did not answer."""
         ...
 
@@ -184,7 +184,7 @@ class Writer:
             return
         try:
             if outcomes is None:
-                self.listener.doubt([waiting.batch for waiting in group])
+                self.listener.outcome_unknown([waiting.batch for waiting in group])
             else:
                 pairs = zip(group, outcomes, strict=True)
                 self.listener.publish([waiting.batch for waiting, outcome in pairs if outcome.is_new])
