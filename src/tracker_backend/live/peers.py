@@ -1,9 +1,10 @@
 """The other server processes: which of them have subscribers, and announcements of committed batches to them.
 
 A process announces batches only if another process has subscribers, so a single process has no cost. When a process
-gets its first subscriber, it sends `want`, and repeats it from time to time. Each process that receives it for the first
-time answers `welcome`. Then the subscriber's process checks the database once: earlier batches are stored there, later
-ones are announced. Messages that cannot be sent wait. If too many wait, `resync` makes the others check the database.
+gets its first subscriber, it sends `want`, and repeats it from time to time. Each process that receives it for the
+first time answers `welcome`. Then the subscriber's process checks the database once: earlier batches are stored there,
+later ones are announced. Messages that cannot be sent wait. If too many wait, `resync` makes the others check the
+database.
 """
 
 import asyncio
