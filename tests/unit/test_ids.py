@@ -43,7 +43,7 @@ async def test_more_ids_than_a_millisecond_has_are_borrowed_from_the_next(databa
 
 async def test_no_ids_are_given_before_a_lease(database: Database) -> None:
     with pytest.raises(Unavailable, match="lease"):
-        Node(database.pool).take(1)
+        Node(database.pool).next_ids(1)
 
 
 @pytest.mark.parametrize("later_ms", [0, 1, 59_999])
