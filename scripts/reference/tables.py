@@ -20,7 +20,8 @@ from scripts.reference.values import default_text, describe
 from tracker_backend import cli, metrics
 from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.errors import TrackerError
-from tracker_backend.ingest.wire import Event, ScreenshotRequest, SessionRequest, TrackRequest
+from tracker_backend.event import Event
+from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import Settings, variable
 

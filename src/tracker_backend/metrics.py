@@ -32,6 +32,9 @@ QUEUE_BYTES = Gauge(
     "Bytes of batches that wait for the database. The limit of each process is `TRACKER_QUEUE_BYTES`.",
     multiprocess_mode="livesum",
 )
+STEP_SECONDS = Counter(
+    "tracker_ingest_step_seconds", "Processor and waiting time of each step of ingest, in seconds.", ["step"]
+)
 DROPPED = Counter(
     "tracker_batches_dropped",
     "Batches that were not stored, by the reason in `X-Tracker-Dropped`: `gpc`, `dnt`, `sampled` or `erased`.",

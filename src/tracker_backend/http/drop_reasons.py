@@ -2,9 +2,6 @@
 like.
 """
 
-from hashlib import blake2b
-from uuid import UUID
-
 from litestar.datastructures import Headers
 from litestar.types import Message, Scope
 
@@ -26,16 +23,6 @@ def objection(headers: Headers, settings: Settings) -> Drop | None:
     if settings.honour_gpc and headers.get("sec-gpc") == "1":
         return Drop.GPC
     return Drop.DNT if settings.honour_dnt and headers.get("dnt") == "1" else None
-
-
-def is_recorded(project_id: int, session_id: UUID, rate: float) -> bool:
-    """Whether a session is of the share that a project records: of whichever tab, dialect or day a batch is, the same
-    is said of its session; and who was of a smaller share is of each larger one.
-    """
-    if rate >= 1:
-        return True
-    place = blake2b(session_id.bytes, key=project_id.to_bytes(8), digest_size=8).digest()
-    return int.from_bytes(place) < rate * 2**64
 
 
 def told(outcome: Outcome, stored: str) -> str:

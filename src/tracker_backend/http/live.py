@@ -31,7 +31,7 @@ from tracker_backend.http.streams import (
     until_disconnected,
 )
 from tracker_backend.http.tickets import reader_of
-from tracker_backend.ingest.steps import RRWEB
+from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.live.batch_reference import Key
 from tracker_backend.live.feed import Feed, Item
 from tracker_backend.live.reader import UNAVAILABLE_ERRORS

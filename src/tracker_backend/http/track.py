@@ -24,7 +24,6 @@ from tracker_backend.ingest.wire import (
     decode_track,
 )
 from tracker_backend.queries import sessions
-from tracker_backend.recordings.reading import read_recording
 
 
 class Tracked(Struct, frozen=True):
@@ -67,7 +66,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     count = len(sent.events)
-    return Tracked(told(outcome, f"{count} event{'s' if count > 1 else ''} stored"), count)
+    return Tracked(told(outcome, _stored(count)), count)
 
 
 @post(
@@ -110,12 +109,14 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     """
     received = await receive(request, body)
     sent = await off_loop(len(received.text), decode_recording, received.text)
-    limit, masking = received.services.settings.max_recording, received.caller.settings.masking
-    recording = await off_loop(len(received.text), read_recording, sent.events, limit, masking=masking)
-    batch = received.batch(sent.session_id, size=len(recording.data))
-    batch.recording = recording
+    count = len(sent.events)
+    batch = received.batch(sent.session_id)
+    batch.rrweb = sent.events
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
-    stored = f"{recording.count} event{'s' if recording.count > 1 else ''} stored"
-    return Tracked(told(outcome, stored), recording.count)
+    return Tracked(told(outcome, _stored(count)), count)
+
+
+def _stored(count: int) -> str:
+    return f"{count} event{'s' if count > 1 else ''} stored"

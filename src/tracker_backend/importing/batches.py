@@ -11,10 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.accounts.project_settings import Masking
-from tracker_backend.errors import TrackerError
+from tracker_backend.accounts.project_settings import ProjectSettings
+from tracker_backend.event import Event
 from tracker_backend.importing.elements import Element, Kind
-from tracker_backend.importing.files import invalid_at
 from tracker_backend.importing.inspection import (
     ExportedScreenshot,
     ExportedSession,
@@ -26,8 +25,6 @@ from tracker_backend.importing.inspection import (
     update_digest,
 )
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.wire import Event
-from tracker_backend.recordings.reading import read_recording
 from tracker_backend.times import DAY, HOUR, from_datetime, parse_time, to_datetime
 
 BATCH_BYTES = 1024 * 1024
@@ -50,14 +47,14 @@ class Plan(Struct):
     """Microseconds (whole days) that are added to all times."""
     is_whole: bool
     """Whether the file holds the whole session; then a stored session of this id is an error."""
-    masking: Masking
-    """The masking rules of the project."""
+    project: ProjectSettings
+    """The project's masking rules. All sessions of an import are stored, without sampling."""
 
     def batch(self, received_at: int, size: int = 0) -> Batch:
         """Return an empty batch. `received_at` is without the shift, and is limited to the session's last activity."""
         last = self.header.last_activity_at
         received_at = received_at if last is None else min(received_at, from_datetime(last))
-        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields(), self.masking)
+        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields(), self.project)
         if self.offset is not None:
             batch.sent_at = batch.received_at - self.offset
         return batch
@@ -117,9 +114,8 @@ class ImportBatch(Struct):
 class Batcher:
     """Call `add` with each element of a session, then `finish`. Both yield complete batches."""
 
-    def __init__(self, plan: Plan, limit: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._limit = limit
         self._content: Any = plan.file_session.empty.copy()
         self._key: object = None
         self._at = 0
@@ -186,14 +182,7 @@ class Batcher:
         batch = self._plan.batch(received, size)
         batch.name = f"import {self._content.hexdigest()}"
         if texts:
-            try:
-                raw = [Raw(text) for text in texts]
-                batch.recording = read_recording(raw, self._limit, masking=self._plan.masking)
-            except TrackerError as error:
-                raise invalid_at(
-                    self._plan.file_session.path, self._at, f"these rrweb events cannot be stored: {error}"
-                ) from error
-            batch.size = len(batch.recording.data)
+            batch.rrweb = [Raw(text) for text in texts]
         else:
             batch.events, batch.source = events, self._source
         yield ImportBatch(self._plan, len(texts) + len(events), self._at, batch)

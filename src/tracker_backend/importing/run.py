@@ -12,19 +12,17 @@ from msgspec import Struct
 from tqdm import tqdm
 
 from tracker_backend.accounts import projects
-from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.importing.batches import Batcher, ImportBatch, Plan
 from tracker_backend.importing.elements import Kind
 from tracker_backend.importing.files import OnProgress, by_session, invalid_at, read_file
 from tracker_backend.importing.inspection import FileSession, inspect_file
-from tracker_backend.ingest import steps
-from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.batch import Batch, Drop, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
 from tracker_backend.ingest.wire import ScreenshotRequest
-from tracker_backend.masking.events import mask
 from tracker_backend.privacy import tombstones
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -81,7 +79,8 @@ async def import_files(
         if session is not None:
             _check_one_session(found)
         masking = (await projects.get_settings(database.pool, project_id))[0].masking
-        plans = [[_plan(project_id, each, session, days, masking) for each in file] for file in found]
+        project = ProjectSettings(masking=masking)  # an import is not sampled
+        plans = [[_plan(project_id, each, session, days, project) for each in file] for file in found]
         await _check_erased(database, [plan for file in plans for plan in file], allowed=erased)
         await _create_partitions(settings, database, plans, now)
         bar.set_description("storing")
@@ -132,7 +131,7 @@ def _date(moment: int) -> str:
         return f"{moment // 1_000_000} s after 1970"
 
 
-def _plan(project_id: int, found: FileSession, session: str | None, shift_days: int, masking: Masking) -> Plan:
+def _plan(project_id: int, found: FileSession, session: str | None, shift_days: int, project: ProjectSettings) -> Plan:
     header = found.header
     text = session or found.client_id
     if text is None and header is not None and header.session_id is not None:
@@ -146,7 +145,7 @@ def _plan(project_id: int, found: FileSession, session: str | None, shift_days: 
     fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
     if found.more:
         fields.metadata = msgspec.json.encode(found.more)
-    return Plan(found, project_id, session_id, fields, shift_days * DAY, is_whole, masking)
+    return Plan(found, project_id, session_id, fields, shift_days * DAY, is_whole, project)
 
 
 def _check_one_session(found: list[list[FileSession]]) -> None:
@@ -221,8 +220,8 @@ class _Importer:
 
     async def _file(self, path: Path, plans: list[Plan], on_progress: OnProgress) -> list[Imported]:
         lines = {id(plan): _empty_result(plan) for plan in plans if not plan.file_session.is_empty}
-        parts = _import_batches(path, plans, self._settings.max_recording, on_progress)
-        # In a thread, because it reads, inflates and packs: the event loop must renew the lease meanwhile.
+        parts = _import_batches(path, plans, on_progress)
+        # In a thread, because it reads and inflates: the event loop must renew the lease meanwhile.
         while (part := await asyncio.to_thread(next, parts, None)) is not None:
             line = lines[id(part.plan)]
             if (await self._store_batch(part)).repeated:
@@ -243,10 +242,11 @@ class _Importer:
                 sent = ScreenshotRequest(plan.session_id, part.screenshot.page_url, 0, part.screenshot.image_data)
                 batch.image = await check_image(sent, self._settings)
                 batch.size = len(batch.image.data) + len(batch.image.thumbnail)
+            prepared = await self._prepare(batch, plan)
             if id(plan) not in self._started:
-                await self._check_is_new(plan, batch)
+                await self._check_is_new(plan, prepared)
                 await self._start(plan)
-            return await self._submit(batch, plan)
+            return await self._store(prepared)
         except Unavailable as error:
             raise Unavailable(
                 f"{error.detail.rstrip('.')} (run the same import again: it continues where it stopped)."
@@ -255,8 +255,7 @@ class _Importer:
             raise invalid_at(plan.file_session.path, part.at, error.detail.rstrip(".")) from error
 
     async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
-        identity = steps.identify(mask(batch)).identity
-        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, identity)
+        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, batch.identity)
         assert row is not None  # noqa: S101 — it has no condition
         if plan.is_whole and row[0] and not row[1]:
             raise Invalid(
@@ -270,14 +269,20 @@ class _Importer:
             await self._submit(plan.start(self._now), plan)
 
     async def _submit(self, batch: Batch, plan: Plan) -> Outcome:
-        for step in self._pipeline.steps:
-            batch = step(batch)
+        return await self._store(await self._prepare(batch, plan))
+
+    async def _prepare(self, batch: Batch, plan: Plan) -> Batch:
+        prepared = await self._pipeline.prepare(batch)
+        assert not isinstance(prepared, Drop)  # noqa: S101 — an import has no privacy signal and is not sampled
         # There is no user agent of a request: the browser and the bot reason of the file are kept.
         for name in ("browser", "os", "device_type", "bot_reason"):
-            setattr(batch.session, name, getattr(plan.fields, name))
-        outcome = await self._pipeline.writer.write(batch)
+            setattr(prepared.session, name, getattr(plan.fields, name))
+        return prepared
+
+    async def _store(self, batch: Batch) -> Outcome:
+        outcome = await self._pipeline.store(batch)
         if outcome.dropped is not None:
-            raise Invalid(f"session {plan.session_id} was erased during the import")
+            raise Invalid(f"session {batch.session_id} was erased during the import")
         return outcome
 
 
@@ -288,7 +293,7 @@ def _empty_result(plan: Plan) -> Imported:
     )
 
 
-def _import_batches(path: Path, plans: list[Plan], limit: int, on_progress: OnProgress) -> Iterator[ImportBatch]:
+def _import_batches(path: Path, plans: list[Plan], on_progress: OnProgress) -> Iterator[ImportBatch]:
     """Yield the batches of a file. Those of one session are in order; those of several sessions may alternate."""
     batchers: dict[int, Batcher] = {}
     current = -1
@@ -301,7 +306,7 @@ def _import_batches(path: Path, plans: list[Plan], limit: int, on_progress: OnPr
             yield from batchers[current].finish()
         current = number
         if number not in batchers:
-            batchers[number] = Batcher(plans[number], limit)
+            batchers[number] = Batcher(plans[number])
         yield from batchers[number].add(element)
     if current in batchers:
         yield from batchers[current].finish()

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from tracker_backend.ingest.batch import Batch
+from tracker_backend.ingest.batch import Placed
 
 PAYLOAD_BYTES = 7900
 """PostgreSQL accepts less than 8,000 bytes in a NOTIFY."""
@@ -60,20 +60,21 @@ _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(PeerMessage)
 
 
-def reference_of(batch: Batch) -> BatchReference | None:
+def reference_of(placed: Placed) -> BatchReference | None:
     """Return the reference of a committed batch; None without events and rrweb events (a session start, an image)."""
-    recording = batch.recording
-    if not batch.rows and recording is None:
+    rows, recording = placed.event_rows, placed.recording_row
+    if not rows and recording is None:
         return None
+    project_id, session_id = placed.key
     return BatchReference(
-        batch.project_id,
-        UUID(bytes=batch.session_id.bytes),
-        batch.rows[0][0] if batch.rows else 0,
-        batch.rows[-1][0] if batch.rows else 0,
-        batch.first_at or 0,
-        batch.last_at or 0,
-        0 if recording is None else recording.row[0],
-        0 if recording is None else recording.row[3],
+        project_id,
+        UUID(bytes=session_id.bytes),
+        rows[0][0] if rows else 0,
+        rows[-1][0] if rows else 0,
+        placed.first_at or 0,
+        placed.last_at or 0,
+        0 if recording is None else recording.recording_id,
+        0 if recording is None else recording.timestamp,
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Literal
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.ingest.batch import Batch
+from tracker_backend.ingest.batch import Placed
 from tracker_backend.live import session_rows
 from tracker_backend.live.batch_reference import BatchReference, Key, reference_of
 from tracker_backend.live.id_set import OVERLAP_MS, lowest_id_at
@@ -62,7 +62,7 @@ class Hub:
             return "disabled"
         return "connected" if self._peers.is_up else "disconnected"
 
-    def publish(self, batches: Iterable[Batch]) -> None:
+    def publish(self, batches: Iterable[Placed]) -> None:
         """Announce committed batches to subscribers here and in other processes. Never waits."""
         is_wanted = self._peers.is_wanted
         if not self._subscriptions and not is_wanted:
@@ -72,7 +72,7 @@ class Hub:
         if is_wanted and references:
             self._peers.announce(references)
 
-    def outcome_unknown(self, batches: Sequence[Batch]) -> None:
+    def outcome_unknown(self, batches: Sequence[Placed]) -> None:
         """The commit of these batches failed, but may have succeeded in the database: subscribers check for them."""
         lowest = [reference.lowest for batch in batches if (reference := reference_of(batch)) is not None]
         if lowest:

@@ -21,8 +21,8 @@ from tracker_backend.dialects.uxcam.wire import (
     SnapshotsRequest,
     decode_events,
     decode_snapshots,
-    read_snapshots,
     sdk_key_in,
+    unpack_snapshots,
 )
 from tracker_backend.dialects.wire import refusal
 from tracker_backend.errors import Invalid, NotFound
@@ -118,12 +118,13 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
         events = await received.services.decoder.lz(text, limit)
-    masking, initial = received.caller.settings.masking, sent.is_initial_snapshot
-    recording = await off_loop(len(events), read_snapshots, events, limit, masking=masking, initial=initial)
-    batch = _batch(received, sent, fields, len(recording.data))
-    batch.recording = recording
+    batch = _batch(received, sent, fields)
+    batch.rrweb = await off_loop(len(events), unpack_snapshots, events)
+    batch.rrweb_field = "snapshots"
+    batch.is_initial = sent.is_initial_snapshot
+    count = len(batch.rrweb)
     await received.submit(batch)
-    return SnapshotsStored(True, recording.count, batch.session_id)
+    return SnapshotsStored(True, count, batch.session_id)
 
 
 @post(
@@ -179,12 +180,10 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
     return stream(request, _texts(session, snapshots(services.pool, caller.project_id, key)))
 
 
-def _batch(
-    received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
-) -> Batch:
+def _batch(received: Received, sent: SnapshotsRequest | EventsRequest, fields: SessionFields) -> Batch:
     """What both kinds of batches have in common."""
     key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
-    batch = received.batch(key, fields, size)
+    batch = received.batch(key, fields)
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     return batch
