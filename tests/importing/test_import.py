@@ -239,7 +239,7 @@ async def test_data_from_the_future_is_refused(tmp_path: Path, run: Run) -> None
         (lines(EVENTS) + b'{"type": 3, "timestamp": "soon"}\n', "line 31, byte", "'soon'"),
         (lines(EVENTS) + b'{"type": 3, "timestamp": nan}\n', "line 31, byte", "not a valid rrweb event"),
         (b'[\n{"type": 3, "timestamp": 1767225600000},\n{"type": 3,', "line 3, byte", "ends"),
-        (b'{"sessionId": 7, "events": [{"timestamp": 1767225600000}]}', "byte 15", "session's id"),
+        (b'{"sessionId": 7, "events": [{"timestamp": 1767225600000}]}', "byte 15", "session id"),
         pytest.param(b'{"sessionId": "", "events": [{"timestamp": %d}]}' % BASE, "line 1", "1 to 200", id="empty-id"),
         (b'[{"timestamp": 1e300}]', "line 1, byte 2", "1e+300"),
         (b'{"a": 1} x', "line 1", "missing"),

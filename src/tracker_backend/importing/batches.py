@@ -116,7 +116,7 @@ class Batcher:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._content: Any = plan.file_session.empty.copy()
+        self._digest: Any = plan.file_session.empty.copy()
         self._key: object = None
         self._at = 0
         self._texts: list[bytes] = []
@@ -135,7 +135,7 @@ class Batcher:
         time = read_time(path, element)
         if element.kind is Kind.SCREENSHOT:
             yield from self.finish()
-            update_digest(self._content, element)
+            update_digest(self._digest, element)
             yield self._screenshot_batch(element, read_screenshot(path, element), time)
             return
         source, event, is_inside = "", None, True
@@ -162,7 +162,7 @@ class Batcher:
             first = last = time
         self._first, self._last = first, last
         self._size += len(element.text)
-        update_digest(self._content, element)
+        update_digest(self._digest, element)
         if event is None:
             self._texts.append(self._shifted(element.text))
         else:
@@ -180,7 +180,7 @@ class Batcher:
         # session is the closest known time.
         received = self._last if self._is_inside or self._bounds is None else self._bounds[1]
         batch = self._plan.batch(received, size)
-        batch.name = f"import {self._content.hexdigest()}"
+        batch.name = f"import {self._digest.hexdigest()}"
         if texts:
             batch.rrweb = [Raw(text) for text in texts]
         else:

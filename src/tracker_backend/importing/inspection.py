@@ -64,13 +64,15 @@ class FileSession(Struct):
 
     path: Path
     at: int
+    """The byte at which it begins."""
     empty: Any
     """A keyed hash of nothing, to copy."""
     hash: Any
+    """A keyed hash of its elements."""
     header: ExportedSession | None = None
     client_id: str | None = None
     fields: SessionFields = msgspec.field(default_factory=SessionFields)
-    more: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
+    other_members: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
     """Other members of its object."""
     left_out: list[str] = msgspec.field(default_factory=list[str])
     """Names of members that are too large for metadata."""
@@ -124,11 +126,11 @@ def inspect_file(path: Path, limit: int, secret: bytes, on_progress: OnProgress)
     return sessions
 
 
-def update_digest(content: Any, element: Element) -> None:
+def update_digest(digest: Any, element: Element) -> None:
     """Add an element to a hash."""
-    content.update(element.kind.value.encode())
-    content.update(element.text)
-    content.update(b"\n")
+    digest.update(element.kind.value.encode())
+    digest.update(element.text)
+    digest.update(b"\n")
 
 
 def read_time(path: Path, element: Element) -> int:
@@ -153,7 +155,7 @@ def read_screenshot(path: Path, element: Element) -> ExportedScreenshot:
 
 
 def decode(path: Path, element: Element, decoder: msgspec.json.Decoder[T], kind: str) -> T:
-    """Decode an element. Raises Invalid, with the place, if it is no `kind`."""
+    """Decode an element. Raises Invalid, with the place, if it is not valid; `kind` says in the error what it is."""
     try:
         return decoder.decode(element.text)
     except msgspec.MsgspecError as error:
@@ -172,15 +174,15 @@ def _add_member(session: FileSession, element: Element) -> None:
             session.fields = decode(session.path, rest, _fields, "session of an export")
             session.fields.metadata = None if metadata is None else bytes(metadata)
         case "sessionId" | "session_id":
-            session.client_id = decode(session.path, element, _text, "session's id")
+            session.client_id = decode(session.path, element, _text, "session id")
         case "userId" | "user_id" | "appId" | "app_id" if element.text.startswith(b'"'):
             name = "user_id" if element.name.startswith("user") else "app_id"
             setattr(session.fields, name, decode(session.path, element, _text, "name")[:255])
         case _:
             decode(session.path, element, _any, "JSON value")
-            session.more[element.name] = Raw(element.text)
-            if sum(map(len, session.more.values())) > MAX_METADATA // 2:
-                del session.more[element.name]
+            session.other_members[element.name] = Raw(element.text)
+            if sum(map(len, session.other_members.values())) > MAX_METADATA // 2:
+                del session.other_members[element.name]
                 session.left_out.append(element.name)
 
 

@@ -143,8 +143,8 @@ def _plan(project_id: int, found: FileSession, session: str | None, shift_days: 
     except Invalid as error:
         raise invalid_at(found.path, found.at, error.detail.rstrip(".")) from error
     fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
-    if found.more:
-        fields.metadata = msgspec.json.encode(found.more)
+    if found.other_members:
+        fields.metadata = msgspec.json.encode(found.other_members)
     return Plan(found, project_id, session_id, fields, shift_days * DAY, is_whole, project)
 
 
