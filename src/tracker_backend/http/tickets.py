@@ -21,7 +21,7 @@ from tracker_backend.http.json_body import NO_STORE
 from tracker_backend.http.request import Connection
 from tracker_backend.http.services import Services, services_of
 from tracker_backend.ingest.session_ids import session_key
-from tracker_backend.live.reference import Key
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.storage.session_bounds import get_bounds
 
 

@@ -18,8 +18,8 @@ from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.streams import AnySocket, EventStream, Format, close
 from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.ingest.session_ids import session_key
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.live.feed import Item
-from tracker_backend.live.reference import Key
 from tracker_backend.live.subscription import Ended
 
 SUBSCRIBE_SECONDS = 30.0
