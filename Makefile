@@ -50,6 +50,10 @@ format: setup ## format Python and mend what ruff can
 bench: setup ## measure: load, raw COPY, reads
 	@exec $(python) -m bench $(ARGS)
 
+.PHONY: picture
+picture: setup ## make the README's picture: a visit of the demo shop, replayed
+	$(python) -m scripts.picture
+
 .PHONY: build
 build: ## build the tracker, and the wheel with it into dist/
 	@rm -f tracker_js/node_modules/.built

@@ -3,9 +3,10 @@
 import time
 from typing import Any
 
+from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.commit import EVENT_COLUMNS
 from tracker_backend.ingest.pipeline import Pipeline
+from tracker_backend.ingest.rows import EVENT_COLUMNS
 from tracker_backend.ingest.wire import decode_track
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -16,7 +17,7 @@ ROWS = 1000  # a COPY; more gain nothing
 
 def rows_of(bodies: list[bytes], database: Database, settings: Settings) -> list[tuple[Any, ...]]:
     """The rows that the server would store for these requests."""
-    steps = Pipeline(settings, database.store).steps
+    pipeline = Pipeline(settings, database.store)
     rows: list[tuple[Any, ...]] = []
     for body in bodies:
         sent = decode_track(body)
@@ -26,12 +27,13 @@ def rows_of(bodies: list[bytes], database: Database, settings: Settings) -> list
             received_at=time.time_ns() // 1000,
             size=len(body),
             session=SessionFields(),
+            project=ProjectSettings(),
             events=sent.events,
             name=sent.batch_id,
         )
-        for step in steps:
-            batch = step(batch)
-        rows += batch.rows
+        prepared = pipeline.run_steps(batch)
+        assert isinstance(prepared, Batch)
+        rows += pipeline.place(prepared).event_rows
     return rows
 
 

@@ -19,6 +19,7 @@ BATCHES = Counter("tracker_batches", "Batches by what became of them", ["outcome
 EVENTS = Counter("tracker_events", "Events stored, by source", ["source"])
 GROUPS = Histogram("tracker_group_batches", "Batches in one transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
 QUEUE_BYTES = Gauge("tracker_queue_bytes", "Bytes of batches waiting for the database", multiprocess_mode="livesum")
+STEP_SECONDS = Counter("tracker_ingest_step_seconds", "Seconds spent in each step of ingest", ["step"])
 DROPPED = Counter("tracker_dropped", "Batches not stored, by the reason that their senders were told", ["reason"])
 REFUSED = Counter("tracker_refused", "Requests refused, by reason", ["reason"])
 LIVE_SUBSCRIBERS = Gauge("tracker_live_subscribers", "Subscribers of live sessions", multiprocess_mode="livesum")

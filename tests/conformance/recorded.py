@@ -10,9 +10,11 @@ import asyncpg
 import msgspec
 
 from tests.conformance.visits import HOUR, microseconds, now
+from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.ingest.batch import Batch, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.recordings import compaction, replay
+from tracker_backend.recordings.frames import decode_frame
 from tracker_backend.recordings.reading import read_recording
 from tracker_backend.storage.database import Database
 from tracker_backend.zstd import decompress
@@ -45,8 +47,9 @@ def moves(start: datetime, count: int, size: int = 0) -> list[Json]:
 
 def recorded(session: UUID, events: Sequence[Json], received: datetime, *, initial: bool | None = None) -> Batch:
     """A batch as a route makes it, named so that none is a repeat."""
-    recording = read_recording(msgspec.json.encode(events), 20 * MIB, initial=initial)
-    batch = Batch(1, session, microseconds(received), len(recording.data), SessionFields(), name=str(uuid4()))
+    recording = read_recording(msgspec.json.encode(events), 20 * MIB, Masking(), is_initial=initial)
+    size, received_at = len(recording.data), microseconds(received)
+    batch = Batch(1, session, received_at, size, SessionFields(), ProjectSettings(), name=str(uuid4()))
     batch.recording = recording
     return batch
 
@@ -110,7 +113,7 @@ def events_by_batch(rows: Sequence[asyncpg.Record]) -> dict[int, list[bytes]]:
     """The events of each batch, put together again from all rows in their order."""
     found: dict[int, list[bytes]] = {}
     for row in rows:
-        index, events = index_of(row), replay.unpack(row["data"])
+        index, events = index_of(row), decode_frame(row["data"])
         assert sum(count for _, count in index.runs) == len(events)
         for number, count in index.runs:
             found.setdefault(index.batches[number]["id"], []).extend(events[:count])
@@ -122,7 +125,7 @@ def check_rows(rows: Sequence[asyncpg.Record]) -> None:
     """Each row's columns tell what is in it."""
     for row in rows:
         text = decompress(row["data"])
-        events = replay.unpack(row["data"])
+        events = decode_frame(row["data"])
         decoded = [msgspec.json.decode(event) for event in events]
         assert row["inflated_size"] == len(text)
         assert row["event_count"] == len(events)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tests.conformance.visits import batch, event, now, visit
+from tests.conformance.visits import batch, event, now, placed, visit
 from tests.http.api import API, local, track
 from tests.http.api import event as sent_event
 from tracker_backend.http.services import Services
@@ -259,8 +259,5 @@ async def test_a_batch_is_masked_within_the_group_that_tells_its_field(
     session = uuid4()
     first = batch([event(now(), "change", target_id="q", input_value="canary")], session=session, name="1")
     second = batch([event(now(), "input", target_id="q", input_value=MAIL)], session=session, name="2")
-    for each in (first, second):
-        for step in pipeline.steps:
-            step(each)
-    await pipeline.commit.write([first, second])
+    await pipeline.commit.write([placed(pipeline, each) for each in (first, second)])
     assert await traces_in(database, *TRACES) == []

@@ -36,6 +36,7 @@ from tracker_backend.maintenance import retention
 from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries import sessions
 from tracker_backend.recordings import compaction, packing, replay
+from tracker_backend.recordings.frames import PACKED_LEVEL, decode_frame
 from tracker_backend.storage.database import Database
 from tracker_backend.zstd import ZstdDecompressor
 
@@ -106,7 +107,7 @@ async def test_a_page_and_its_full_snapshot_stay_in_one_frame(database: Database
     await pack(database)
     rows = await rows_of(database, session)
     assert [row["has_full_snapshot"] for row in rows] == [True, True]
-    assert msgspec.json.decode(replay.unpack(rows[1]["data"])[0])["type"] == 4
+    assert msgspec.json.decode(decode_frame(rows[1]["data"])[0])["type"] == 4
     assert await text_of(database, session, **span) == before
 
 
@@ -362,5 +363,5 @@ async def test_packed_frames_are_smaller(
         sum(len(row["data"]) for row in rows),
     )
     record_property("ratios", (json / small, json / large))
-    print(f"a batch of 5 s at level 3: {json / small:.1f}, packed at level {packing.LEVEL}: {json / large:.1f}")
+    print(f"a batch of 5 s at level 3: {json / small:.1f}, packed at level {PACKED_LEVEL}: {json / large:.1f}")
     assert large < small

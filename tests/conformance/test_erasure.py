@@ -14,10 +14,9 @@ from tests.conformance.cut_off import cut_off_everywhere
 from tests.conformance.holding import holding
 from tests.conformance.hourly import counted, until, wrong_event_hours, wrong_session_hours
 from tests.conformance.recorded import page
-from tests.conformance.visits import CART, DAY, HOUR, batch, clicks, days_ago, event, now, visit
+from tests.conformance.visits import CART, DAY, HOUR, batch, clicks, days_ago, event, now, placed, visit
 from tests.importing.test_round_trip import picture
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Drop, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
@@ -252,7 +251,7 @@ async def test_what_came_before_is_found_although_its_group_commits_after_the_na
 ) -> None:
     await erase(database)
     early = batch(clicks(now(), 5), name="early")
-    identity = steps.identify(batch(clicks(now(), 5), session=early.session_id, name="early")).identity
+    identity = placed(second, batch(clicks(now(), 5), session=early.session_id, name="early")).batch.identity
     claim = "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 5)"
     async with blocking(database, dsn, claim, early.session_id, identity) as blocker:
         writing = asyncio.create_task(pipeline.submit(early))

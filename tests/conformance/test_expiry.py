@@ -18,6 +18,7 @@ from tests.conformance.hourly import wrong_event_hours, wrong_session_hours
 from tests.conformance.test_erase import rows_of
 from tests.conformance.visits import DAY, HOUR, batch, clicks, microseconds, now, visit
 from tracker_backend import archive
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import SettingsError
 from tracker_backend.importing.run import import_files
 from tracker_backend.ingest.batch import SessionFields
@@ -47,7 +48,7 @@ async def old(pipeline: Pipeline, *, days: float = 4, ttl: int | None = 72) -> U
     events = [{"type": 4, "data": {"href": "https://shop.example/"}, "timestamp": start}] + [
         {"type": 3, "data": {"n": n}, "timestamp": start + n} for n in range(50)
     ]
-    recorded.recording = read_recording(msgspec.json.encode(events), 10_000_000)
+    recorded.recording = read_recording(msgspec.json.encode(events), 10_000_000, Masking())
     await pipeline.submit(recorded)
     return session
 

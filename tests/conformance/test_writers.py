@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from tests.conformance.blocking import blocking, until_waited_for
 from tests.conformance.hourly import table_of, until, wrong_event_hours
-from tests.conformance.visits import HOUR, batch, clicks, days_ago, now, visit
+from tests.conformance.visits import HOUR, batch, clicks, days_ago, now, placed, visit
 from tests.conftest import other_process
 from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.ingest.batch import Batch, Outcome
@@ -20,13 +20,8 @@ from tracker_backend.storage.database import Database
 
 async def write(pipeline: Pipeline, database: Database, batches: list[Batch]) -> list[Outcome]:
     """One group, without the writer's second attempts."""
-    prepared: list[Batch] = []
-    for each in batches:
-        made = each
-        for step in pipeline.steps:
-            made = step(made)
-        prepared.append(made)
-    return await pipeline.commit.write(prepared)
+    written = await pipeline.commit.write([placed(pipeline, each) for each in batches])
+    return [each.outcome for each in written]
 
 
 async def test_two_writers_of_the_same_sessions_in_opposite_orders_never_deadlock(
@@ -61,9 +56,7 @@ async def test_a_group_that_waits_for_a_key_holds_no_later_key(
     for session in (low, high):
         await visit(pipeline, clicks(now(), 1), session=session)
     group = {session: batch(clicks(now(), 1), session=session, name="next") for session in (low, high)}
-    first = batch(clicks(now(), 1), session=low, name="next")
-    for step in pipeline.steps:
-        first = step(first)
+    first = placed(pipeline, batch(clicks(now(), 1), session=low, name="next")).batch
     statement, values = "select from tracker.sessions where session_id = $1 for update", [low]
     if held == "identity":
         statement = (
@@ -123,11 +116,9 @@ async def test_a_batch_that_cannot_be_stored_fails_alone_and_its_neighbours_comm
     sessions = [UUID(int=number) for number in range(1, 10)]
     batches = [batch(clicks(now(), 3), session=session) for session in sessions]
     batches[5].events[1].event_data = Raw(rb'"\u0000"')  # past the cleaning, as if that had a hole
-    held = batch(clicks(now(), 1), name="held")
-    for step in pipeline.steps:
-        held = step(held)
+    held = placed(pipeline, batch(clicks(now(), 1), name="held"))
     claim = "insert into tracker.ingest_batches (project_id, session_id, batch_id, events) values (1, $1, $2, 1)"
-    async with blocking(database, dsn, claim, held.session_id, held.identity) as blocker:
+    async with blocking(database, dsn, claim, held.batch.session_id, held.batch.identity) as blocker:
         # While the first group waits, all others gather for the next.
         first = asyncio.create_task(pipeline.writer.write(held))
         await until_waited_for(database, blocker)

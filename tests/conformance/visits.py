@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tracker_backend.ingest.batch import Batch, Image, Outcome, SessionFields
+from tracker_backend.accounts.project_settings import Masking, ProjectSettings
+from tracker_backend.event import Event
+from tracker_backend.ingest.batch import Batch, Image, Outcome, Placed, SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.ingest.wire import Event
 from tracker_backend.recordings.reading import read_recording
 from tracker_backend.settings import Settings
 from tracker_backend.times import EPOCH
@@ -72,14 +73,22 @@ def batch(
         received_at=microseconds(received),
         size=len(text),
         session=fields or SessionFields(),
+        project=ProjectSettings(),
         events=_events.decode(text),
         source=source,
         name=name,
         sent_at=None if sent is None else microseconds(sent),
         image=image,
-        recording=read_recording(msgspec.json.encode(recording), 10_000_000) if recording else None,
+        recording=read_recording(msgspec.json.encode(recording), 10_000_000, Masking()) if recording else None,
         times=[] if image is None else [microseconds(received)],
     )
+
+
+def placed(pipeline: Pipeline, made: Batch) -> Placed:
+    """A batch with its rows, as the writer takes it."""
+    prepared = pipeline.run_steps(made)
+    assert isinstance(prepared, Batch)
+    return pipeline.place(prepared)
 
 
 async def visit(pipeline: Pipeline, events: Sequence[dict[str, Any]] = (), **about: Any) -> UUID:

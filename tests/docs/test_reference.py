@@ -13,6 +13,7 @@ from tests.docs.pages import ROOT, anchors, headings, name_of, pages, prose, row
 from tracker_backend import cli, metrics
 from tracker_backend.app import API, create_app
 from tracker_backend.errors import TrackerError
+from tracker_backend.event import Event
 from tracker_backend.http.route_options import RouteLine, list_routes
 from tracker_backend.ingest.wire import Event, ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS

@@ -9,7 +9,8 @@ import pytest
 
 from tests.http.api import API, batch, check_problem, event, events_of, get
 from tracker_backend.http.services import Services
-from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.batch import Outcome, Placed
+from tracker_backend.ingest.commit import Written
 
 BROKEN = b'{"n":' + b"9" * 140_000 + b"}"  # jsonb holds 131,072 digits: only the database finds that out
 
@@ -29,17 +30,17 @@ class Gate:
         monkeypatch.setattr(services.pipeline.writer, "write", self.write)
         monkeypatch.setattr(services.pipeline.commit, "write", self.store)
 
-    async def write(self, batch: Batch) -> Outcome:
+    async def write(self, placed: Placed) -> Outcome:
         self._arrived += 1
         if self._arrived == SENT + 1:
             asyncio.get_running_loop().call_soon(self._all_wait.set)
-        return await self._write(batch)
+        return await self._write(placed)
 
-    async def store(self, batches: Sequence[Batch]) -> list[Outcome]:
+    async def store(self, group: Sequence[Placed]) -> list[Written]:
         self.is_held.set()
         await self._all_wait.wait()
-        self.groups.append(len(batches))
-        return await self._store(batches)
+        self.groups.append(len(group))
+        return await self._store(group)
 
 
 @pytest.mark.parametrize("broken", [{0}, {SENT - 1}, {5}, {2, 3, 9}, set(range(SENT))])

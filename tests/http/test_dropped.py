@@ -18,9 +18,9 @@ from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http import examples
-from tracker_backend.http.drop_reasons import is_recorded
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Drop
+from tracker_backend.ingest.dropping import is_sampled
 from tracker_backend.metrics import DROPPED
 from tracker_backend.settings import Settings
 
@@ -167,7 +167,7 @@ class TestSampling:
     ) -> None:
         await set_project(services, sampling_rate=0.5)
         sessions = [new_session() for _ in range(16)]
-        wanted = {session for session in sessions if is_recorded(1, uuid.UUID(session), 0.5)}
+        wanted = {session for session in sessions if is_sampled(1, uuid.UUID(session), 0.5)}
         for session in sessions:
             for path in (f"{API}/track", "/api/ingest", "/events"):
                 answer = await send(client, services, path, session)
@@ -177,11 +177,11 @@ class TestSampling:
 
     def test_the_share_is_right_and_a_larger_one_holds_the_smaller(self) -> None:
         sessions = [uuid.UUID(int=number) for number in range(20_000)]
-        shares = [{it for it in sessions if is_recorded(1, it, rate)} for rate in (0, 0.1, 0.5, 1)]
+        shares = [{it for it in sessions if is_sampled(1, it, rate)} for rate in (0, 0.1, 0.5, 1)]
         assert [round(len(share) / len(sessions), 1) for share in shares] == [0, 0.1, 0.5, 1]
         assert shares[0] == set()
         assert shares[1] < shares[2] < shares[3]
-        other = {it for it in sessions if is_recorded(2, it, 0.5)}
+        other = {it for it in sessions if is_sampled(2, it, 0.5)}
         assert 0.2 < len(other & shares[2]) / len(sessions) < 0.3, "projects choose for themselves"
 
 

@@ -12,7 +12,8 @@ from tests.conftest import Server, running
 from tests.http.api import API, batch, check_problem, event, events_of, get, local, new_session, row_counts, track
 from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
-from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.batch import Placed
+from tracker_backend.ingest.commit import Written
 from tracker_backend.settings import Settings
 from tracker_backend.storage.embedded import EmbeddedPostgres
 
@@ -33,10 +34,10 @@ class Stalled:
         self._write = services.pipeline.commit.write
         monkeypatch.setattr(services.pipeline.commit, "write", self.write)
 
-    async def write(self, batches: Sequence[Batch]) -> list[Outcome]:
+    async def write(self, group: Sequence[Placed]) -> list[Written]:
         self.has_begun.set()
         await self.let.wait()
-        return await self._write(batches)
+        return await self._write(group)
 
 
 class TestFullQueue:

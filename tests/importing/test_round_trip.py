@@ -22,12 +22,14 @@ from PIL import Image as Pillow
 from tests.conformance.visits import DAY, batch, microseconds, now
 from tests.conftest import Server
 from tests.importing.conftest import BASE, Run, recording
+from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid
+from tracker_backend.event import Event
 from tracker_backend.importing.run import import_files
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
-from tracker_backend.ingest.wire import Event, ScreenshotRequest
+from tracker_backend.ingest.wire import ScreenshotRequest
 from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries import export, sessions
 from tracker_backend.recordings.reading import read_recording
@@ -94,7 +96,7 @@ async def fill(pipeline: Pipeline, session: UUID, *, ahead: int = 0, fields: Ses
         await pipeline.submit(shot)
     for part in (recording(40, BASE + ahead * 1000), recording(40, BASE + 20_000 + ahead * 1000)):
         recorded = batch(session=session, received=received)
-        recorded.recording = read_recording(msgspec.json.encode(part), SETTINGS.max_recording)
+        recorded.recording = read_recording(msgspec.json.encode(part), SETTINGS.max_recording, Masking())
         await pipeline.submit(recorded)
     end = batch(session=session, received=received + timedelta(seconds=1))
     end.ended_at = end.received_at + skew
@@ -263,7 +265,7 @@ async def test_any_session_comes_back_as_it_was(
             made.image = await check_image(sent, SETTINGS)
             made.times = [content[1] * 1000]
         elif kind == "rrweb":
-            made.recording = read_recording(msgspec.json.encode(content), SETTINGS.max_recording)
+            made.recording = read_recording(msgspec.json.encode(content), SETTINGS.max_recording, Masking())
         else:
             made.events = msgspec.json.decode(msgspec.json.encode(content), type=list[Event])
             made.source = kind

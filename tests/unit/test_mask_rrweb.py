@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.masking.patterns import MASK
-from tracker_backend.masking.rrweb import remask_frame
 from tracker_backend.masking.rules import rules_of
+from tracker_backend.recordings.frames import hide_in_frame
 from tracker_backend.recordings.reading import read_recording
 from tracker_backend.zstd import decompress
 
@@ -39,7 +39,7 @@ def text(node: int, content: str) -> dict[str, Any]:
 
 
 def read(*events: dict[str, Any], **masking: Any) -> tuple[list[dict[str, Any]], Any]:
-    recording = read_recording(msgspec.json.encode(events), 1_000_000, masking=Masking(**masking))
+    recording = read_recording(msgspec.json.encode(events), 1_000_000, Masking(**masking))
     return stored(recording.data), recording
 
 
@@ -56,14 +56,14 @@ def test_inputs_whose_element_looks_secret_are_masked_wherever_their_value_stand
     )
     assert b"hunter2" not in msgspec.json.encode(events)
     assert (events[1]["data"]["text"], events[2]["data"]["text"]) == (MASK, "lamps")
-    assert recording.masked == {"rrweb 5"}
-    assert "rrweb 6" in recording.open
+    assert recording.secret_inputs == {"rrweb 5"}
+    assert "rrweb 6" in recording.open_inputs
 
 
 def test_all_that_was_typed_into_an_input_is_masked_once_it_looks_secret() -> None:
     events, recording = read(*(typing(9, MAIL[:length]) for length in (1, 4, 5, len(MAIL))))
     assert {event["data"]["text"] for event in events} == {MASK}
-    assert recording.late == {"rrweb 9"}
+    assert recording.late_secret_inputs == {"rrweb 9"}
 
 
 def test_texts_and_addresses_of_the_page_are_masked() -> None:
@@ -88,7 +88,7 @@ def test_events_without_secrets_stay_byte_for_byte() -> None:
         b'{"timestamp":1795255200001,"type":3,"data":{"source":3,"id":1,"x":0,"y":4.0e2}}',
         b'{"timestamp":1795255200002,"type":3,"data":{"source":0,"texts":[{"id":8,"value":"caf\\u00e9 @ noon"}]}}',
     ]
-    recording = read_recording(b"[" + b",".join(moves) + b"]", 1_000_000)
+    recording = read_recording(b"[" + b",".join(moves) + b"]", 1_000_000, Masking())
     assert decompress(recording.data) == b",".join(moves)
 
 
@@ -100,13 +100,13 @@ def test_a_style_is_left_alone() -> None:
 
 def test_a_packed_recording_is_masked_when_its_inputs_turn_out_to_be_secret() -> None:
     _, recording = read(typing(9, "hunter2"), typing(8, "lamp"))
-    remask_frame(recording, frozenset({"rrweb 9", "id 8"}))
-    events = stored(recording.data)
-    assert [event["data"]["text"] for event in events] == [MASK, "lamp"]
-    assert recording.inflated_size == len(decompress(recording.data))
-    assert recording.open == {"rrweb 8"}
-    remask_frame(recording, frozenset({"*"}))
-    assert [event["data"]["text"] for event in stored(recording.data)] == [MASK, MASK]
+    assert recording.open_inputs == {"rrweb 8", "rrweb 9"}
+    frame, size = hide_in_frame(recording.data, frozenset({"rrweb 9"}))
+    assert [event["data"]["text"] for event in stored(frame)] == [MASK, "lamp"]
+    assert size == len(decompress(frame))
+    frame, _ = hide_in_frame(frame, recording.open_inputs)
+    assert [event["data"]["text"] for event in stored(frame)] == [MASK, MASK]
+    assert hide_in_frame(frame, recording.open_inputs)[0] is frame
 
 
 def test_a_project_stores_no_typed_value_at_all() -> None:
@@ -139,7 +139,7 @@ def test_a_value_whose_names_are_escaped_is_masked() -> None:
     escaped = (
         text.replace(b"value", rb"\u0076alue").replace(b"source", rb"sourc\u0065").replace(b"input", rb"inpu\u0074")
     )
-    assert b"hunter2" not in decompress(read_recording(escaped, 1_000_000).data)
+    assert b"hunter2" not in decompress(read_recording(escaped, 1_000_000, Masking()).data)
 
 
 def test_a_long_style_is_left_alone_and_a_long_text_is_not() -> None:

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid
+from tracker_backend.event import Event
 from tracker_backend.ingest import steps
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
-from tracker_backend.ingest.wire import Event, decode_track, with_extra
-from tracker_backend.masking.events import mask
+from tracker_backend.ingest.pages import split_page
+from tracker_backend.ingest.wire import decode_track, with_extra
 from tracker_backend.settings import Settings
 from tracker_backend.times import DAY, HOUR, SECOND
 
@@ -24,8 +26,19 @@ SESSION = "6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11"
 
 def make(*events: Event, **fields: Any) -> Batch:
     """A batch of these events, received now."""
-    told: dict[str, Any] = {"session": SessionFields(), "project_id": 1, "session_id": uuid.UUID(SESSION), **fields}
+    ids = {"project_id": 1, "session_id": uuid.UUID(SESSION)}
+    told: dict[str, Any] = {"session": SessionFields(), "project": ProjectSettings(), **ids, **fields}
     return Batch(received_at=NOW, size=1, events=list(events), **told)
+
+
+def mask(batch: Batch) -> Batch:
+    """The step that masks."""
+    return steps.mask_secrets(batch, SETTINGS)
+
+
+def truncate(batch: Batch) -> Batch:
+    """The step that cuts texts."""
+    return steps.truncate_fields(batch, SETTINGS)
 
 
 def event(**fields: Any) -> Event:
@@ -57,12 +70,12 @@ def event(**fields: Any) -> Event:
     ],
 )
 def test_a_url_is_split_into_host_and_path(url: str, host: str, path: str) -> None:
-    assert steps.split_page(url) == (host, path)
+    assert split_page(url) == (host, path)
 
 
 @given(st.text())
 def test_every_text_has_a_host_and_a_path_without_query_and_fragment(url: str) -> None:
-    host, path = steps.split_page(url)
+    host, path = split_page(url)
     assert len(host) <= 512
     assert 0 <= len(path) <= 512
     assert not set(path) & set("?#")
@@ -111,9 +124,9 @@ def test_a_masked_value_is_not_kept(value: str | None, masked: bool | None, kept
 
 
 def test_texts_are_cut_by_characters() -> None:
-    [line] = steps.fit(make(event(event_type="\U0001f600" * 51, target_element="ä" * 256))).events
+    [line] = truncate(make(event(event_type="\U0001f600" * 51, target_element="ä" * 256))).events
     assert (line.event_type, line.target_element) == ("\U0001f600" * 50, "ä" * 255)
-    [line] = steps.fit(make(event(event_type="x" * 50, target_element="y" * 255))).events
+    [line] = truncate(make(event(event_type="x" * 50, target_element="y" * 255))).events
     assert (line.event_type, line.target_element) == ("x" * 50, "y" * 255)
 
 
@@ -133,12 +146,12 @@ def test_texts_are_cut_by_characters() -> None:
 def test_sent_at_tells_the_offset_of_a_clock(sent_at: int, offset: int) -> None:
     """Whatever times the events have by that clock."""
     for times in ([], [NOW + sent_at - 3 * DAY], [NOW + sent_at + HOUR]):
-        assert steps.read_clock(make(sent_at=NOW + sent_at, times=times), SETTINGS).offset == offset
+        assert steps.estimate_clock_offset(make(sent_at=NOW + sent_at, times=times), SETTINGS).offset == offset
 
 
 @pytest.mark.parametrize("sent_at", [1234 * 1_000_000, NOW + 10_000 * DAY, NOW - 30 * DAY])
 def test_a_sent_at_of_another_clock_than_the_events_tells_nothing(sent_at: int) -> None:
-    assert steps.read_clock(make(sent_at=sent_at, times=[NOW - HOUR, NOW]), SETTINGS).offset is None
+    assert steps.estimate_clock_offset(make(sent_at=sent_at, times=[NOW - HOUR, NOW]), SETTINGS).offset is None
 
 
 @pytest.mark.parametrize(
@@ -158,18 +171,18 @@ def test_a_sent_at_of_another_clock_than_the_events_tells_nothing(sent_at: int) 
     ],
 )
 def test_without_it_only_the_near_future_tells(times: list[int], offset: int | None) -> None:
-    assert steps.read_clock(make(times=[NOW + time for time in times]), SETTINGS).offset == offset
+    assert steps.estimate_clock_offset(make(times=[NOW + time for time in times]), SETTINGS).offset == offset
 
 
 def test_a_time_that_is_none_is_named_with_its_place() -> None:
     with pytest.raises(Invalid, match=r"\$\.events\[1\]\.timestamp` is 'noon'"):
-        steps.read_times(make(event(), event(timestamp="noon")))
+        steps.read_times(make(event(), event(timestamp="noon")), SETTINGS)
 
 
 def test_the_identity_is_that_of_what_is_sent_and_never_of_when() -> None:
     def identity(**fields: Any) -> uuid.UUID | None:
         lines = fields.pop("events", [event()])
-        return steps.identify(make(*lines, **fields)).identity
+        return steps.identify(make(*lines, **fields), SETTINGS).identity
 
     plain = identity()
     assert plain is not None
@@ -180,12 +193,12 @@ def test_the_identity_is_that_of_what_is_sent_and_never_of_when() -> None:
     assert identity(name="a") != plain
     assert identity(name="a", events=[event(), event()]) == identity(name="a")
     assert identity(name="a") != identity(name="b")
-    assert steps.identify(make()).identity is None
+    assert steps.identify(make(), SETTINGS).identity is None
 
 
 def test_counters_count_their_kinds() -> None:
     kinds = ["click", "dblclick", "error", "pageview", "navigation", "rage_click", "click", "Click"]
-    found = steps.count(make(*(event(event_type=kind) for kind in kinds))).counts
+    found = steps.count_events(make(*(event(event_type=kind) for kind in kinds)), SETTINGS).counts
     assert found == Counts(events=8, clicks=2, errors=1, pages=1, rage_clicks=1)
 
 
@@ -200,12 +213,12 @@ def test_counters_count_their_kinds() -> None:
 )
 def test_pages_are_filled_in(session: str | None, pages: list[str | None], filled: list[str]) -> None:
     batch = make(*(event(page_url=page) for page in pages), session=SessionFields(page_url=session))
-    assert [line.page_url for line in steps.fill_pages(batch).events] == filled
+    assert [line.page_url for line in steps.fill_pages(batch, SETTINGS).events] == filled
 
 
 def test_a_batch_without_any_page_is_refused() -> None:
     with pytest.raises(Invalid, match="page_url"):
-        steps.fill_pages(make(event(page_url=None), event(page_url="")))
+        steps.fill_pages(make(event(page_url=None), event(page_url="")), SETTINGS)
 
 
 @pytest.mark.parametrize(

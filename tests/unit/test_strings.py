@@ -72,8 +72,8 @@ def test_a_card_is_found_behind_a_point_too(before: str, digits: str) -> None:
 
 
 def test_where_a_finger_was_is_no_card() -> None:
-    hints = rules_of(Masking()).hints
-    assert hints.end(b'{"x":183.3333282470703,"y":-4.111111111111111e-7,"z":[0.4111111111111111]}', 0) == -1
+    prefilter = rules_of(Masking()).prefilter
+    assert prefilter.match_end(b'{"x":183.3333282470703,"y":-4.111111111111111e-7,"z":[0.4111111111111111]}', 0) == -1
 
 
 def test_digits_of_numbers_are_no_strings() -> None:
@@ -107,7 +107,7 @@ def test_a_project_may_have_as_many_words_as_the_settings_take() -> None:
     rules = rules_of(Masking(fields=tuple(words[:100]), parameters=tuple(words[100:])))
     text = json.dumps([f"/a?{words[150]}=1", "?b=2"], ensure_ascii=False).encode()
     assert list(secret_strings(rules, text)) == [f'"/a?{words[150]}=1"'.encode()]
-    assert not rules.hints.are_in(b'"nothing"')
+    assert not rules.prefilter.matches(b'"nothing"')
 
 
 def test_a_text_full_of_hints_is_not_looked_at_string_by_string() -> None:

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tracker_backend.dialects.loose_values import pixels_or_none, text_or_none
+from tracker_backend.event import Time
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import Label, Time, decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import Label, decode, json_object, unknown_fields
 
 SPECTRA_TTL = 72
 """Hours that a session of `spectra` is kept after its last activity, unless its start says otherwise."""

@@ -1,8 +1,5 @@
 """Why a batch is dropped: the answer's header `X-Tracker-Dropped: gpc`, in every dialect, and its message."""
 
-from hashlib import blake2b
-from uuid import UUID
-
 from litestar.datastructures import Headers
 from litestar.types import Message, Scope
 
@@ -26,18 +23,8 @@ def objection(headers: Headers, settings: Settings) -> Drop | None:
     return Drop.DNT if settings.honour_dnt and headers.get("dnt") == "1" else None
 
 
-def is_recorded(project_id: int, session_id: UUID, rate: float) -> bool:
-    """Whether a session is of the share that a project records: of whichever tab, dialect or day a batch is, the same
-    is said of its session; and who was of a smaller share is of each larger one.
-    """
-    if rate >= 1:
-        return True
-    place = blake2b(session_id.bytes, key=project_id.to_bytes(8), digest_size=8).digest()
-    return int.from_bytes(place) < rate * 2**64
-
-
 def response_message(outcome: Outcome, stored: str) -> str:
-    """The message of an answer: `stored`, or why the batch was dropped."""
+    """The message of an answer: `stored`, unless the batch was dropped."""
     return stored if outcome.dropped is None else f"not recorded: {_EXPLANATIONS[outcome.dropped]}"
 
 

@@ -8,15 +8,16 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid
+from tracker_backend.event import Time
 from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import clean_body, read_body
 from tracker_backend.http.client_address import truncated
-from tracker_backend.http.drop_reasons import is_recorded, objection, tell_dropped
+from tracker_backend.http.drop_reasons import objection, tell_dropped
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
-from tracker_backend.ingest.wire import Time
+from tracker_backend.ingest.dropping import is_sampled
 from tracker_backend.metrics import DROPPED
 from tracker_backend.text_cleaning import clean_text
 from tracker_backend.threads import run_in_thread_if_large
@@ -45,27 +46,30 @@ class IngestRequest(Struct):
     """The caller's network, if the settings have it stored."""
 
     def drop_of(self, session_id: UUID) -> Drop | None:
-        """Why nothing of this session is stored."""
-        if self.drop is not None or is_recorded(self.caller.project_id, session_id, self.caller.settings.sampling_rate):
-            return self.drop
-        return Drop.SAMPLED
+        """Why nothing of this session is stored, as far as a request tells before it is read."""
+        project = self.caller.settings
+        if self.drop is None and not is_sampled(self.caller.project_id, session_id, project.sampling_rate):
+            return Drop.SAMPLED
+        return self.drop
 
     def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
         """An empty batch of this caller for a session; `size` where it is not that of the body."""
         fields = session or SessionFields()
         fields.user_agent = fields.user_agent or self.user_agent
         fields.client_address = self.client_address
-        size = len(self.text) if size is None else size
-        masking = self.caller.settings.masking
-        return Batch(self.caller.project_id, session_id, self.received_at, size, fields, masking)
+        return Batch(
+            project_id=self.caller.project_id,
+            session_id=session_id,
+            received_at=self.received_at,
+            size=len(self.text) if size is None else size,
+            session=fields,
+            project=self.caller.settings,
+            privacy_signal=self.drop,
+        )
 
     async def submit(self, batch: Batch) -> Outcome:
-        """Stores the batch, unless it is dropped; returns after the commit."""
-        drop = self.drop_of(batch.session_id)
-        if drop is None:
-            outcome = await self.services.pipeline.submit(batch)
-        else:
-            outcome = Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=drop)
+        """Stores the batch unless a step drops it; returns after the commit."""
+        outcome = await self.services.pipeline.submit(batch)
         if outcome.dropped is not None:
             DROPPED.labels(outcome.dropped.value).inc()
             self.tell_dropped(outcome.dropped)

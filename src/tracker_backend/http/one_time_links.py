@@ -99,7 +99,9 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
         return await _join_as_who_is_logged_in(request, link, sent.token)
     email = people.check_email(sent.email)
     _check_whose(link, email)
-    passwords.check_new(sent.password, email)  # before the account is looked up: the refusal must not reveal whether there is one
+    passwords.check_new(
+        sent.password, email
+    )  # before the account is looked up: the refusal must not reveal whether there is one
     pool = services_of(request).pool
     account = await people.find_account(pool, email)
     password_hash = None

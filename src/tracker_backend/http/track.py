@@ -22,7 +22,6 @@ from tracker_backend.ingest.wire import (
     decode_track,
 )
 from tracker_backend.queries import sessions
-from tracker_backend.recordings.reading import read_recording
 from tracker_backend.threads import run_in_thread_if_large
 
 
@@ -66,7 +65,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     count = len(sent.events)
-    return Tracked(response_message(outcome, f"{count} event{'s' if count > 1 else ''} stored"), count)
+    return Tracked(response_message(outcome, _stored(count)), count)
 
 
 @post(
@@ -109,12 +108,14 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     """
     received = await read_ingest_request(request, body)
     sent = await run_in_thread_if_large(len(received.text), decode_recording, received.text)
-    limit, masking = received.services.settings.max_recording, received.caller.settings.masking
-    recording = await run_in_thread_if_large(len(received.text), read_recording, sent.events, limit, masking=masking)
-    batch = received.batch(sent.session_id, size=len(recording.data))
-    batch.recording = recording
+    count = len(sent.events)
+    batch = received.batch(sent.session_id)
+    batch.rrweb = sent.events
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
-    stored = f"{recording.count} event{'s' if recording.count > 1 else ''} stored"
-    return Tracked(response_message(outcome, stored), recording.count)
+    return Tracked(response_message(outcome, _stored(count)), count)
+
+
+def _stored(count: int) -> str:
+    return f"{count} event{'s' if count > 1 else ''} stored"

@@ -12,14 +12,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.accounts.project_settings import Masking
-from tracker_backend.errors import TrackerError
-from tracker_backend.importing.files import refuse
+from tracker_backend.accounts.project_settings import ProjectSettings
+from tracker_backend.event import Event
 from tracker_backend.importing.inspection import Found, Header, Shot, Timed, add_to, read_event, read_shot, read_time
 from tracker_backend.importing.items import Item, Kind
 from tracker_backend.ingest.batch import Batch, SessionFields
-from tracker_backend.ingest.wire import Event
-from tracker_backend.recordings.reading import read_recording
 from tracker_backend.times import DAY, HOUR, from_datetime, parse_time, to_datetime
 
 BATCH_BYTES = 1024 * 1024
@@ -42,14 +39,14 @@ class Plan(Struct):
     """What is added to all its times, in whole days."""
     is_whole: bool
     """All that there is of this session is in the file, so one that is there already is not added to."""
-    masking: Masking
-    """The project's rules."""
+    project: ProjectSettings
+    """The project's rules of masking; all its sessions are stored."""
 
     def batch(self, received_at: int, size: int = 0) -> Batch:
         """An empty batch, received at a time before the shift; never after the session's last activity."""
         last = self.header.last_activity_at
         received_at = received_at if last is None else min(received_at, from_datetime(last))
-        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields(), self.masking)
+        batch = Batch(self.project_id, self.session_id, received_at + self.shift, size, SessionFields(), self.project)
         if self.offset is not None:
             batch.sent_at = batch.received_at - self.offset
         return batch
@@ -109,9 +106,8 @@ class Piece(Struct):
 class Batcher:
     """`add` each item of a session, then `finish`; both give the pieces that are full."""
 
-    def __init__(self, plan: Plan, limit: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._limit = limit
         self._content: Any = plan.found.empty.copy()
         self._key: object = None
         self._at = 0
@@ -175,14 +171,7 @@ class Batcher:
         batch = self._plan.batch(received, size)
         batch.name = f"import {self._content.hexdigest()}"
         if texts:
-            try:
-                raw = [Raw(text) for text in texts]
-                batch.recording = read_recording(raw, self._limit, masking=self._plan.masking)
-            except TrackerError as error:
-                raise refuse(
-                    self._plan.found.path, self._at, f"these rrweb events cannot be stored: {error}"
-                ) from error
-            batch.size = len(batch.recording.data)
+            batch.rrweb = [Raw(text) for text in texts]
         else:
             batch.events, batch.source = events, self._source
         yield Piece(self._plan, len(texts) + len(events), self._at, batch)

@@ -10,10 +10,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.errors import Invalid
+from tracker_backend.event import Event, Time
 from tracker_backend.importing.files import Told, by_session, read_file, refuse
 from tracker_backend.importing.items import Item, Kind
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import MAX_METADATA, Event, Time
+from tracker_backend.ingest.wire import MAX_METADATA
 from tracker_backend.times import from_datetime, parse_time
 
 _MOST = 2**62  # microseconds that a bigint holds

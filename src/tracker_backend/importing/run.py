@@ -12,19 +12,17 @@ from msgspec import Struct
 from tqdm import tqdm
 
 from tracker_backend.accounts import projects
-from tracker_backend.accounts.project_settings import Masking
+from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
 from tracker_backend.http.ingest_request import session_key
 from tracker_backend.importing.batches import Batcher, Piece, Plan
 from tracker_backend.importing.files import Told, by_session, read_file, refuse
 from tracker_backend.importing.inspection import Found, survey
 from tracker_backend.importing.items import Kind
-from tracker_backend.ingest import steps
-from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.batch import Batch, Drop, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
 from tracker_backend.ingest.wire import ScreenshotRequest
-from tracker_backend.masking.events import mask
 from tracker_backend.privacy import tombstones
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -80,7 +78,8 @@ async def import_files(
         if session is not None:
             _check_one_session(found)
         masking = (await projects.get_settings(database.pool, project_id))[0].masking
-        plans = [[_plan(project_id, each, session, moved, masking) for each in file] for file in found]
+        project = ProjectSettings(masking=masking)  # an import is not sampled
+        plans = [[_plan(project_id, each, session, moved, project) for each in file] for file in found]
         await _check_erased(database, [plan for file in plans for plan in file], allowed=erased)
         await _make_days(settings, database, plans, now)
         bar.set_description("storing")
@@ -130,7 +129,7 @@ def _date(moment: int) -> str:
         return f"{moment // 1_000_000} s after 1970"
 
 
-def _plan(project_id: int, found: Found, session: str | None, moved_days: int, masking: Masking) -> Plan:
+def _plan(project_id: int, found: Found, session: str | None, moved_days: int, project: ProjectSettings) -> Plan:
     header = found.header
     text = session or found.client_id
     if text is None and header is not None and header.session_id is not None:
@@ -144,7 +143,7 @@ def _plan(project_id: int, found: Found, session: str | None, moved_days: int, m
     fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
     if found.more:
         fields.metadata = msgspec.json.encode(found.more)
-    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole, masking)
+    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole, project)
 
 
 def _check_one_session(found: list[list[Found]]) -> None:
@@ -215,7 +214,7 @@ class _Import:
 
     async def _file(self, path: Path, plans: list[Plan], told: Told) -> list[Imported]:
         lines = {id(plan): _line(plan) for plan in plans if not plan.found.is_empty}
-        pieces = _pieces(path, plans, self._settings.max_recording, told)
+        pieces = _pieces(path, plans, told)
         # In a thread: it reads, inflates and packs, and this process's lease is renewed meanwhile.
         while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             line = lines[id(piece.plan)]
@@ -237,18 +236,18 @@ class _Import:
                 sent = ScreenshotRequest(plan.session_id, piece.shot.page_url, 0, piece.shot.image_data)
                 batch.image = await check_image(sent, self._settings)
                 batch.size = len(batch.image.data) + len(batch.image.thumbnail)
+            prepared = await self._prepare(batch, plan)
             if id(plan) not in self._begun:
-                await self._check_is_new(plan, batch)
+                await self._check_is_new(plan, prepared)
                 await self._begin(plan)
-            return await self._submit(batch, plan)
+            return await self._store(prepared)
         except Unavailable as error:
             raise Unavailable(f"{error.detail.rstrip('.')} (the same import goes on where it stopped).") from error
         except TrackerError as error:
             raise refuse(plan.found.path, piece.at, error.detail.rstrip(".")) from error
 
     async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
-        identity = steps.identify(mask(batch)).identity
-        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, identity)
+        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, batch.identity)
         assert row is not None  # noqa: S101 — it has no condition
         if plan.is_whole and row[0] and not row[1]:
             raise Invalid(
@@ -262,14 +261,20 @@ class _Import:
             await self._submit(plan.start(self._now), plan)
 
     async def _submit(self, batch: Batch, plan: Plan) -> Outcome:
-        for step in self._pipeline.steps:
-            batch = step(batch)
-        # There was no request whose agent could tell: what the file says of browser and bot is all that is known.
+        return await self._store(await self._prepare(batch, plan))
+
+    async def _prepare(self, batch: Batch, plan: Plan) -> Batch:
+        prepared = await self._pipeline.prepare(batch)
+        assert not isinstance(prepared, Drop)  # noqa: S101 — an import has no privacy signal and is not sampled
+        # There was no request with a user agent: what the file says of browser and bot is all that is known.
         for name in ("browser", "os", "device_type", "bot_reason"):
-            setattr(batch.session, name, getattr(plan.fields, name))
-        outcome = await self._pipeline.writer.write(batch)
+            setattr(prepared.session, name, getattr(plan.fields, name))
+        return prepared
+
+    async def _store(self, batch: Batch) -> Outcome:
+        outcome = await self._pipeline.store(batch)
         if outcome.dropped is not None:
-            raise Invalid(f"session {plan.session_id} was erased while it was imported")
+            raise Invalid(f"session {batch.session_id} was erased while it was imported")
         return outcome
 
 
@@ -278,7 +283,7 @@ def _line(plan: Plan) -> Imported:
     return Imported(str(plan.found.path), plan.session_id, 0, 0, days or None, plan.found.left_out or None)
 
 
-def _pieces(path: Path, plans: list[Plan], limit: int, told: Told) -> Iterator[Piece]:
+def _pieces(path: Path, plans: list[Plan], told: Told) -> Iterator[Piece]:
     """The pieces of a file. Those of a session are in their order; those of several may alternate."""
     batchers: dict[int, Batcher] = {}
     current = -1
@@ -291,7 +296,7 @@ def _pieces(path: Path, plans: list[Plan], limit: int, told: Told) -> Iterator[P
             yield from batchers[current].finish()
         current = number
         if number not in batchers:
-            batchers[number] = Batcher(plans[number], limit)
+            batchers[number] = Batcher(plans[number])
         yield from batchers[number].add(item)
     if current in batchers:
         yield from batchers[current].finish()

@@ -1,4 +1,4 @@
-"""What a `User-Agent` header tells: browser, system, kind of device, and whether it is a bot."""
+"""Parses `User-Agent` headers: browser, system, kind of device, and whether it is a bot."""
 
 from functools import lru_cache
 

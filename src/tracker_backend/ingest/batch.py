@@ -1,5 +1,6 @@
-"""The value that flows through ingest: one batch of a session, from the decoded request to rows."""
+"""The two values of ingest: a `Batch` is what a client sent of one session, a `Placed` its rows."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -7,12 +8,15 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from tracker_backend.accounts.project_settings import Masking
-from tracker_backend.ingest.wire import Event, Time
+from tracker_backend.accounts.project_settings import ProjectSettings
+from tracker_backend.event import Event
+from tracker_backend.masking import secret_fields
+from tracker_backend.recordings.recording import Recording
+from tracker_backend.recordings.row import RecordingRow
 
 
 class Lane(Enum):
-    """Which of the writer's queues a batch waits in: the one never waits for the other."""
+    """Which of the writer's queues a batch waits in. One lane never waits for the other."""
 
     CURRENT = "current"
     """Events of today and yesterday."""
@@ -21,12 +25,12 @@ class Lane(Enum):
 
 
 class Drop(Enum):
-    """Why a batch is not stored. Each is counted, and told to the sender as `X-Tracker-Dropped`."""
+    """Why a batch is not stored. Each reason is counted, and sent to the client as `X-Tracker-Dropped`."""
 
     GPC = "gpc"
-    """The browser sends `Sec-GPC: 1`, and TRACKER_HONOUR_GPC says to heed it."""
+    """The browser sends `Sec-GPC: 1`, and TRACKER_HONOUR_GPC is on."""
     DNT = "dnt"
-    """The browser sends `DNT: 1`, and TRACKER_HONOUR_DNT says to heed it."""
+    """The browser sends `DNT: 1`, and TRACKER_HONOUR_DNT is on."""
     SAMPLED = "sampled"
     """The project records a share of its sessions, and this is not one of them."""
     ERASED = "erased"
@@ -34,7 +38,7 @@ class Drop(Enum):
 
 
 class Counts(Struct, frozen=True):
-    """How many of a batch's events are what."""
+    """Numbers of events, by kind."""
 
     events: int = 0
     clicks: int = 0
@@ -42,11 +46,24 @@ class Counts(Struct, frozen=True):
     pages: int = 0
     rage_clicks: int = 0
 
+    def by_kind(self) -> tuple[int, int, int, int]:
+        """The counts of `KINDS`, in their order."""
+        return self.clicks, self.errors, self.pages, self.rage_clicks
+
+
+KINDS = ("click", "error", "pageview", "rage_click")
+"""Types of events that are both sent and found in recordings; a session shows each kind from one source."""
+
+
+def counted_kinds(counts: Sequence[int]) -> frozenset[str]:
+    """Which of `KINDS` have a count above 0; `counts` are in their order."""
+    return frozenset(kind for kind, count in zip(KINDS, counts, strict=True) if count > 0)
+
 
 class SessionFields(Struct):
-    """What a batch can say about its session; None is unknown. The names are columns of `tracker.sessions`.
+    """What a batch says of its session; None is unknown. The names are columns of `tracker.sessions`.
 
-    The first to say something wins: a late explicit start fills in what is missing.
+    The first batch to name a value wins: a late explicit start fills in what is missing.
     """
 
     client_session_id: str | None = None
@@ -69,7 +86,7 @@ class SessionFields(Struct):
     ttl_hours: int | None = None
     """Only for a session that begins with this batch."""
     metadata: bytes | None = None
-    """A JSON object's text."""
+    """The text of a JSON object."""
     bot_reason: str | None = None
     client_address: str | None = None
     """Truncated; only where TRACKER_STORE_ADDRESS says so."""
@@ -87,124 +104,116 @@ class Image(Struct):
     thumbnail: bytes
 
 
-class Recording(Struct):
-    """A batch of rrweb events as it is stored; times are microseconds by the client's clock."""
-
-    count: int
-    inflated_size: int
-    client_first: int
-    client_last: int
-    has_full_snapshot: bool
-    digest: bytes
-    data: bytes
-    """A zstd frame of the events, sorted by time and joined by commas."""
-    initial: bool | None
-    found: list[Event]
-    """Clicks, page views, errors and rage clicks among them, with their times and, as far as the batch tells, pages."""
-    found_times: list[int]
-    found_pages: list[str | None]
-    last_page: str | None
-    masked: frozenset[str] = frozenset()
-    """Inputs in it that look secret: `rrweb` and the node's id."""
-    late: frozenset[str] = frozenset()
-    """Those of them that only a typed value told: earlier batches may hold its beginning."""
-    open: frozenset[str] = frozenset()
-    """Inputs of which it holds a typed value."""
-
-    # What the steps find out.
-    sent: list[tuple[Time, Raw]] = []
-    counts: Counts = Counts()
-    written: frozenset[str] = frozenset()
-    """The types of found events that became rows."""
-    row: tuple[Any, ...] = ()
-
-
-EVERY_FIELD = "*"
-"""Among a session's secret fields: it had too many of them, all are secret."""
-MOST_FIELDS = 500
-
-KINDS = ("click", "error", "pageview", "rage_click")
-"""Types of events that are both sent and found in recordings; a session shows each from one source."""
-
-
-class Known(Struct, frozen=True):
-    """What is stored of a session that its next batch depends on."""
-
-    offset: int = 0
-    """What to add to the client's times."""
-    page: str | None = None
-    """The last page of its recording."""
-    told: frozenset[str] = frozenset()
-    """Types of `KINDS` that its own events tell, so that those found in a recording are not."""
-    masked: frozenset[str] = frozenset()
-    """Fields of it that once looked secret."""
-
-
 class Batch(Struct):
-    """Times are microseconds since 1970."""
+    """What a client sent of one session. The steps of the pipeline change it. Times are microseconds since 1970."""
 
     project_id: int
     session_id: UUID
     received_at: int
     size: int
-    """Bytes it holds while it waits."""
+    """Bytes that it holds in memory."""
     session: SessionFields
-    masking: Masking = Masking()
-    """The project's rules."""
+    project: ProjectSettings
+    """Decides about sampling and masking."""
+    privacy_signal: Drop | None = None
+    """The visitor's browser asks not to be recorded, and the server honours that."""
     events: list[Event] = []
     source: str = "native"
     name: str | None = None
     """The client's own name for the batch."""
     sent_at: int | None = None
     image: Image | None = None
-    recording: Recording | None = None
+    rrweb: list[Raw] = []
+    """rrweb events as they were sent; `pack_recording` makes `recording` of them."""
+    rrweb_field: str = "events"
+    """Where they stand in the request, for error messages."""
+    is_initial: bool | None = None
+    """What a client said of its rrweb events."""
     times: list[int] = []
-    """When its events happened by the client's clock; an image has one, and so may a start."""
+    """When its events happened by the client's clock; an image has one time, and so may a session start."""
     ended_at: int | None = None
-    """The session ended, by the client's clock."""
+    """When the session ended by the client's clock."""
     client_stats: bytes | None = None
-    """What the client counted itself: a JSON object's text."""
+    """What the client counted itself: the text of a JSON object."""
 
     # What the steps find out.
-    sent: list[tuple[Time, Raw]] = []
-    """Each event's time and data as they came: `place` puts those of the row into the event, and may do so again."""
+    recording: Recording | None = None
     identity: UUID | None = None
-    """Against repeats; None for a session start, which repeats itself harmlessly."""
+    """Recognizes repeats; None for a session start, which may be repeated."""
     offset: int | None = None
-    """What to add to the client's times, if this batch can tell."""
-    lane: Lane = Lane.CURRENT
+    """What to add to the client's times, if this batch can estimate it."""
     counts: Counts = Counts()
-    masked: frozenset[str] = frozenset()
+    secret_fields: frozenset[str] = frozenset()
     """Fields in it that look secret: they are masked from now on."""
-    open: dict[int, frozenset[str]] = {}
-    """Events that tell a typed value, by their index: the names of its field."""
-    rows: list[tuple[Any, ...]] = []
-    placed_with: Known | None = None
-    """What the rows were made with."""
-    first_at: int | None = None
-    last_at: int | None = None
-    end: int | None = None
-    """When the session ended, by our clock."""
-    hours: set[int] = set()
+    open_fields: dict[int, frozenset[str]] = {}
+    """Events that hold a typed value, by their index: the names of its field."""
 
     @property
-    def tells_typed(self) -> bool:
-        """Something in it was typed, and is not masked."""
-        return bool(self.open) or (self.recording is not None and bool(self.recording.open))
+    def has_open_values(self) -> bool:
+        """Whether it holds a typed value that is not masked."""
+        return bool(self.open_fields) or (self.recording is not None and bool(self.recording.open_inputs))
 
-    def concerned(self, masked: frozenset[str]) -> frozenset[str]:
-        """Which of a session's secret fields this batch tells values of."""
-        names = frozenset[str]().union(*self.open.values()) if self.open else frozenset[str]()
+    def open_among(self, secret: frozenset[str]) -> frozenset[str]:
+        """Those of a session's secret fields of which this batch holds values."""
+        names = frozenset[str]().union(*self.open_fields.values()) if self.open_fields else frozenset[str]()
         if self.recording is not None:
-            names |= self.recording.open
-        return names and masked & (names | {EVERY_FIELD})
+            names |= self.recording.open_inputs
+        return names and secret & (names | {secret_fields.EVERY_FIELD})
+
+
+class KnownSession(Struct, frozen=True):
+    """What is stored of a session that the rows of its next batch depend on."""
+
+    clock_offset: int = 0
+    """Microseconds to add to the client's times."""
+    page: str | None = None
+    """The last page of its recording."""
+    native_kinds: frozenset[str] = frozenset()
+    """Types of `KINDS` that its own events count, so that those found in a recording are not stored."""
+    secret_fields: frozenset[str] = frozenset()
+    """Fields of it that once looked secret, as far as the batch holds values of them."""
+
+
+class Placed(Struct, frozen=True):
+    """The rows of a batch, made for what is known of its session. Times are microseconds since 1970 by our clock."""
+
+    batch: Batch
+    known: KnownSession
+    lane: Lane
+    event_rows: list[tuple[Any, ...]] = []
+    """In the order of `ingest.rows.EVENT_COLUMNS`."""
+    recording_row: RecordingRow | None = None
+    found_counts: Counts = Counts()
+    """Of what was found in the recording."""
+    found_kinds: frozenset[str] = frozenset()
+    """Types of found events that became rows."""
+    first_at: int | None = None
+    last_at: int | None = None
+    ended_at: int | None = None
+    hours: frozenset[int] = frozenset()
+    """The hours of its rows."""
+
+    @property
+    def has_typed(self) -> bool:
+        """Whether its events hold a typed value that is not masked."""
+        secret = self.known.secret_fields
+        return any(not secret_fields.overlaps(names, secret) for names in self.batch.open_fields.values())
+
+    def open_among(self, secret: frozenset[str]) -> frozenset[str]:
+        """Those of a session's secret fields of which its rows hold values."""
+        return self.batch.open_among(secret) - self.known.secret_fields
+
+    @property
+    def key(self) -> tuple[int, UUID]:
+        """Project and session."""
+        return self.batch.project_id, self.batch.session_id
 
 
 class Outcome(Struct, frozen=True):
-    """What became of a batch, once it is committed."""
+    """What became of a batch, once it is committed or dropped."""
 
     repeated: bool
-    """It had been stored before, so nothing was written."""
+    """It was stored before, so nothing was written."""
     ref: int | None
     """The id of the screenshot, also of the first one when this was a repeat."""
     created: bool

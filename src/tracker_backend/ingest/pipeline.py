@@ -1,43 +1,94 @@
 """What happens to a batch between the request and its commit: the steps in their order, then the writer."""
 
+import time
 from collections.abc import Callable
-from functools import partial
 
-from tracker_backend.ingest import steps
-from tracker_backend.ingest.batch import Batch, Outcome
+from tracker_backend.ingest.batch import Batch, Drop, Outcome, Placed
 from tracker_backend.ingest.commit import GroupCommit
+from tracker_backend.ingest.dropping import drop_by_privacy_signal, drop_unsampled
+from tracker_backend.ingest.rows import build_rows
+from tracker_backend.ingest.steps import (
+    count_events,
+    describe_agent,
+    estimate_clock_offset,
+    fill_pages,
+    identify,
+    mask_secrets,
+    pack_recording,
+    read_times,
+    truncate_fields,
+)
 from tracker_backend.ingest.writer import Writer
-from tracker_backend.masking.events import mask
+from tracker_backend.metrics import STEP_SECONDS
 from tracker_backend.settings import Settings
 from tracker_backend.storage.store import Store
+from tracker_backend.threads import run_in_thread_if_large
 
-Step = Callable[[Batch], Batch]
+Step = Callable[[Batch, Settings], Batch | Drop]
+"""Returns the batch, or why it is dropped. Raises Invalid for a batch that cannot be stored."""
+
+STEPS: tuple[Step, ...] = (
+    drop_by_privacy_signal,
+    drop_unsampled,
+    read_times,
+    mask_secrets,
+    pack_recording,
+    identify,
+    truncate_fields,
+    fill_pages,
+    describe_agent,
+    estimate_clock_offset,
+    count_events,
+    # and `build_rows` (`Pipeline.place`): the commit builds rows again where it knows more of the session
+)
 
 
 class Pipeline:
     """`submit` takes a batch and returns when it is committed."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        place = partial(steps.place, settings=settings, node=store.node)
-        self.commit = GroupCommit(store)
+        self._settings = settings
+        self._node = store.node
+        self.steps = [(step, STEP_SECONDS.labels(step.__name__)) for step in STEPS]
+        self._build_seconds = STEP_SECONDS.labels(build_rows.__name__)
+        self.commit = GroupCommit(settings, store)
         self.writer = Writer(settings, self.commit)
-        self.steps: list[Step] = [
-            steps.read_times,
-            mask,  # first, so that not even a digest is made of a secret
-            steps.identify,
-            steps.fit,
-            steps.fill_pages,
-            steps.describe_agent,
-            partial(steps.read_clock, settings=settings),
-            steps.count,
-            place,
-        ]
 
     async def submit(self, batch: Batch) -> Outcome:
         """Runs the steps and waits for the commit.
 
         Raises Invalid when the batch cannot be stored, Unavailable when the queue is full or the database is away.
         """
-        for step in self.steps:
-            batch = step(batch)
-        return await self.writer.write(batch)
+        prepared = await self.prepare(batch)
+        if isinstance(prepared, Drop):
+            return Outcome(repeated=False, ref=None, created=False, started_at=None, dropped=prepared)
+        return await self.store(prepared)
+
+    async def prepare(self, batch: Batch) -> Batch | Drop:
+        """Runs the steps, of a large batch in a thread, so that other requests go on."""
+        size = max(batch.size, sum(map(len, batch.rrweb)))
+        return await run_in_thread_if_large(size, self.run_steps, batch)
+
+    def run_steps(self, batch: Batch) -> Batch | Drop:
+        """Runs the steps up to the first that drops the batch, and measures each."""
+        begin = time.perf_counter()
+        for step, seconds in self.steps:
+            result = step(batch, self._settings)
+            end = time.perf_counter()
+            seconds.inc(end - begin)
+            begin = end
+            if isinstance(result, Drop):
+                return result
+            batch = result
+        return batch
+
+    async def store(self, batch: Batch) -> Outcome:
+        """Builds the rows of a prepared batch and waits for the commit."""
+        return await self.writer.write(self.place(batch))
+
+    def place(self, batch: Batch) -> Placed:
+        """Builds the rows of a prepared batch, by what the batch itself says of its session."""
+        begin = time.perf_counter()
+        placed = build_rows(batch, None, self._settings, self._node)
+        self._build_seconds.inc(time.perf_counter() - begin)
+        return placed

@@ -7,12 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.ingest.batch import Batch, Counts, SessionFields
+from tracker_backend.ingest.batch import Counts, Placed, SessionFields
 from tracker_backend.times import to_datetime
 
 SessionKey = tuple[int, UUID]
 
-_NONE = Counts()
 _object = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -61,13 +60,12 @@ class SessionChange(Struct):
         )
 
 
-def changes(batches: Iterable[Batch], secret: Mapping[SessionKey, frozenset[str]]) -> list[SessionChange]:
+def changes(group: Iterable[Placed], secret: Mapping[SessionKey, frozenset[str]]) -> list[SessionChange]:
     """The changes of a group's sessions in key order, one a session; `secret` are new secret fields of some."""
     merged: dict[SessionKey, SessionChange] = {}
-    for batch in batches:
-        key = (batch.project_id, batch.session_id)
-        change = _change(batch)
-        merged[key] = _merge(merged[key], change) if key in merged else change
+    for placed in group:
+        change = _change(placed)
+        merged[placed.key] = _merge(merged[placed.key], change) if placed.key in merged else change
     for key, fields in secret.items():
         merged[key].masked = "\n".join(sorted(fields))
     return [merged[key] for key in sorted(merged)]
@@ -78,26 +76,26 @@ def columns(rows: Sequence[SessionChange]) -> list[tuple[object, ...]]:
     return list(zip(*(change.row() for change in rows), strict=True))
 
 
-def _change(batch: Batch) -> SessionChange:
-    first = batch.first_at if batch.first_at is not None else batch.received_at
-    recording = batch.recording
+def _change(placed: Placed) -> SessionChange:
+    batch, recording = placed.batch, placed.batch.recording
+    first = placed.first_at if placed.first_at is not None else batch.received_at
     return SessionChange(
         project_id=batch.project_id,
         session_id=batch.session_id,
         started_at=to_datetime(first),
         last_activity_at=to_datetime(batch.received_at),
-        first_at=None if batch.first_at is None else to_datetime(batch.first_at),
-        last_at=None if batch.last_at is None else to_datetime(batch.last_at),
+        first_at=None if placed.first_at is None else to_datetime(placed.first_at),
+        last_at=None if placed.last_at is None else to_datetime(placed.last_at),
         clock_offset_ms=None if batch.offset is None else batch.offset // 1000,
         native=batch.counts,
-        rrweb=_NONE if recording is None else recording.counts,
+        rrweb=placed.found_counts,
         screenshots=0 if batch.image is None else 1,
         recorded=0 if recording is None else recording.count,
         last_page_url=None if recording is None else recording.last_page,
-        ended_at=None if batch.end is None else to_datetime(batch.end),
+        ended_at=None if placed.ended_at is None else to_datetime(placed.ended_at),
         client_stats=batch.client_stats,
         fields=batch.session,
-        has_typed=bool(batch.open),
+        has_typed=placed.has_typed,
     )
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct, field
+from msgspec import Meta, Raw, Struct
 
 from tracker_backend import validation_errors
 from tracker_backend.errors import Invalid, Malformed
+from tracker_backend.event import EVENT_FIELDS, Event, Time
 from tracker_backend.text_cleaning import check_numbers
 
 MAX_EVENTS = 100
@@ -18,40 +19,9 @@ MAX_FIELDS = 200
 """Fields of an event, those that `v1` does not know included."""
 MAX_METADATA = 65_536
 """Bytes of a session's metadata; what starts add beyond is left out."""
-INT4 = 2**31 - 1
-
-Time = int | float | str
-Pixels = Annotated[int, Meta(ge=-INT4, le=INT4)] | None
 Label = Annotated[str, Meta(max_length=255)] | None
 Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
 
-
-class Event(Struct, forbid_unknown_fields=True, gc=False):
-    """One event. Its fields are, in this order, the last columns of a row: see `ROW_FIELDS`."""
-
-    timestamp: Time
-    event_type: Annotated[str, Meta(min_length=1)]
-    target_element: str | None = None
-    target_selector: str | None = None
-    target_tag: str | None = None
-    target_id: str | None = None
-    target_class: str | None = None
-    page_url: str | None = None
-    viewport_x: Pixels = None
-    viewport_y: Pixels = None
-    screen_x: Pixels = None
-    screen_y: Pixels = None
-    scroll_x: Pixels = None
-    scroll_y: Pixels = None
-    input_value: str | None = None
-    input_masked: bool | None = None
-    key_pressed: str | None = None
-    mouse_button: Annotated[int, Meta(ge=-32768, le=32767)] | None = None
-    click_count: Annotated[int, Meta(ge=-INT4, le=INT4)] | None = None
-    event_data: Raw = field(default_factory=Raw)
-
-
-ROW_FIELDS = Event.__struct_fields__
 _INTEGERS = ("viewport_x", "viewport_y", "screen_x", "screen_y", "scroll_x", "scroll_y", "mouse_button", "click_count")
 
 
@@ -175,9 +145,9 @@ def with_extra(event_data: Raw, extra: dict[str, Raw]) -> Raw:
 
 
 def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$") -> T:
-    """The decoded JSON text; Malformed if it is none, Invalid with the place and the reason if it does not fit.
+    """The decoded JSON text; Malformed if it is not JSON, Invalid with the place and the reason if it does not fit.
 
-    `place` is where in the body the text stands.
+    `place` is the text's place in the body, for messages.
     """
     try:
         return decoder.decode(text)
@@ -233,8 +203,8 @@ def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
         raise Invalid(
             f"`$.events[{index}]` has {len(fields)} fields, more than {MAX_FIELDS}: nest them in `event_data`."
         )
-    extra = {name: raw for name, raw in fields.items() if name not in ROW_FIELDS}
-    known = {name: raw for name, raw in fields.items() if name in ROW_FIELDS}
+    extra = {name: raw for name, raw in fields.items() if name not in EVENT_FIELDS}
+    known = {name: raw for name, raw in fields.items() if name in EVENT_FIELDS}
     try:
         for name in _INTEGERS:
             if name in known:

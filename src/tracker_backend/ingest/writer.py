@@ -7,7 +7,7 @@ load a batch's latency is that of its own transaction. The batches of a session 
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -15,8 +15,8 @@ import asyncpg
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.ingest.batch import Batch, Lane, Outcome
-from tracker_backend.ingest.commit import GroupCommit
+from tracker_backend.ingest.batch import Lane, Outcome, Placed
+from tracker_backend.ingest.commit import GroupCommit, Written
 from tracker_backend.metrics import BATCHES, EVENTS, GROUPS, QUEUE_BYTES
 from tracker_backend.settings import Settings
 
@@ -43,24 +43,24 @@ _TRY_AGAIN = (
 
 
 class Listener(Protocol):
-    """Who is told of batches, without waiting for anything."""
+    """Is called after each group. It must not wait for anything."""
 
-    def publish(self, batches: Sequence[Batch], /) -> None:
-        """These are committed, and were not stored before."""
+    def publish(self, batches: Sequence[Placed], /) -> None:
+        """These batches are committed, and were not stored before."""
         ...
 
-    def doubt(self, batches: Sequence[Batch], /) -> None:
-        """These may be committed: the database did not answer."""
+    def doubt(self, batches: Sequence[Placed], /) -> None:
+        """These batches may be committed: the database did not answer."""
         ...
 
 
 class _Waiting(Struct):
-    batch: Batch
+    placed: Placed
     done: asyncio.Future[Outcome]
 
 
 class _Queue:
-    """Batches that one transaction after the other takes."""
+    """Batches that wait for the next transaction."""
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiting] = deque()
@@ -101,23 +101,24 @@ class Writer:
         """More than half of a lane's queue, which is half of all, is full."""
         return max(self._bytes.values()) * 4 > self._settings.queue_bytes
 
-    async def write(self, batch: Batch) -> Outcome:
+    async def write(self, placed: Placed) -> Outcome:
         """Queues a batch and returns once it is committed.
 
         Raises Unavailable at once when the queue is full, or when the commit takes longer than the request may;
-        it may still happen then, and the client's retry is recognised. Raises Invalid when the data cannot be stored.
+        it may still happen then, and the client's retry is recognized. Raises Invalid when the data cannot be stored.
         """
         if self._stopping:
             raise Unavailable("the server is stopping: send the batch again.")
         # Half for each lane: one that waits for an old chunk must not fill the other's queue.
-        if self._bytes[batch.lane] + batch.size > self._settings.queue_bytes // 2:
+        lane, size = placed.lane, placed.batch.size
+        if self._bytes[lane] + size > self._settings.queue_bytes // 2:
             BATCHES.labels("queue_full").inc()
             raise Unavailable("the queue for the database is full: send the batch again.")
-        waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
-        self._bytes[batch.lane] += batch.size
+        waiting = _Waiting(placed, asyncio.get_running_loop().create_future())
+        self._bytes[lane] += size
         QUEUE_BYTES.set(sum(self._bytes.values()))
-        queues = self._queues[batch.lane]
-        queue = queues[batch.session_id.int % len(queues)]
+        queues = self._queues[lane]
+        queue = queues[placed.batch.session_id.int % len(queues)]
         queue.waiting.append(waiting)
         queue.wake.set()
         try:
@@ -137,22 +138,22 @@ class Writer:
                 continue
             group = self._take(queue.waiting)
             await self._commit(group)
-            self._bytes[lane] -= sum(waiting.batch.size for waiting in group)
+            self._bytes[lane] -= sum(waiting.placed.batch.size for waiting in group)
             QUEUE_BYTES.set(sum(self._bytes.values()))
 
     @staticmethod
     def _take(queue: deque[_Waiting]) -> list[_Waiting]:
         group = [queue.popleft()]
-        size = group[0].batch.size
-        while queue and len(group) < GROUP_BATCHES and size + queue[0].batch.size <= GROUP_BYTES:
-            size += queue[0].batch.size
+        size = group[0].placed.batch.size
+        while queue and len(group) < GROUP_BATCHES and size + queue[0].placed.batch.size <= GROUP_BYTES:
+            size += queue[0].placed.batch.size
             group.append(queue.popleft())
         return group
 
     async def _commit(self, group: list[_Waiting]) -> None:
         """Writes a group. A batch that breaks it is found by halving and fails alone."""
         try:
-            outcomes = await self._attempt([waiting.batch for waiting in group])
+            written = await self._attempt([waiting.placed for waiting in group])
         except asyncpg.CheckViolationError:  # no partition for a row: maintenance failed, not the client
             _log.exception(
                 "a group of %d batches found no partition: does `tracker-backend maintain` work?", len(group)
@@ -167,57 +168,51 @@ class Writer:
             BATCHES.labels("refused").inc()
             _fail(group, Invalid(f"the database cannot hold this batch: {error}."))
         except Exception as error:
-            self._tell_away(error)
+            self._log_outage(error)
             _fail(group, Unavailable("the database is away: send the batch again."))
-            self._tell(group)
+            self._notify(lambda listener: listener.doubt([waiting.placed for waiting in group]))
         else:
-            self._tell_away(None)
-            _count(group, outcomes)
-            for waiting, outcome in zip(group, outcomes, strict=True):
+            self._log_outage(None)
+            _count(written)
+            for waiting, each in zip(group, written, strict=True):
                 if not waiting.done.done():
-                    waiting.done.set_result(outcome)
-            self._tell(group, outcomes)
+                    waiting.done.set_result(each.outcome)
+            self._notify(lambda listener: listener.publish([each.placed for each in written if each.outcome.is_new]))
 
-    def _tell(self, group: list[_Waiting], outcomes: list[Outcome] | None = None) -> None:
-        """Tells the listener of a committed group, or, without outcomes, of one that may be."""
+    def _notify(self, call: Callable[[Listener], None]) -> None:
         if self.listener is None:
             return
         try:
-            if outcomes is None:
-                self.listener.doubt([waiting.batch for waiting in group])
-            else:
-                pairs = zip(group, outcomes, strict=True)
-                self.listener.publish([waiting.batch for waiting, outcome in pairs if outcome.is_new])
+            call(self.listener)
         except Exception:  # the batches are stored all the same
-            _log.exception("subscribers were not told of %d batches", len(group))
+            _log.exception("the listener failed: subscribers may miss batches until they look again")
 
-    def _tell_away(self, error: Exception | None) -> None:
-        """Logs an outage at its beginning and its end, not for each group of it; a defect of ours each time."""
+    def _log_outage(self, error: Exception | None) -> None:
+        """Logs an outage once at its begin and once at its end; a defect of ours each time."""
         if error is None:
             if self._is_away:
-                _log.warning("batches are written again")
+                _log.warning("the database is back: batches are written again")
         elif not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TrackerError):
             _log.error("a group of batches failed", exc_info=error)
         elif not self._is_away:
-            _log.warning("batches are not written and answered 503: %s", error)
+            _log.warning("the database is away, batches are answered 503: %s", error)
         self._is_away = error is not None
 
-    async def _attempt(self, batches: list[Batch]) -> list[Outcome]:
+    async def _attempt(self, group: list[Placed]) -> list[Written]:
         for _ in range(_ATTEMPTS - 1):
             with suppress(*_TRY_AGAIN):
-                return await self._group_commit.write(batches)
-        return await self._group_commit.write(batches)
+                return await self._group_commit.write(group)
+        return await self._group_commit.write(group)
 
 
-def _count(group: list[_Waiting], outcomes: list[Outcome]) -> None:
-    GROUPS.observe(len(group))
+def _count(written: list[Written]) -> None:
+    GROUPS.observe(len(written))
     events: Counter[str] = Counter()
-    for waiting, outcome in zip(group, outcomes, strict=True):
-        if outcome.is_new:
-            events[waiting.batch.source] += len(waiting.batch.events)
-    repeated = sum(outcome.repeated for outcome in outcomes)
-    BATCHES.labels("repeated").inc(repeated)
-    BATCHES.labels("stored").inc(sum(outcome.is_new for outcome in outcomes))
+    for each in written:
+        if each.outcome.is_new:
+            events[each.placed.batch.source] += len(each.placed.batch.events)
+    BATCHES.labels("repeated").inc(sum(each.outcome.repeated for each in written))
+    BATCHES.labels("stored").inc(sum(each.outcome.is_new for each in written))
     for source, number in events.items():
         EVENTS.labels(source).inc(number)
 
@@ -229,6 +224,6 @@ def _fail(group: list[_Waiting], error: TrackerError) -> None:
 
 
 def _forget(done: asyncio.Future[Outcome]) -> None:
-    """Takes the error of a batch whose sender no longer waits, so that it is not reported as never seen."""
+    """Retrieves the error of a batch whose sender no longer waits, so that asyncio does not report it as lost."""
     if not done.cancelled():
         done.exception()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Literal
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.ingest.batch import Batch
+from tracker_backend.ingest.batch import Placed
 from tracker_backend.live import stored
 from tracker_backend.live.peers import Peers
 from tracker_backend.live.reader import AWAY, Reader
@@ -62,7 +62,7 @@ class Hub:
             return "disabled"
         return "connected" if self._peers.is_up else "disconnected"
 
-    def publish(self, batches: Iterable[Batch]) -> None:
+    def publish(self, batches: Iterable[Placed]) -> None:
         """Tells subscribers here and in other processes of committed batches. Waits for nothing."""
         is_wanted = self._peers.want_batches
         if not self._subscriptions and not is_wanted:
@@ -72,7 +72,7 @@ class Hub:
         if is_wanted and references:
             self._peers.tell(references)
 
-    def doubt(self, batches: Sequence[Batch]) -> None:
+    def doubt(self, batches: Sequence[Placed]) -> None:
         """The commit of batches failed so that they may be stored all the same: who could want them looks."""
         lowest = [reference.lowest for batch in batches if (reference := reference_to(batch)) is not None]
         if lowest:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from tracker_backend.ingest.batch import Batch
+from tracker_backend.ingest.batch import Placed
 
 PAYLOAD_BYTES = 7900
 """PostgreSQL takes less than 8,000 in a NOTIFY."""
@@ -58,20 +58,21 @@ _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Message)
 
 
-def reference_to(batch: Batch) -> Reference | None:
-    """Where the rows of a committed batch are; None if it has none to tell of (a session's start, an image)."""
-    recording = batch.recording
-    if not batch.rows and recording is None:
+def reference_to(placed: Placed) -> Reference | None:
+    """Where the rows of a committed batch are; None if it has no such rows (a session's start, an image)."""
+    rows, recording = placed.event_rows, placed.recording_row
+    if not rows and recording is None:
         return None
+    project_id, session_id = placed.key
     return Reference(
-        batch.project_id,
-        UUID(bytes=batch.session_id.bytes),
-        batch.rows[0][0] if batch.rows else 0,
-        batch.rows[-1][0] if batch.rows else 0,
-        batch.first_at or 0,
-        batch.last_at or 0,
-        0 if recording is None else recording.row[0],
-        0 if recording is None else recording.row[3],
+        project_id,
+        UUID(bytes=session_id.bytes),
+        rows[0][0] if rows else 0,
+        rows[-1][0] if rows else 0,
+        placed.first_at or 0,
+        placed.last_at or 0,
+        0 if recording is None else recording.recording_id,
+        0 if recording is None else recording.timestamp,
     )
 
 

@@ -12,8 +12,9 @@ from msgspec import Raw, Struct
 
 from tracker_backend.queries import sessions
 from tracker_backend.queries.events import Event
-from tracker_backend.recordings.reading import time_of
-from tracker_backend.recordings.replay import Row, RowGoneError, runs, unpack
+from tracker_backend.recordings.frames import decode_frame
+from tracker_backend.recordings.replay import RowGoneError, RowHead, runs
+from tracker_backend.recordings.rrweb_events import client_time
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import columns_of, load
 
@@ -38,7 +39,7 @@ class Stored(Struct, frozen=True):
     text: bytes
 
 
-class Recorded(Row, frozen=True):
+class Recorded(RowHead, frozen=True):
     """A row of a recording with what it came from."""
 
     batches: Raw
@@ -144,12 +145,12 @@ def _chosen(
     """The events of the wanted batches of rows that overlap, in the order of replay."""
     texts: list[bytes] = []
     for _, its_owners, frame in sorted(zip(rows, owners, frames, strict=True), key=lambda it: it[0].arrival):
-        events = iter(unpack(frame))
+        events = iter(decode_frame(frame))
         for owner, number in its_owners:
             part = [next(events) for _ in range(number)]
             if is_wanted(owner):
                 texts += part
-    return texts if len(rows) == 1 else sorted(texts, key=time_of)
+    return texts if len(rows) == 1 else sorted(texts, key=client_time)
 
 
 async def batch_events(
@@ -162,7 +163,7 @@ async def batch_events(
 async def batch_recording(pool: Pool, key: tuple[int, UUID], timestamp: datetime, recording_id: int) -> list[bytes]:
     """The rrweb events of a batch; none if it was deleted."""
     data = await pool.fetchval(_sql.batch_recording, *key, timestamp, recording_id)
-    return [] if data is None else await asyncio.to_thread(unpack, data)
+    return [] if data is None else await asyncio.to_thread(decode_frame, data)
 
 
 async def counts(pool: Pool, keys: Iterable[tuple[int, UUID]]) -> dict[tuple[int, UUID], int]:

@@ -1,88 +1,46 @@
-"""Masks a batch before anything else is made of it: what the browser marked, what looks like a secret, printing keys.
+"""Masks events: what the browser marked, what looks like a secret, printing keys.
 
-A field that once looked secret stays masked for good. Its names go to the session with the batch (`Batch.masked`), and
-`remask` masks what later batches hold of it (`Batch.open`).
+A field that once looked secret stays masked for good: `mask_events` names the secret fields of a batch, and
+`hide_fields` masks what other batches of the session hold of them.
 """
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
-from tracker_backend.ingest.batch import EVERY_FIELD, MOST_FIELDS, Batch, Known, SessionFields
-from tracker_backend.ingest.wire import Event
+from tracker_backend.event import Event
 from tracker_backend.masking import input_events
 from tracker_backend.masking.form_fields import UNNAMED, Field, field_of
 from tracker_backend.masking.html_fields import without_value
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
-from tracker_backend.masking.rrweb import remask_frame
-from tracker_backend.masking.rules import Rules, rules_of
+from tracker_backend.masking.rules import Rules
+from tracker_backend.masking.secret_fields import overlaps
 from tracker_backend.masking.targets import Target, target_of
 from tracker_backend.text_cleaning import check_numbers
 
 _COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
 _NOTHING: frozenset[str] = frozenset()
-_SESSION_TEXTS = ("page_url", "referrer", "device_type", "browser", "os", "language")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def mask(batch: Batch) -> Batch:
-    """Masks what the batch holds, by the project's rules; masking again changes nothing."""
-    rules = rules_of(batch.masking)
-    _mask_session(rules, batch.session)
-    if batch.client_stats is not None:
-        batch.client_stats = rules.json(batch.client_stats)
-    if batch.image is not None:
-        batch.image.page_url = rules.text(batch.image.page_url)
-    secret = _mask_events(rules, batch) if batch.events else _NOTHING
-    if batch.recording is not None:
-        secret = secret | batch.recording.masked
-    if secret:
-        batch.masked = frozenset(secret) if len(secret) <= MOST_FIELDS else frozenset({EVERY_FIELD})
-    return batch
+class MaskedEvents(Struct, frozen=True):
+    """What masking found out about a list of events."""
+
+    secret: AbstractSet[str] = _NOTHING
+    """Names of fields that look secret."""
+    open: dict[int, frozenset[str]] = {}
+    """Events that still hold a typed value, by their index: the names of its field."""
 
 
-def remask(batch: Batch, known: Known) -> None:
-    """Masks what the batch holds of fields that once looked secret."""
-    if not known.masked:
-        return
-    for index, keys in list(batch.open.items()):
-        if keys & known.masked or EVERY_FIELD in known.masked:
-            time, data = batch.sent[index]
-            batch.sent[index] = (time, _hide(batch.events[index], data))
-            del batch.open[index]
-    if batch.recording is not None and batch.recording.open:
-        remask_frame(batch.recording, known.masked)
-
-
-def hide_stored(rules: Rules, event: Event, masked: frozenset[str]) -> bool:
-    """Masks a stored event if it is of one of these fields; whether it was changed."""
-    told = _object(event.event_data) if event.event_type.lower() in input_events.TYPING else None
-    field = _field(rules, event, told)
-    if not (field.keys & masked or EVERY_FIELD in masked):
-        return False
-    before = (event.input_value, event.target_element, event.event_data)
-    event.event_data = _hide(event, event.event_data)
-    return (event.input_value, event.target_element, event.event_data) != before
-
-
-def _mask_session(rules: Rules, session: SessionFields) -> None:
-    for name in _SESSION_TEXTS:
-        text: str | None = getattr(session, name)
-        if text is not None:
-            setattr(session, name, rules.text(text))
-    if session.metadata is not None:
-        check_numbers(session.metadata, "metadata")
-        session.metadata = rules.json(session.metadata)
-
-
-def _mask_events(rules: Rules, batch: Batch) -> AbstractSet[str]:
-    """Masks events; returns the names of secret fields."""
+def mask_events(rules: Rules, events: Sequence[Event]) -> MaskedEvents:
+    """Masks events in place by a project's rules; masking again changes nothing."""
     page = masked_page = None
     inputs: list[tuple[int, Target | None]] = []
-    for index, event in enumerate(batch.events):
+    for index, event in enumerate(events):
         url = event.page_url
         if url is not None:
             if url != page:
@@ -103,18 +61,41 @@ def _mask_events(rules: Rules, batch: Batch) -> AbstractSet[str]:
             continue  # a move of the pointer or a click, as most events are
         if _mask_event(rules, event, target, index):
             inputs.append((index, target))
-    return _mask_inputs(rules, batch, inputs) if inputs else _NOTHING
+    return _mask_inputs(rules, events, inputs) if inputs else MaskedEvents()
+
+
+def hide_fields(events: Sequence[Event], open_fields: dict[int, frozenset[str]], secret: frozenset[str]) -> list[Event]:
+    """The events without the typed values of secret fields. Events that hold one are copied, the others are the same.
+
+    `open_fields` are `MaskedEvents.open` of these events.
+    """
+    hidden = list(events)
+    for index, names in open_fields.items():
+        if overlaps(names, secret):
+            hidden[index] = msgspec.structs.replace(events[index])
+            _hide_value(hidden[index])
+    return hidden
+
+
+def hide_stored(rules: Rules, event: Event, secret: frozenset[str]) -> bool:
+    """Masks a stored event if its field is secret; whether it was changed."""
+    data = _object(event.event_data) if event.event_type.lower() in input_events.TYPING else None
+    if not overlaps(_field(rules, event, data).names, secret):
+        return False
+    before = (event.input_value, event.target_element, event.event_data)
+    _hide_value(event)
+    return (event.input_value, event.target_element, event.event_data) != before
 
 
 def _mask_event(rules: Rules, event: Event, target: Target | None, index: int) -> bool:
-    """Masks what is no input in an event; whether it may tell what was typed."""
+    """Masks what is no input in an event; whether it may hold what was typed."""
     kind, is_input = event.event_type, event.input_value is not None
     if kind not in _COMMON:
         event.event_type = rules.text(kind)
     if event.key_pressed is not None and not input_events.NAMED_KEY.match(event.key_pressed):
         event.key_pressed = input_events.CHAR
     if target is not None:
-        is_input = is_input or target.tells_value
+        is_input = is_input or target.has_value
         if not target.is_clean:
             event.target_selector, event.target_tag = target.selector, target.tag
             event.target_id, event.target_class = target.id, target.class_
@@ -128,58 +109,58 @@ def _mask_event(rules: Rules, event: Event, target: Target | None, index: int) -
     return is_input
 
 
-def _mask_inputs(rules: Rules, batch: Batch, inputs: list[tuple[int, Target | None]]) -> set[str]:
-    """Masks events that tell what was typed; returns the names of secret fields."""
+def _mask_inputs(rules: Rules, events: Sequence[Event], inputs: list[tuple[int, Target | None]]) -> MaskedEvents:
+    """Masks events that may hold what was typed."""
     secret: set[str] = set()
     found: list[tuple[int, frozenset[str], bool]] = []
     for index, target in inputs:
-        event = batch.events[index]
+        event = events[index]
         if len(event.event_data) > 0:
             check_numbers(event.event_data, f"$.events[{index}].event_data")
-        told = _object(event.event_data)
-        field = _field(rules, event, told)
-        is_secret = bool(event.input_masked) or (told is not None and input_events.is_marked(told))
+        data = _object(event.event_data)
+        field = _field(rules, event, data)
+        is_secret = bool(event.input_masked) or (data is not None and input_events.is_marked(data))
         if is_secret:
-            # Of an event that names no field only itself is marked, not all others that name none.
-            secret |= field.keys - UNNAMED
+            # An event that names no field marks only itself, not all others that name none.
+            secret |= field.names - UNNAMED
         elif not field.is_allowed:
-            values = _values(event, target, told)
+            values = _values(event, target, data)
             if field.looks_secret or any(is_secret_value(value) for value in values):
                 is_secret = True
-                secret |= field.keys
+                secret |= field.names
             elif event.event_type.lower() != "change":
                 is_secret = any(may_become_secret(value) for value in values)
-        _mask_input(rules, event, target, told, index, is_allowed=field.is_allowed)
-        found.append((index, field.keys, is_secret or rules.all_inputs))
-    for index, keys, is_hidden in found:
-        event = batch.events[index]
-        if is_hidden or not secret.isdisjoint(keys):
-            event.event_data = _hide(event, event.event_data)
+        _mask_input(rules, event, target, data, index, is_allowed=field.is_allowed)
+        found.append((index, field.names, is_secret or rules.all_inputs))
+    open_fields: dict[int, frozenset[str]] = {}
+    for index, names, is_hidden in found:
+        if is_hidden or not secret.isdisjoint(names):
+            _hide_value(events[index])
         else:
-            batch.open[index] = keys
-    return secret
+            open_fields[index] = names
+    return MaskedEvents(secret, open_fields)
 
 
-def _values(event: Event, target: Target | None, told: dict[str, Any] | None) -> list[str]:
-    """What an event tells of a typed value."""
-    values = [] if told is None else input_events.values(told)
+def _values(event: Event, target: Target | None, data: dict[str, Any] | None) -> list[str]:
+    """What an event holds of a typed value."""
+    values = [] if data is None else input_events.values(data)
     if event.input_value:
         values.append(event.input_value)
-    if event.target_element is not None and target is not None and target.tells_value:
+    if event.target_element is not None and target is not None and target.has_value:
         values.append(event.target_element)
     return values
 
 
 def _mask_input(
-    rules: Rules, event: Event, target: Target | None, told: dict[str, Any] | None, index: int, *, is_allowed: bool
+    rules: Rules, event: Event, target: Target | None, data: dict[str, Any] | None, index: int, *, is_allowed: bool
 ) -> None:
-    """Masks keys and, where it is not allowed, what looks like a secret."""
-    if told is not None:
-        is_changed = input_events.drop_keys(told)
+    """Masks keys and, unless the field is allowed, what looks like a secret."""
+    if data is not None:
+        is_changed = input_events.drop_keys(data)
         if not is_allowed:
-            is_changed |= rules.walk(told)
+            is_changed |= rules.mask_object(data)
         if is_changed:
-            event.event_data = Raw(_encode(told))
+            event.event_data = Raw(_encode(data))
     elif len(event.event_data) > 0:
         event.event_data = _json(rules, event.event_data, bytes(event.event_data), index)
     if not is_allowed:
@@ -189,19 +170,20 @@ def _mask_input(
             event.target_element = target.element
 
 
-def _field(rules: Rules, event: Event, told: dict[str, Any] | None) -> Field:
-    more = () if told is None else input_events.about(told)
+def _field(rules: Rules, event: Event, data: dict[str, Any] | None) -> Field:
+    more = () if data is None else input_events.field_attributes(data)
     return field_of(rules, event.target_element, event.target_id, event.target_class, event.target_selector, more)
 
 
-def _hide(event: Event, data: Raw) -> Raw:
-    """Masks what an event tells of a typed value; returns its data without it."""
+def _hide_value(event: Event) -> None:
+    """Masks what an event holds of a typed value."""
     if event.input_value:
         event.input_value = MASK
     if event.target_element is not None:
         event.target_element = without_value(event.target_element)
-    told = _object(data)
-    return Raw(_encode(told)) if told is not None and input_events.hide(told) else data
+    data = _object(event.event_data)
+    if data is not None and input_events.hide_values(data):
+        event.event_data = Raw(_encode(data))
 
 
 def _is_typing(kind: str, data: bytes) -> bool:
@@ -211,7 +193,7 @@ def _is_typing(kind: str, data: bytes) -> bool:
 
 
 def _json(rules: Rules, data: Raw, text: bytes, index: int) -> Raw:
-    """An event's data, and the same as bytes, without the secrets in it."""
+    """An event's data without the secrets in it; `text` is the same as bytes."""
     masked = rules.json(text)
     if masked is text:
         return data

@@ -1,4 +1,4 @@
-"""The form field that an event is about: by which names it is known, and whether they tell that it is a secret one."""
+"""The form field of an event: the names by which it is known, and whether it looks secret."""
 
 import re
 from functools import lru_cache
@@ -11,7 +11,7 @@ from tracker_backend.masking.patterns import STYLE_WORDS
 from tracker_backend.masking.rules import Rules
 
 UNNAMED = frozenset({"element"})
-"""What a field is known by of which an event tells nothing."""
+"""The name of a field of which an event says nothing."""
 _KEY_LENGTH = 200
 _COMBINATOR = re.compile(r"[\s>+~](?![^\[(]*[\])])")
 
@@ -19,10 +19,10 @@ More = tuple[tuple[str, str], ...]
 
 
 class Field(Struct, frozen=True):
-    """A field, as far as an event tells."""
+    """A field, as far as an event describes it."""
 
-    keys: frozenset[str]
-    """What it is known by, now and in later batches of the session."""
+    names: frozenset[str]
+    """How it is recognized in this and in later batches of the session: `id card`, `name cc`, `selector #card`."""
     looks_secret: bool
     is_allowed: bool
     """The project lets it be stored."""
@@ -31,7 +31,7 @@ class Field(Struct, frozen=True):
 def field_of(
     rules: Rules, element: str | None, id_: str | None, class_: str | None, selector: str | None, more: More = ()
 ) -> Field:
-    """The field of an event's `target_…`; `more` are attributes that it tells elsewhere."""
+    """The field of an event's `target_…`; `more` are attributes that its data names."""
     return _field(rules, element, id_, class_, selector, more)
 
 
@@ -39,18 +39,18 @@ def field_of(
 def _field(
     rules: Rules, element: str | None, id_: str | None, class_: str | None, selector: str | None, more: More
 ) -> Field:
-    told = attributes(element or "") | dict(more)
-    selector = selector or told.get("selector")
-    name, id_ = told.get("name"), id_ or told.get("id")
-    keys = {f"{kind} {value}" for kind, value in (("id", id_), ("name", name), ("selector", selector)) if value}
-    if not keys:
+    found = attributes(element or "") | dict(more)
+    selector = selector or found.get("selector")
+    name, id_ = found.get("name"), id_ or found.get("id")
+    names = {f"{kind} {value}" for kind, value in (("id", id_), ("name", name), ("selector", selector)) if value}
+    if not names:
         # Nothing but what it looks like: all such fields of a session are one.
         tag = TAG.match(element or "")
-        keys = {f"element {VALUE.sub('', tag[0])}" if tag else "element"}
+        names = {f"element {VALUE.sub('', tag[0])}" if tag else "element"}
     last = _COMBINATOR.split(selector.strip())[-1] if selector else ""
-    looks = is_secret_input(rules, told) or any(
+    looks = is_secret_input(rules, found) or any(
         text and rules.is_field(text, pattern)
         for text, pattern in ((id_, patterns.FIELD_WORDS), (class_, STYLE_WORDS), (last, STYLE_WORDS))
     )
-    kept = frozenset(rules.text(key)[:_KEY_LENGTH].replace("\n", " ") for key in keys)
+    kept = frozenset(rules.text(name)[:_KEY_LENGTH].replace("\n", " ") for name in names)
     return Field(kept, looks, rules.is_allowed(name, id_))

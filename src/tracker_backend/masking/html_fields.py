@@ -1,4 +1,4 @@
-"""Form fields in a piece of HTML, which may be cut off: what their attributes tell, and their values."""
+"""Form fields in a piece of HTML, which may be cut off: their attributes and their values."""
 
 import re
 from functools import lru_cache
@@ -28,20 +28,20 @@ def attributes(html: str) -> dict[str, str]:
     return {name.lower(): value.strip("\"'") for name, value in _ATTRIBUTE.findall(tag[0])} if tag else {}
 
 
-def is_secret_input(words: Words, told: dict[str, str]) -> bool:
+def is_secret_input(words: Words, named: dict[str, str]) -> bool:
     """Whether these attributes are those of a secret field."""
-    if told.get("type", "").lower() in patterns.SECRET_TYPES or told.get("inputmode", "").lower() in ("tel", "email"):
+    if named.get("type", "").lower() in patterns.SECRET_TYPES or named.get("inputmode", "").lower() in ("tel", "email"):
         return True
-    if patterns.SECRET_AUTOCOMPLETE.search(told.get("autocomplete", "")):
+    if patterns.SECRET_AUTOCOMPLETE.search(named.get("autocomplete", "")):
         return True
-    return any(words.is_field(told[name]) for name in _NAMING if name in told) or (
-        "class" in told and words.is_field(told["class"], STYLE_WORDS)
+    return any(words.is_field(named[name]) for name in _NAMING if name in named) or (
+        "class" in named and words.is_field(named["class"], STYLE_WORDS)
     )
 
 
 @lru_cache(maxsize=4096)
 def without_value(html: str) -> str:
-    """An outer HTML without what was typed: neither its `value` nor what stands between its tags."""
+    """An outer HTML without what was typed: neither its `value` nor the text between its tags."""
     tag = TAG.match(html)
     if tag is None:
         return MASK

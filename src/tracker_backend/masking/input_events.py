@@ -1,4 +1,4 @@
-"""What an event's data tells of typing: the field, its values, the keys."""
+"""What an event's data says of typing: the field, its values, the keys."""
 
 import re
 from collections.abc import Iterator
@@ -18,11 +18,22 @@ TYPING = frozenset(
         *("compositionstart", "compositionupdate", "compositionend"),
     )
 )
-"""Types of events, in small letters, that may tell what was typed."""
+"""Types of events, in lower case, that may hold typed values."""
 
 _VALUES = ("value", "text", "data", "content", "input", "newvalue", "oldvalue", "inputvalue", "input_value", "typed")
 _LENGTHS = ("count", "length", "value_length", "valuelength", "selectionstart", "selectionend", "chars", "keystrokes")
-_ABOUT = ("name", "id", "type", "placeholder", "autocomplete", "inputmode", "aria-label", "label", "field", "class")
+_FIELD_ATTRIBUTES = (
+    "name",
+    "id",
+    "type",
+    "placeholder",
+    "autocomplete",
+    "inputmode",
+    "aria-label",
+    "label",
+    "field",
+    "class",
+)
 _ALIASES = {"fieldname": "name", "field_name": "name", "input_type": "type", "arialabel": "aria-label"}
 _KEYS = ("key", "char", "keyidentifier")
 _CODES = ("code", "keycode", "charcode", "which", "key_code", "char_code")
@@ -34,15 +45,17 @@ _NAMED_CODE = re.compile(
 _NAMED_CODES = frozenset({8, 9, 13, 16, 17, 18, 19, 20, 27, *range(33, 41), 45, 46, 91, 92, 93, *range(112, 124)})
 
 
-def about(data: dict[str, Any]) -> More:
+def field_attributes(data: dict[str, Any]) -> More:
     """The attributes of the field that the data names."""
-    told = {
+    attributes = {
         _ALIASES.get(name.lower(), name.lower()): value
         for each in _objects(data)
         for name, value in each.items()
         if isinstance(value, str) and value
     }
-    return tuple(sorted((name, value) for name, value in told.items() if name in (*_ABOUT, "selector")))
+    return tuple(
+        sorted((name, value) for name, value in attributes.items() if name in (*_FIELD_ATTRIBUTES, "selector"))
+    )
 
 
 def is_marked(data: dict[str, Any]) -> bool:
@@ -55,7 +68,7 @@ def values(data: dict[str, Any]) -> list[str]:
     return [str(each[name]) for each, name in _members(data, _VALUES) if isinstance(each[name], str | int)]
 
 
-def hide(data: dict[str, Any]) -> bool:
+def hide_values(data: dict[str, Any]) -> bool:
     """Masks what was typed and drops how long it was; whether anything was changed."""
     is_changed = False
     for each, name in list(_members(data, _VALUES)):
@@ -105,5 +118,5 @@ def _members(data: dict[str, Any], wanted: tuple[str, ...]) -> Iterator[tuple[di
 
 
 def _objects(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """The object and those right in it: `{"target": {"name": …}, "value": …}`."""
+    """The object and its member objects: `{"target": {"name": …}, "value": …}`."""
     return [data, *(cast("dict[str, Any]", value) for value in data.values() if isinstance(value, dict))]

@@ -7,30 +7,30 @@ import msgspec
 
 from tracker_backend.masking.rules import CACHED, Rules
 
-_MOST_HINTS = 2000  # 10 ms
+_MOST_MATCHES = 2000  # 10 ms
 _REST = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _decode = msgspec.json.Decoder(str).decode
 
 
 def secret_strings(rules: Rules, text: bytes) -> Iterator[bytes]:
     """Strings of a valid JSON text that hold a secret, and long ones that may: each once, as it is written, with its
-    quotes. The empty one, which is everywhere, ends them where there are too many hints to look at each.
+    quotes. The empty string, which is in every text, ends them where there are too many to look at each.
     """
     seen: set[bytes] = set()
-    for string in _hinted(rules, text):
+    for string in _candidates(rules, text):
         if string not in seen:
             seen.add(string)
             if not string or _may_hold(rules, string):
                 yield string
 
 
-def _hinted(rules: Rules, text: bytes) -> Iterator[bytes]:
-    """Strings with a hint of a secret, and the empty one after too many hints."""
-    hints = 0
-    at = 0  # outside of all strings: which quotes are escaped is told from their left
-    while (end := rules.hints.end(text, at)) >= 0:
-        hints += 1
-        if hints > _MOST_HINTS:
+def _candidates(rules: Rules, text: bytes) -> Iterator[bytes]:
+    """Strings that match the prefilter, and the empty one after too many matches."""
+    matches = 0
+    at = 0  # outside of all strings: whether a quote is escaped depends on what precedes it
+    while (end := rules.prefilter.match_end(text, at)) >= 0:
+        matches += 1
+        if matches > _MOST_MATCHES:
             yield b""
             return
         last = end - 1

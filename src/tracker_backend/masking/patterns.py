@@ -1,41 +1,27 @@
-"""What a secret looks like: e-mail addresses, card numbers, and the words that name fields, members and parameters.
-
-The words are those of the tag (`tracker_js/src/mask.ts`), so that both mask the same.
-"""
+"""What a secret looks like: e-mail addresses, card numbers, and names by the words of `masking.words`."""
 
 import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from tracker_backend.masking import words
+
 MASK = "********"
-"""What stands in place of a secret: always eight, so that its length is not told either."""
+"""What replaces a secret: always eight characters, so that the secret's length is hidden, too."""
 
 SECRET_TYPES = frozenset({"password", "email", "tel", "hidden"})
 SECRET_AUTOCOMPLETE = re.compile(
     r"(^|\s)(cc-\S+|one-time-code|current-password|new-password|email|tel(-\S+)?)(\s|$)", re.IGNORECASE
 )
-_WORDS = (
-    r"passw|passcode|passphrase|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|{card}|cvc|cvv|\bcsc\b"
-    r"|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e-?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)"
+FIELD_WORDS = re.compile(words.alternatives(words.FIELD_WORDS))
+"""Words in a field's name, id, placeholder or label, made `plain` before."""
+STYLE_WORDS = re.compile(
+    "|".join(words.STYLE_CARD if word.pattern == "card" else word.pattern for word in words.FIELD_WORDS)
 )
-FIELD_WORDS = re.compile(_WORDS.replace("{card}", "card"))
-"""Words in a field's name, id, placeholder or label, made `plain` before. A field masked for nothing costs little, so
-these are wide.
-"""
-STYLE_WORDS = re.compile(_WORDS.replace("{card}", r"(?:credit|debit|bank|payment).?card|card.?(?:n(?:o|r|um))"))
-"""The same in a class or a selector, where a card is mostly a box with a shadow."""
+"""The same in a class or a selector."""
 
-_MEMBER = re.compile(
-    r"(?:.* )?(?:password|passwords|passwd|passwort|pwd|kennwort|passcode|passphrase|secret|token|jwt|authorization"
-    r"|cookie|cookies|api ?key|(?:access|private|secret|client|encryption) ?key|credential|credentials"
-    r"|(?:credit|debit|bank) ?card|card ?(?:number|no|nr|num)|cc|cc ?(?:number|num|exp|csc)|cvc|cvc2|cvv|cvv2|csc"
-    r"|iban|ssn|social ?security(?: ?number)?|otp|pin|pin ?code|e ?mail(?: ?address)?|phone(?: ?number)?"
-    r"|mobile ?(?:number|phone)|telephone|tel)"
-)
-_PARAMETER = re.compile(
-    r"(?:.* )?(?:code|key|auth|session|session ?id|sid|sess|jsessionid|phpsessid|sig|signature|nonce|otp|ticket|pass"
-    r"|user ?name|login|mail|mobile|assertion|samlresponse|samlrequest)"
-)
+_MEMBER = re.compile(rf"(?:.* )?(?:{words.alternatives(words.MEMBER_NAMES)})")
+_PARAMETER = re.compile(rf"(?:.* )?(?:{words.alternatives(words.PARAMETER_NAMES)})")
 
 _PARTS = re.compile(r"([a-z0-9])([A-Z])")
 _JOINTS = str.maketrans(dict.fromkeys("_-.[]$:", " "))
@@ -82,7 +68,7 @@ _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
 
 
 def plain(name: str) -> str:
-    """A name as words of small letters: `cardNumber`, `card-number` and `card_number` are one."""
+    """A name as words in lower case: `cardNumber`, `card-number` and `card_number` are one."""
     return _PARTS.sub(r"\1 \2", name).translate(_JOINTS).strip().lower()
 
 
@@ -95,8 +81,8 @@ def is_secret_member(name: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_secret_parameter(name: str) -> bool:
     """Whether a URL's parameter of this name holds one."""
-    words = plain(name)
-    return _PARAMETER.fullmatch(words) is not None or _MEMBER.fullmatch(words) is not None
+    named = plain(name)
+    return FIELD_WORDS.search(named) is not None or _PARAMETER.fullmatch(named) is not None
 
 
 def is_card(digits: str) -> bool:
@@ -120,7 +106,7 @@ def is_secret_value(value: str) -> bool:
 
 
 def may_become_secret(value: str) -> bool:
-    """While somebody is still typing, what could become a secret is one."""
+    """Whether an unfinished value could become a secret: it is masked until it is finished."""
     return "@" in value or SIX_DIGITS.search(value) is not None
 
 
@@ -171,13 +157,13 @@ def _scrub_digits(found: re.Match[str]) -> str:
     """A run of digits and gaps: groups next to each other are tried as a card, the longest first."""
     pieces = _GROUP.split(found[0])
     groups, gaps = pieces[::2], [*pieces[1::2], ""]
-    told: list[str] = []
+    parts: list[str] = []
     at = 0
     while at < len(groups):
         size = next((size for size in (5, 4, 3, 2, 1) if _is_grouped(groups[at : at + size], size)), 0)
-        told += (MASK, gaps[at + size - 1]) if size else (groups[at], gaps[at])
+        parts += (MASK, gaps[at + size - 1]) if size else (groups[at], gaps[at])
         at += size or 1
-    return "".join(told)
+    return "".join(parts)
 
 
 def _is_grouped(groups: list[str], size: int) -> bool:

@@ -1,4 +1,4 @@
-"""Masks rrweb events: typed values, texts of the page, addresses of pages, what plugins tell.
+"""Masks rrweb events: typed values, texts of the page, URLs, what plugins and the application add.
 
 Only events that may hold something are decoded, and only those that did are encoded again: all others stay as they
 came, byte for byte.
@@ -6,42 +6,38 @@ came, byte for byte.
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from tracker_backend.ingest.batch import EVERY_FIELD, Recording
 from tracker_backend.masking import input_events, patterns
 from tracker_backend.masking.html_fields import is_secret_input
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
-from tracker_backend.masking.rrweb_prefilter import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, Clues, clues_in
+from tracker_backend.masking.rrweb_prefilter import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, RrwebPrefilter, prefilter_batch
 from tracker_backend.masking.rules import Rules
-from tracker_backend.zstd import compress, decompress
-
-LEVEL = 3
-"""Of zstd, while the sender waits. A finished session is packed again at a higher one."""
 
 _PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
 _INPUT = 5
-_TELLING = FIELD_ATTRIBUTES - {"value"}
+_DESCRIBING = FIELD_ATTRIBUTES - {"value"}
 _INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
 
 
 class Masked(Struct, frozen=True):
-    """What masking made of a list of events."""
+    """What masking changed in a list of events, and the inputs that it found, named `rrweb` and their node's id."""
 
     changed: dict[int, bytes]
-    """Those that held something, by their index."""
+    """The changed events, by their index."""
     secret: frozenset[str]
+    """Inputs that look secret."""
     late: frozenset[str]
-    """The secret ones among which a value told so: earlier batches may hold its beginning."""
+    """Secret inputs that only a typed value revealed: earlier batches may hold its beginning."""
     open: frozenset[str]
-    """Those of which a value is told all the same."""
+    """Inputs whose value is still in the events."""
 
 
 _decode = msgspec.json.Decoder().decode
-_list = msgspec.json.Decoder(list[Raw])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,20 +45,20 @@ def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -
     """Masks a batch's events, of these types. Inputs whose element or value looks secret are named, so that they stay
     masked.
     """
-    clues = clues_in(rules, b",".join(texts))
+    prefilter = prefilter_batch(rules, b",".join(texts))
     events = {
         index: event
         for index, (text, kind) in enumerate(zip(texts, kinds, strict=True))
-        if (event := _suspect(rules, text, kind, clues)) is not None
+        if (event := _suspect(rules, text, kind, prefilter)) is not None
     }
     secret: set[int] = set()
     late: set[int] = set()
-    typing: dict[int, bool] = {}  # inputs with their ids: still told after masking
+    typing: dict[int, bool] = {}  # ids of inputs whose value is still there after masking
     nodes: dict[int, list[dict[str, Any]]] = {}
     touched: set[int] = set()
     for index, event in events.items():
         nodes[index] = []
-        if _look_through(rules, clues, texts[index], event, nodes[index], secret, late):
+        if _look_through(rules, prefilter, texts[index], event, nodes[index], secret, late):
             touched.add(index)
     changed: dict[int, bytes] = {}
     for index, event in events.items():
@@ -76,34 +72,22 @@ def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -
     return Masked(changed, *(frozenset(map(_name, each)) for each in (secret, late, typing)))
 
 
-def remask_frame(recording: Recording, masked: frozenset[str]) -> None:
-    """Masks what a packed recording holds of inputs that once looked secret."""
-    hidden = recording.open if EVERY_FIELD in masked else recording.open & masked
-    if not hidden:
-        return
-    data, size = remasked(recording.data, hidden)
-    recording.data, recording.inflated_size = data, size
-    recording.open -= hidden
-
-
-def remasked(frame: bytes, hidden: frozenset[str]) -> tuple[bytes, int]:
-    """A frame without the values of these inputs, and its size when inflated; the same frame if it has none."""
-    before = decompress(frame)
-    texts = [bytes(text) for text in _list.decode(b"[" + before + b"]")]
-    ids = {int(name.split()[1]) for name in hidden}
+def hide_inputs(texts: Sequence[bytes], inputs: AbstractSet[str]) -> list[bytes]:
+    """The same events without the values of these inputs, which are named as `Masked` names them."""
+    ids = {int(name.split()[1]) for name in inputs}
+    hidden = list(texts)
     for index, text in enumerate(texts):
         if _INPUT_SOURCE.search(text) is None and b'"value"' not in text:
             continue
         event = _decode(text)
         if _hide_inputs(_data(event), _elements(event), ids, event.get("type")):
-            texts[index] = _encode(event)
-    inflated = b",".join(texts)
-    return (frame if inflated == before else compress(inflated, LEVEL)), len(inflated)
+            hidden[index] = _encode(event)
+    return hidden
 
 
-def _suspect(rules: Rules, text: bytes, kind: object, clues: Clues) -> dict[str, Any] | None:
+def _suspect(rules: Rules, text: bytes, kind: object, prefilter: RrwebPrefilter) -> dict[str, Any] | None:
     """The event decoded, if something in it may have to be masked."""
-    if not (clues.is_suspect(text) if kind in _PAGE else rules.hints.are_in(text)):
+    if not (prefilter.may_hold_secret(text) if kind in _PAGE else rules.prefilter.matches(text)):
         return None
     try:
         return cast("dict[str, Any]", _decode(text))
@@ -142,46 +126,44 @@ def _elements(root: Any) -> list[dict[str, Any]]:
 
 
 def _attributes(holder: dict[str, Any]) -> dict[str, str]:
-    told = holder.get("attributes")
-    if not isinstance(told, dict):
+    found = holder.get("attributes")
+    if not isinstance(found, dict):
         return {}
-    pairs = cast("dict[str, Any]", told).items()
+    pairs = cast("dict[str, Any]", found).items()
     return {name.lower(): value for name, value in pairs if isinstance(value, str)}
 
 
 def _look_through(
     rules: Rules,
-    clues: Clues,
+    prefilter: RrwebPrefilter,
     text: bytes,
     event: dict[str, Any],
     nodes: list[dict[str, Any]],
     secret: set[int],
     late: set[int],
 ) -> bool:
-    """Masks texts, whatever they stand in; finds form elements and the ids of inputs that look secret. Whether anything
-    was changed.
-    """
+    """Masks all texts; finds form elements and the ids of inputs that look secret. Whether anything was changed."""
     kind, data = event.get("type"), _data(event)
     if kind not in _PAGE or not isinstance(data, dict):
-        return _walk_told(rules, event)
-    told = cast("dict[str, Any]", data)
-    if kind == _INCREMENTAL and told.get("source") == _INPUT:
-        value = told.get("text")
-        if isinstance(value, str) and isinstance(told.get("id"), int) and is_secret_value(value):
-            secret.add(told["id"])
-            late.add(told["id"])
+        return _mask_other(rules, event)
+    members = cast("dict[str, Any]", data)
+    if kind == _INCREMENTAL and members.get("source") == _INPUT:
+        value = members.get("text")
+        if isinstance(value, str) and isinstance(members.get("id"), int) and is_secret_value(value):
+            secret.add(members["id"])
+            late.add(members["id"])
         return False
-    for change in _dicts(told.get("attributes")):
+    for change in _dicts(members.get("attributes")):
         attributes = _attributes(change)
         if not isinstance(change.get("id"), int):
             continue
-        looks = attributes.keys() & _TELLING and is_secret_input(rules, attributes)
+        looks = attributes.keys() & _DESCRIBING and is_secret_input(rules, attributes)
         if looks or is_secret_value(attributes.get("value", "")):
             secret.add(change["id"])
             late.add(change["id"])
-    if clues.has_secrets(text):
-        return _walk_page(rules, told, nodes, secret)
-    _find_forms(rules, told, nodes, secret)
+    if prefilter.has_secrets(text):
+        return _walk_page(rules, members, nodes, secret)
+    _find_forms(rules, members, nodes, secret)
     return False
 
 
@@ -200,29 +182,29 @@ def _mask_inputs(
     kind, data = event.get("type"), _data(event)
     if kind not in _PAGE or not isinstance(data, dict):
         return False
-    told = cast("dict[str, Any]", data)
-    is_changed = _hide_inputs(told, nodes, secret, kind)
-    if told.get("source") == _INPUT:
-        return _mask_input(rules, told, typing) or is_changed
+    members = cast("dict[str, Any]", data)
+    is_changed = _hide_inputs(members, nodes, secret, kind)
+    if members.get("source") == _INPUT:
+        return _mask_input(rules, members, typing) or is_changed
     for node in nodes:
         is_changed |= _mask_node(rules, node, secret, typing)
-    for change in _dicts(told.get("attributes")):
+    for change in _dicts(members.get("attributes")):
         value = _attributes(change).get("value")
         if value and isinstance(change.get("id"), int) and value != MASK:
             typing[change["id"]] = True
     return is_changed
 
 
-def _mask_input(rules: Rules, told: dict[str, Any], typing: dict[int, bool]) -> bool:
-    text, node = told.get("text"), told.get("id")
+def _mask_input(rules: Rules, members: dict[str, Any], typing: dict[int, bool]) -> bool:
+    text, node = members.get("text"), members.get("id")
     if not isinstance(text, str) or not text or text == MASK:
         return False
-    is_button = isinstance(told.get("isChecked"), bool) and told["isChecked"]
+    is_button = isinstance(members.get("isChecked"), bool) and members["isChecked"]
     if (rules.all_inputs and not is_button) or may_become_secret(text):
-        told["text"] = MASK
+        members["text"] = MASK
         return True
     masked = rules.text(text)
-    told["text"] = masked
+    members["text"] = masked
     if isinstance(node, int):
         typing[node] = True
     return masked != text
@@ -232,13 +214,13 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dic
     attributes = node.get("attributes")
     if node.get("id") in secret or not isinstance(attributes, dict):
         return False  # done already
-    told = cast("dict[str, Any]", attributes)
-    value = told.get("value")
-    kind = str(told.get("type", "")).lower()
+    members = cast("dict[str, Any]", attributes)
+    value = members.get("value")
+    kind = str(members.get("type", "")).lower()
     if not isinstance(value, str) or not value or kind in ("submit", "button", "reset", "checkbox", "radio"):
         return False
     if rules.all_inputs or may_become_secret(value):
-        told["value"] = MASK
+        members["value"] = MASK
         return value != MASK
     if isinstance(node.get("id"), int):
         typing[node["id"]] = True
@@ -246,14 +228,14 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dic
 
 
 def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind: Any) -> bool:
-    """Masks the values of these inputs wherever they stand in a snapshot, a mutation or an input event."""
+    """Masks the values of these inputs in a snapshot, a mutation or an input event."""
     if not isinstance(data, dict) or kind not in _PAGE:
         return False
-    told = cast("dict[str, Any]", data)
-    if told.get("source") == _INPUT and kind == _INCREMENTAL:
-        if told.get("id") not in hidden or told.get("text") in (None, "", MASK):
+    members = cast("dict[str, Any]", data)
+    if members.get("source") == _INPUT and kind == _INCREMENTAL:
+        if members.get("id") not in hidden or members.get("text") in (None, "", MASK):
             return False
-        told["text"] = MASK
+        members["text"] = MASK
         return True
     is_changed = False
     for node in nodes:
@@ -263,7 +245,7 @@ def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind:
                 if child.get("textContent") not in (None, "", MASK):
                     child["textContent"] = MASK
                     is_changed = True
-    for change in _dicts(told.get("attributes")):
+    for change in _dicts(members.get("attributes")):
         if change.get("id") in hidden:
             is_changed |= _hide_value(change)
     return is_changed
@@ -277,9 +259,9 @@ def _hide_value(holder: dict[str, Any]) -> bool:
     return True
 
 
-def _find_forms(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
+def _find_forms(rules: Rules, data: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> None:
     """Adds form elements to `nodes` and the secret ones' ids to `secret`."""
-    waiting: list[Any] = [told]
+    waiting: list[Any] = [data]
     while waiting:
         holder = waiting.pop()
         kind = holder.__class__
@@ -291,12 +273,12 @@ def _find_forms(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]],
             waiting += holder.values()
 
 
-def _walk_page(rules: Rules, told: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> bool:
-    """The same, and masks texts and attributes of the page: an element is looked at before what stands in it is masked.
-    Drawings and styles are left alone.
+def _walk_page(rules: Rules, data: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int]) -> bool:
+    """The same, and masks texts and attributes of the page. An element is checked before its content is masked.
+    Drawings and styles are left as they are.
     """
     is_changed = False
-    waiting: list[Any] = [told]
+    waiting: list[Any] = [data]
     while waiting:
         holder = waiting.pop()
         if type(holder) is dict:
@@ -328,9 +310,9 @@ def _add_form(rules: Rules, node: dict[str, Any], nodes: list[dict[str, Any]], s
         secret.add(node["id"])
 
 
-def _walk_told(rules: Rules, event: dict[str, Any]) -> bool:
-    """Masks what an application or a plugin tells, or an event of no known type."""
-    is_changed = rules.walk(event)
+def _mask_other(rules: Rules, event: dict[str, Any]) -> bool:
+    """Masks an event of an application or a plugin, or of an unknown type."""
+    is_changed = rules.mask_object(event)
     data = _data(event)
     payload = cast("dict[str, Any]", data).get("payload") if isinstance(data, dict) else None
     if isinstance(payload, dict) and str(cast("dict[str, Any]", data).get("tag")).lower() in input_events.TYPING:

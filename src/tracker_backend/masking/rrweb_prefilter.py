@@ -1,4 +1,4 @@
-"""Which events of a recording may hold something to mask, told from their JSON texts: most need not be decoded."""
+"""The prefilter of recordings: finds the JSON texts of events that may hold something to mask. Most are not decoded."""
 
 import re
 from itertools import islice
@@ -11,9 +11,9 @@ from tracker_backend.masking.json_strings import secret_strings
 from tracker_backend.masking.rules import Rules
 
 FORM = frozenset({"input", "textarea", "select", "INPUT", "TEXTAREA", "SELECT"})
-"""Names of the elements that hold what was typed."""
+"""Tags of the elements that hold typed values."""
 FIELD_ATTRIBUTES = frozenset({"value", "type", "autocomplete", "inputmode"})
-"""Attributes of such an element whose change tells what was typed, or that it is a secret."""
+"""Attributes of such an element that hold a typed value, or say that the field is a secret."""
 LEFT_ALONE = frozenset({"_cssText", "rr_dataURL", "d", "points", "transform", "viewBox", "style", "tagName"})
 """Attributes that are drawing or style: long, and never typed."""
 
@@ -42,50 +42,50 @@ class _Event(Struct, gc=False):
 _event = msgspec.json.Decoder(_Event)
 
 
-class Clues(Struct, frozen=True):
-    """What a batch's strings tell of where to look."""
+class RrwebPrefilter(Struct, frozen=True):
+    """Made for the strings of one batch."""
 
     secrets: list[bytes]
-    """Strings to be masked, or that may have to be, with their quotes; the empty one, which is everywhere, for many."""
+    """Strings that hold or may hold a secret, with their quotes; the empty string, which every text has, for many."""
     is_escaped: bool
-    """Names may be written with escapes, and only what was decoded is sure."""
+    """Names may be written with escapes: only the decoded event shows them."""
 
     def has_secrets(self, text: bytes) -> bool:
         """Whether an event's text holds one of the secret strings."""
         return bool(self.secrets) and any(secret in text for secret in self.secrets)
 
-    def is_suspect(self, text: bytes) -> bool:
+    def may_hold_secret(self, text: bytes) -> bool:
         """Whether an event, a page or a change of it, has to be decoded."""
         return (
             _ELEMENT.search(text) is not None
             or (self.is_escaped and b"\\u00" in text)
-            or _tells_value(text)
+            or _has_value(text)
             or self.has_secrets(text)
         )
 
 
-def clues_in(rules: Rules, joined: bytes) -> Clues:
-    """The clues in the JSON text of a batch of rrweb events, joined by commas."""
+def prefilter_batch(rules: Rules, joined: bytes) -> RrwebPrefilter:
+    """The prefilter for a batch of rrweb events, given as JSON texts joined by commas."""
     may_hold = list(islice(secret_strings(rules, joined), _MOST_LOOKED_AT))
     secrets = [string for string in may_hold if not _is_left_alone(joined, string)]
     if len(may_hold) == _MOST_LOOKED_AT or len(secrets) > _MOST_SECRETS:
-        secrets = [b""]  # to look for each of them would take longer than to look at all there is
-    return Clues(secrets, b"\\u00" in joined)
+        secrets = [b""]  # a search for each of them would take longer than decoding every event
+    return RrwebPrefilter(secrets, b"\\u00" in joined)
 
 
-def _tells_value(text: bytes) -> bool:
+def _has_value(text: bytes) -> bool:
     """Whether an event is typing or changes attributes of a field."""
     try:
         data = _event.decode(text).data
     except (msgspec.MsgspecError, RecursionError):
-        return True  # none that rrweb makes
+        return True  # not an event that rrweb makes
     if data.source == _INPUT:
         return True
     return any(name.lower() in FIELD_ATTRIBUTES for change in data.attributes for name in change.attributes)
 
 
 def _is_left_alone(joined: bytes, string: bytes) -> bool:
-    """Whether a string is a drawing or a style wherever it stands: those are long, and seldom without an `@`."""
+    """Whether a string is a drawing or a style in all places: those are long, and often contain an `@`."""
     place = joined.find(string)
     while place >= 0:
         before, end = joined[max(0, place - _NAME_LENGTH) : place], place + len(string)

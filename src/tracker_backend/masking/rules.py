@@ -1,4 +1,4 @@
-"""A project's rules of masking, made ready: what they say of a text, a name, and the JSON of an event."""
+"""A project's rules of masking, compiled: they mask texts, names and the JSON of events."""
 
 import re
 from functools import lru_cache
@@ -10,31 +10,31 @@ from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.masking import patterns
 from tracker_backend.masking.html_fields import scrub_fields
 from tracker_backend.masking.patterns import MASK
-from tracker_backend.masking.prefilter import Hints
+from tracker_backend.masking.prefilter import Prefilter
 
 SECRET = ""
 CACHED = 1024
 """Longer texts are seldom the same twice, and would fill the memory."""
 _LEAST_CARD = 10**14
 _SMALL = 2048
-"""It is faster to decode such a text than to look for hints in it."""
+"""It is faster to decode such a text than to search it first."""
 _LABELS = ("name", "field", "key", "id", "label")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
 class Rules:
-    """What `Masking` asks for. The words of a project are looked for as they are, in small letters."""
+    """What `Masking` asks for. A project's own words are searched for as they are, in lower case."""
 
     def __init__(self, masking: Masking) -> None:
         self.all_inputs = masking.inputs == "all"
         self._words = tuple(word.lower() for word in masking.fields)
         self._parameters = frozenset(name.lower() for name in masking.parameters)
         self._allowed = frozenset(name.lower() for name in masking.allow)
-        self.hints = Hints((*self._words, *self._parameters))
+        self.prefilter = Prefilter((*self._words, *self._parameters))
         self.short_text = lru_cache(maxsize=8192)(self._text)
         self._short_name = lru_cache(maxsize=8192)(self._member)
-        self._few_names = lru_cache(maxsize=8192)(self._named)
+        self._cached_named = lru_cache(maxsize=8192)(self._named)
 
     def is_allowed(self, *names: str | None) -> bool:
         """One of these names is stored although it looks like a secret."""
@@ -68,23 +68,23 @@ class Rules:
     def json(self, text: bytes) -> bytes:
         """A JSON text without the secrets in it; mostly the same object."""
         is_small = len(text) <= _SMALL
-        if not is_small and not self.hints.are_in(text):
+        if not is_small and not self.prefilter.matches(text):
             return text
         try:
             root = _decode(text)
             value = root if root.__class__ in (dict, list) else [root]
-            is_changed = self.walk(value, is_small=is_small)
+            is_changed = self.mask_object(value, is_small=is_small)
             return _encode(root if value is root else value[0]) if is_changed else text
         except (msgspec.MsgspecError, RecursionError, OverflowError):
             return patterns.scrub_values(text.decode(errors="replace")).encode()
 
-    def walk(self, root: Any, *, is_small: bool = False) -> bool:
+    def mask_object(self, root: Any, *, is_small: bool = False) -> bool:
         """Masks in place what a decoded object or array holds, at any depth; whether anything was changed. `is_small`
         where its names are worth being kept.
 
         Not by recursion: what browsers send may be nested more deeply than Python calls.
         """
-        named_in = self._few_names if is_small else self._named
+        named_in = self._cached_named if is_small else self._named
         is_changed = False
         waiting: list[Any] = [root]
         while waiting:
@@ -100,9 +100,9 @@ class Rules:
             for place, value in pairs:  # only values are changed, which an iterator does not mind
                 kind = value.__class__
                 if kind is str:
-                    told = self.short_text(value) if len(value) <= CACHED else self._text(value)
-                    if told != value:
-                        holder[place] = told
+                    masked = self.short_text(value) if len(value) <= CACHED else self._text(value)
+                    if masked != value:
+                        holder[place] = masked
                         is_changed = True
                 elif kind is dict or kind is list:
                     waiting.append(value)
@@ -118,32 +118,32 @@ class Rules:
 
     def _named(self, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """Those of an object's names that do not stay as they are, with what becomes of them: see `_member`."""
-        return tuple((name, told) for name in names if (told := self._told(name)) is not None)
+        return tuple((name, change) for name in names if (change := self._name_change(name)) is not None)
 
-    def _told(self, name: str) -> str | None:
+    def _name_change(self, name: str) -> str | None:
         return self._short_name(name) if len(name) <= CACHED else self._member(name)
 
     def _member(self, name: str) -> str | None:
         """What becomes of a JSON member of this name: None, it stays; SECRET, its value; its other name."""
         if self.is_member(name):
             return SECRET
-        told = self.text(name)
-        return None if told == name else told
+        masked = self.text(name)
+        return None if masked == name else masked
 
     def _mask_members(self, members: dict[str, Any], named: tuple[tuple[str, str], ...]) -> bool:
         is_changed = False
-        secret = [name for name, told in named if told == SECRET]
-        for name, told in named:
-            if told != SECRET:
-                members[told] = members.pop(name)
+        secret = [name for name, change in named if change == SECRET]
+        for name, change in named:
+            if change != SECRET:
+                members[change] = members.pop(name)
                 is_changed = True
         if "value" in members and any(
-            isinstance(label := members.get(name), str) and self._told(label) == SECRET for name in _LABELS
+            isinstance(label := members.get(name), str) and self._name_change(label) == SECRET for name in _LABELS
         ):
             secret.append("value")
         for name in secret:
             value = members[name]
-            # Neither yes nor no nor nothing tells a secret, but that a field is there.
+            # true, false and null hold no secret.
             if not isinstance(value, bool) and value not in (None, "", MASK, [], {}):
                 members[name] = MASK
                 is_changed = True
@@ -156,5 +156,5 @@ class Rules:
 
 @lru_cache(maxsize=256)
 def rules_of(masking: Masking) -> Rules:
-    """The rules, made once."""
+    """The compiled rules of these settings, made once."""
     return Rules(masking)

@@ -1,37 +1,37 @@
-"""What an event's `target_…` fields say of an element, without the secrets in them."""
+"""The element of an event's `target_…` fields, without secrets."""
 
 from functools import lru_cache
 
 from msgspec import Struct
 
-from tracker_backend.ingest.wire import Event
+from tracker_backend.event import Event
 from tracker_backend.masking.rules import CACHED, Rules
 
 _FORM = ("<input", "<textarea", "<select")
 
 
 class Target(Struct, frozen=True):
-    """An element as it may be stored, but for what was typed into it."""
+    """An element as it may be stored, except for its typed value."""
 
     element: str | None
     selector: str | None
     tag: str | None
     id: str | None
     class_: str | None
-    tells_value: bool
+    has_value: bool
     """`element` is a form's field with a value in it."""
     is_clean: bool
-    """It tells no value, and is as the event has it."""
+    """It has no value, and is as the event has it."""
 
 
 def target_of(rules: Rules, event: Event) -> Target:
-    """The target of an event. Elements are few and clicked often: mostly it is known already."""
+    """The target of an event. Few elements get most clicks, so targets are cached."""
     names = (event.target_element, event.target_selector, event.target_tag, event.target_id, event.target_class)
     is_long = sum(len(name) for name in names if name) > CACHED
     return _target(rules, *names) if is_long else _known_target(rules, *names)
 
 
-def tells_value(element: str) -> bool:
+def has_value(element: str) -> bool:
     """Whether this HTML is a form's field with a value in it."""
     start = element.lstrip()[:9].lower()
     return start.startswith(_FORM) and ("value" in element.lower() or not start.startswith("<input"))
@@ -42,10 +42,11 @@ def _target(
 ) -> Target:
     masked = None if element is None else rules.text(element)
     names = (selector, tag, id_, class_)
-    told = tuple(None if name is None else rules.name(name) for name in names)
-    tells = element is not None and tells_value(element)
-    is_clean = not tells and masked == element and told == names
-    return Target(masked, told[0], told[1], told[2], told[3], tells, is_clean)
+    masked_names = tuple(None if name is None else rules.name(name) for name in names)
+    is_field = element is not None and has_value(element)
+    is_clean = not is_field and masked == element and masked_names == names
+    one, two, three, four = masked_names
+    return Target(masked, one, two, three, four, is_field, is_clean)
 
 
 _known_target = lru_cache(maxsize=8192)(_target)

@@ -6,7 +6,7 @@ import asyncpg
 from msgspec import Struct
 
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.steps import split_page
+from tracker_backend.ingest.pages import split_page
 from tracker_backend.queries.days import no_zone, zone_of
 from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool

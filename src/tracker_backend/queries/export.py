@@ -13,7 +13,7 @@ import msgspec
 from tracker_backend.queries import screenshots, sessions
 from tracker_backend.queries.events import Event
 from tracker_backend.recordings import replay
-from tracker_backend.recordings.reading import decode_list
+from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import columns_of, load
 

@@ -1,6 +1,6 @@
 """Packs the recordings of silent sessions: many small rows become few, each a frame of up to 1 MiB at a higher level.
 
-A row as it was received has a list in `batches`, a packed one an object. That is all that tells what is left to do: the
+A row as it was received has a list in `batches`, a packed one an object. That alone says what is left to do: the
 partial index `recordings_loose` holds exactly the rows with a list, so a search costs as much as there is to do, a row
 that was packed never comes up again, and a run that is cut off leaves what it has not done. A row without neighbours is
 packed alone.
@@ -20,11 +20,11 @@ import asyncpg
 import msgspec
 
 from tracker_backend.errors import Invalid
-from tracker_backend.recordings.packing import FRAME, Frame, Packer, Stored
+from tracker_backend.recordings.packing import FRAME, Frame, PackableRow, Packer
 from tracker_backend.recordings.replay import RowGoneError, runs
 from tracker_backend.recordings.row import RECORDING_COLUMNS
 from tracker_backend.storage.pool import Connection
-from tracker_backend.storage.sql import load
+from tracker_backend.storage.sql import columns_of, load
 from tracker_backend.storage.store import Store
 from tracker_backend.zstd import ZstdError
 
@@ -33,7 +33,7 @@ _STRETCH = 16 * FRAME  # inflated: half a second of work while the session is lo
 _PAGE = 100
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, RowGoneError)
 _BROKEN = (Invalid, ZstdError, msgspec.MsgspecError, ValueError)
-_sql = load(__file__, "compaction")
+_sql = load(__file__, "compaction", row=columns_of(PackableRow, is_loose="jsonb_typeof(batches) = 'array'"))
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +65,7 @@ async def _pack_stretch(store: Store, key: tuple[int, UUID], moment: datetime) -
         bounds = await connection.fetchrow(_sql.lock_session, *key, moment)
         if bounds is None:
             return 0
-        rows = next_stretch([Stored(*row) for row in await connection.fetch(_sql.rows, *key, *bounds)])
+        rows = next_stretch([PackableRow(*row) for row in await connection.fetch(_sql.rows, *key, *bounds)])
         if not rows:
             return 0
         packer = Packer(rows)
@@ -81,14 +81,14 @@ async def _pack_stretch(store: Store, key: tuple[int, UUID], moment: datetime) -
     return len(rows)
 
 
-def next_stretch(rows: Sequence[Stored]) -> list[Stored]:
+def next_stretch(rows: Sequence[PackableRow]) -> list[PackableRow]:
     """Rows to be packed into one another next, of all in the order of replay; none where nothing is loose.
 
     They are of one day: retention drops days. And no other row shares a moment with one of them, so the order of events
     stays as it was whatever `arrival` the new rows have. Rows that meet those of another day are packed one by one.
     Neighbours that are packed and still small come along.
     """
-    stretch: list[Stored] = []
+    stretch: list[PackableRow] = []
     size = 0
     for group in _groups(rows):
         is_loose = any(row.is_loose for row in group)
@@ -106,9 +106,9 @@ def next_stretch(rows: Sequence[Stored]) -> list[Stored]:
     return stretch if any(row.is_loose for row in stretch) else []
 
 
-def _groups(rows: Iterable[Stored]) -> Iterable[list[Stored]]:
+def _groups(rows: Iterable[PackableRow]) -> Iterable[list[PackableRow]]:
     """Rows that share at least a moment with one another. Longer than the runs of a replay, which may touch."""
-    group: list[Stored] = []
+    group: list[PackableRow] = []
     end = 0
     for row in rows:
         if group and row.client_first > end:
@@ -120,7 +120,7 @@ def _groups(rows: Iterable[Stored]) -> Iterable[list[Stored]]:
         yield group
 
 
-async def _content(connection: Connection, key: tuple[int, UUID], row: Stored) -> tuple[bytes, bytes]:
+async def _content(connection: Connection, key: tuple[int, UUID], row: PackableRow) -> tuple[bytes, bytes]:
     found = await connection.fetchrow(_sql.content, *key, row.timestamp, row.recording_id)
     if found is None:
         raise RowGoneError

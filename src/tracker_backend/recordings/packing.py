@@ -12,21 +12,19 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.recordings.reading import FULL_SNAPSHOT, META, is_type, time_of
-from tracker_backend.recordings.replay import Row, unpack
+from tracker_backend.recordings.frames import PACKED_LEVEL, decode_frame, encode_frame, join_events
+from tracker_backend.recordings.replay import RowHead
+from tracker_backend.recordings.rrweb_events import FULL_SNAPSHOT, META, client_time, is_type
 from tracker_backend.times import DAY, from_datetime
-from tracker_backend.zstd import compress
 
 FRAME = 1024 * 1024
 """Bytes of JSON in a packed frame. A single larger event has one of its own."""
-LEVEL = 9
-"""Of zstd. It makes a twelfth of the JSON of rrweb's sample (81 seconds); batches of 5 s at level 3 are an eighth."""
 
 Frame = tuple[Any, ...]
 """A new row's values from `timestamp` on."""
 
 
-class Stored(Row, frozen=True):
+class PackableRow(RowHead, frozen=True):
     """A row without its data, with what packing must know."""
 
     last_at: datetime
@@ -57,7 +55,7 @@ class _Batch(Struct):
     id: int
 
 
-_Owned = tuple[bytes, Raw, Stored]
+_Owned = tuple[bytes, Raw, PackableRow]
 """An event, the batch it came from, and the row that held it."""
 
 _stored = msgspec.json.Decoder(list[Raw] | _Index)
@@ -72,21 +70,21 @@ class Packer:
     their ids decide.
     """
 
-    def __init__(self, rows: Sequence[Stored]) -> None:
+    def __init__(self, rows: Sequence[PackableRow]) -> None:
         self._arrival = max(row.arrival for row in rows)
         self._end_of_day = (rows[0].day + 1) * DAY - 1
         self._events: list[_Owned] = []
         self._size = -1  # the first event has no comma
 
-    def add(self, run: Sequence[tuple[Stored, bytes, bytes]]) -> list[Frame]:
+    def add(self, run: Sequence[tuple[PackableRow, bytes, bytes]]) -> list[Frame]:
         """Adds rows that overlap, or one, each with `data` and `batches`; returns frames that are full now."""
         events = [
             (event, batch, row)
             for row, data, batches in sorted(run, key=lambda it: it[0].arrival)
-            for event, batch in zip(unpack(data), _batch_of_each(batches, row.event_count), strict=True)
+            for event, batch in zip(decode_frame(data), _batch_of_each(batches, row.event_count), strict=True)
         ]
         if len(run) > 1:
-            events.sort(key=lambda it: time_of(it[0]))
+            events.sort(key=lambda it: client_time(it[0]))
         frames: list[Frame] = []
         for event in events:
             size = len(event[0]) + 1
@@ -111,7 +109,7 @@ class Packer:
 
     def _pack(self, events: list[_Owned]) -> Frame:
         texts = [text for text, _, _ in events]
-        text = b",".join(texts)
+        text = join_events(texts)
         first, last = self._bounds(events)
         return (
             first,
@@ -120,10 +118,10 @@ class Packer:
             len(texts),
             len(text),
             any(row.has_full_snapshot and is_type(event, FULL_SNAPSHOT) for event, _, row in events),
-            time_of(texts[0]),
-            time_of(texts[-1]),
+            client_time(texts[0]),
+            client_time(texts[-1]),
             _encode(_index(events)),
-            compress(text, LEVEL),
+            encode_frame(text, PACKED_LEVEL),
         )
 
     def _bounds(self, events: list[_Owned]) -> tuple[int, int]:
@@ -131,7 +129,7 @@ class Packer:
         rows = {row.recording_id: row for _, _, row in events}
         first = {row.recording_id: event for event, _, row in reversed(events)}
         last = {row.recording_id: event for event, _, row in events}
-        placed = [row.placed(time_of(first[key]), time_of(last[key])) for key, row in rows.items()]
+        placed = [row.placed(client_time(first[key]), client_time(last[key])) for key, row in rows.items()]
         return min(self._end_of_day, *(begin for begin, _ in placed)), max(end for _, end in placed)
 
 

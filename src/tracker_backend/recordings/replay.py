@@ -14,18 +14,17 @@ from msgspec import Struct
 
 from tracker_backend.errors import Unavailable
 from tracker_backend.queries import sessions
-from tracker_backend.recordings.reading import FULL_SNAPSHOT, LEVEL, META, decode_list, is_type, time_of
+from tracker_backend.recordings.frames import decode_frame, encode_frame, frame_text, join_events
+from tracker_backend.recordings.rrweb_events import FULL_SNAPSHOT, META, client_time, is_type
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.sql import load
+from tracker_backend.storage.sql import columns_of, load
 from tracker_backend.times import SECOND, from_datetime
-from tracker_backend.zstd import compress, decompress
 
 _ATTEMPTS = 5
 _META_TIME = 5 * SECOND  # rrweb takes the full snapshot right after Meta, which takes seconds at most on a large page
-_sql = load(__file__, "replay")
 
 
-class Row(Struct, frozen=True):
+class RowHead(Struct, frozen=True):
     """A stored row without its data; `client_first` and `client_last` are microseconds by the client's clock."""
 
     recording_id: int
@@ -37,7 +36,7 @@ class Row(Struct, frozen=True):
     client_last: int
 
 
-SomeRow = TypeVar("SomeRow", bound=Row)
+SomeRow = TypeVar("SomeRow", bound=RowHead)
 
 
 class Part(Struct, frozen=True):
@@ -49,20 +48,18 @@ class Part(Struct, frozen=True):
 
     def packed(self) -> bytes:
         """A zstd frame of the events, joined by commas."""
-        return compress(b",".join(self.events), LEVEL) if self.frame is None else self.frame
+        return encode_frame(join_events(self.events)) if self.frame is None else self.frame
 
     def text(self) -> bytes:
         """The events, joined by commas."""
-        return b",".join(self.events) if self.frame is None else decompress(self.frame)
+        return join_events(self.events) if self.frame is None else frame_text(self.frame)
+
+
+_sql = load(__file__, "replay", head=columns_of(RowHead))
 
 
 class RowGoneError(Exception):
     """A row was merged into another one, or deleted, since the list was read."""
-
-
-def unpack(frame: bytes) -> list[bytes]:
-    """The events of a stored frame."""
-    return [bytes(event) for event in decode_list(b"[" + decompress(frame) + b"]")]
 
 
 def runs(rows: Iterable[SomeRow]) -> Iterable[list[SomeRow]]:
@@ -81,10 +78,10 @@ def runs(rows: Iterable[SomeRow]) -> Iterable[list[SomeRow]]:
         yield run
 
 
-def merge(frames: Iterable[tuple[Row, bytes]]) -> list[bytes]:
+def merge(frames: Iterable[tuple[RowHead, bytes]]) -> list[bytes]:
     """The events of overlapping rows in order of time, those of one time in order of arrival."""
-    events = [event for _, frame in sorted(frames, key=lambda it: it[0].arrival) for event in unpack(frame)]
-    return sorted(events, key=time_of)
+    events = [event for _, frame in sorted(frames, key=lambda it: it[0].arrival) for event in decode_frame(frame)]
+    return sorted(events, key=client_time)
 
 
 async def replay(
@@ -114,7 +111,7 @@ class _Reader:
 
     async def parts(self, first: datetime | None, last: datetime | None, skip: int) -> AsyncIterator[Part]:
         found = await self._pool.fetch(_sql.rows, *self._key, self._bounds.first, self._bounds.last)
-        rows = [Row(*row) for row in found]
+        rows = [RowHead(*row) for row in found]
         if skip and not rows:
             raise Unavailable("the session was deleted while it was read.")
         low = None if first is None else await self._begin(rows, self._client_time(first))
@@ -141,9 +138,9 @@ class _Reader:
             if len(events) > skipped:
                 yield Part(len(events) - skipped, events=events[skipped:])
 
-    async def _begin(self, rows: list[Row], wanted: int) -> int:
+    async def _begin(self, rows: list[RowHead], wanted: int) -> int:
         """Where to begin so that a player has a page to begin with: at the full snapshot before, or at the Meta event
-        that belongs to it. What tells is the order of events, not how they lie in rows: compaction changes that.
+        that belongs to it. It depends on the order of events only, not on their rows: compaction changes rows.
         """
         snapshot: int | None = None
         for run in reversed(list(runs(rows))):
@@ -158,28 +155,30 @@ class _Reader:
     def _client_time(self, moment: datetime) -> int:
         return from_datetime(moment) - self._bounds.offset
 
-    async def _data(self, row: Row) -> bytes:
+    async def _data(self, row: RowHead) -> bytes:
         data = await self._pool.fetchval(_sql.data, *self._key, row.timestamp, row.recording_id)
         if data is None:
             raise RowGoneError
         return data
 
 
-def _cut(frames: list[tuple[Row, bytes]], low: int | None, high: int | None) -> list[bytes]:
+def _cut(frames: list[tuple[RowHead, bytes]], low: int | None, high: int | None) -> list[bytes]:
     events = merge(frames)
     if low is None and high is None:
         return events
     return [
-        event for event in events if (low is None or time_of(event) >= low) and (high is None or time_of(event) < high)
+        event
+        for event in events
+        if (low is None or client_time(event) >= low) and (high is None or client_time(event) < high)
     ]
 
 
-def _look_back(frames: list[tuple[Row, bytes]], wanted: int, snapshot: int | None) -> tuple[int | None, int | None]:
+def _look_back(frames: list[tuple[RowHead, bytes]], wanted: int, snapshot: int | None) -> tuple[int | None, int | None]:
     """The time of the last full snapshot up to `wanted`, if these rows or those after them (`snapshot`) have one, and
     where to begin for it, once that is known.
     """
     for event in reversed(merge(frames)):
-        time = time_of(event)
+        time = client_time(event)
         if snapshot is None:
             if time <= wanted and is_type(event, FULL_SNAPSHOT):
                 snapshot = time
@@ -199,7 +198,7 @@ async def json_text(parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:
     yield b"[]" if separator == b"[" else b"]"
 
 
-_OPEN, _COMMA, _CLOSE, _EMPTY = (compress(text, LEVEL) for text in (b"[", b",", b"]", b"[]"))
+_OPEN, _COMMA, _CLOSE, _EMPTY = (encode_frame(text) for text in (b"[", b",", b"]", b"[]"))
 
 
 async def zstd_frames(parts: AsyncIterator[Part]) -> AsyncIterator[bytes]:

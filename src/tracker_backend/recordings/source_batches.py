@@ -13,13 +13,13 @@ from msgspec import Raw, Struct
 
 from tracker_backend.errors import Unavailable
 from tracker_backend.queries import sessions
-from tracker_backend.recordings.reading import time_of
-from tracker_backend.recordings.replay import Row, RowGoneError, runs, unpack
+from tracker_backend.recordings.frames import decode_frame
+from tracker_backend.recordings.replay import RowGoneError, RowHead, runs
+from tracker_backend.recordings.rrweb_events import client_time
 from tracker_backend.storage.pool import Pool
-from tracker_backend.storage.sql import load
+from tracker_backend.storage.sql import columns_of, load
 
 _ATTEMPTS = 5
-_sql = load(__file__, "source_batches")
 
 
 class Member(Struct, frozen=True):
@@ -38,10 +38,13 @@ class Snapshot(Struct):
     events: list[bytes]
 
 
-class _Listed(Row, frozen=True):
+class _RowWithBatches(RowHead, frozen=True):
     batches: Raw
 
 
+_sql = load(
+    __file__, "source_batches", row=columns_of(_RowWithBatches, batches="coalesce(batches -> 'batches', batches)")
+)
 _Content = tuple[bytes, Raw]
 """A row's frame, and the runs of its events."""
 
@@ -69,7 +72,7 @@ async def snapshots(pool: Pool, project_id: int, session_id: UUID) -> AsyncItera
 
 async def _read(pool: Pool, key: tuple[int, UUID], *, is_again: bool) -> AsyncIterator[Snapshot]:
     bounds = await sessions.get_bounds(pool, *key)
-    rows = [_Listed(*row) for row in await pool.fetch(_sql.rows, *key, bounds.first, bounds.last)]
+    rows = [_RowWithBatches(*row) for row in await pool.fetch(_sql.rows, *key, bounds.first, bounds.last)]
     if is_again and not rows:
         raise Unavailable("the session was deleted while it was read.")
     last_row = {member.id: row.recording_id for row in rows for member in _members.decode(row.batches)}
@@ -84,24 +87,24 @@ async def _read(pool: Pool, key: tuple[int, UUID], *, is_again: bool) -> AsyncIt
             yield begun.pop(first)
 
 
-def _add(begun: dict[int, Snapshot], rows: Iterable[tuple[_Listed, _Content]]) -> dict[int, Snapshot]:
+def _add(begun: dict[int, Snapshot], rows: Iterable[tuple[_RowWithBatches, _Content]]) -> dict[int, Snapshot]:
     """Adds the events of rows to their batches; returns the batches that begin here, in order."""
     new: dict[int, Snapshot] = {}
     for row, (frame, row_runs) in rows:
         members = _members.decode(row.batches)
-        events = unpack(frame)
+        events = decode_frame(frame)
         start = 0
         for index, count in _runs.decode(row_runs) or [(0, len(events))]:
             member = members[index]
             snapshot = begun.get(member.id) or new.setdefault(member.id, Snapshot(member, []))
             snapshot.events += events[start : start + count]
             start += count
-    # An id tells when the batch was received.
-    ordered = sorted(new.values(), key=lambda it: (time_of(it.events[0]), it.member.id))
+    # Ids are in the order of receipt.
+    ordered = sorted(new.values(), key=lambda it: (client_time(it.events[0]), it.member.id))
     return {snapshot.member.id: snapshot for snapshot in ordered}
 
 
-async def _content(pool: Pool, key: tuple[int, UUID], row: Row) -> _Content:
+async def _content(pool: Pool, key: tuple[int, UUID], row: RowHead) -> _Content:
     found = await pool.fetchrow(_sql.content, *key, row.timestamp, row.recording_id)
     if found is None:
         raise RowGoneError

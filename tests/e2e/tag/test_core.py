@@ -22,7 +22,7 @@ from tests.conftest import Servers
 from tests.e2e.chromium import needs_chromium
 from tests.e2e.driver import drive
 from tests.processes import Running
-from tracker_backend.http.drop_reasons import is_recorded
+from tracker_backend.ingest.dropping import is_sampled
 
 HERE = Path(__file__).parent
 MASK = "********"
@@ -251,7 +251,7 @@ def test_a_project_that_records_nothing_is_sent_nothing(visits: Visits) -> None:
 
 def test_a_page_sends_those_sessions_that_the_server_would_store(visits: Visits) -> None:
     outcomes = visits.of("share")["outcomes"]
-    chosen = [is_recorded(visits.numbers["share"], UUID(each["session"]), 0.5) for each in outcomes]
+    chosen = [is_sampled(visits.numbers["share"], UUID(each["session"]), 0.5) for each in outcomes]
     assert [each["sent"] for each in outcomes] == chosen
     assert {status for each in outcomes for status in each["statuses"]} <= {200, 201}
 

@@ -15,7 +15,6 @@ from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.recordings.reading import read_recording
 from tracker_backend.threads import run_in_thread_if_large
 
 
@@ -44,14 +43,8 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
     received = await read_ingest_request(request, body)
     sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
-    limit = received.services.settings.max_recording
-    size, masking = len(received.text), received.caller.settings.masking
-    recording = (
-        await run_in_thread_if_large(size, read_recording, sent.events, limit, masking=masking) if sent.events else None
-    )
-    fields = SessionFields(client_session_id=text, metadata=rest)
-    batch = received.batch(key, fields, len(recording.data) if recording else None)
-    batch.recording = recording
+    batch = received.batch(key, SessionFields(client_session_id=text, metadata=rest))
+    batch.rrweb = sent.events
     batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
     await received.submit(batch)
     return Ingested(len(sent.events))

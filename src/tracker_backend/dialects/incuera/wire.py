@@ -4,7 +4,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.dialects.session_start import SessionText
-from tracker_backend.ingest.wire import Time, decode, json_object, unknown_fields
+from tracker_backend.event import Time
+from tracker_backend.ingest.wire import decode, json_object, unknown_fields
 
 
 class BatchRequest(Struct, rename="camel"):

@@ -26,7 +26,6 @@ from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.queries import stats, timeline
 from tracker_backend.recordings import replay
-from tracker_backend.recordings.reading import read_recording
 from tracker_backend.threads import run_in_thread_if_large
 
 _TAG = "reev"
@@ -51,10 +50,8 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
         session_id = UUID(sent.session_id)
     except ValueError as error:
         raise Invalid(f"`$.sessionId` is {sent.session_id!r}: send a UUID.") from error
-    limit, masking = received.services.settings.max_recording, received.caller.settings.masking
-    recording = await run_in_thread_if_large(size, read_recording, sent.events, limit, masking=masking)
-    batch = received.batch(session_id, fields, len(recording.data))
-    batch.recording = recording
+    batch = received.batch(session_id, fields)
+    batch.rrweb = sent.events
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sentAt")
     await received.submit(batch)

@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from tracker_backend.dialects.loose_values import text_or_none
+from tracker_backend.event import Time
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import Time, decode, json_object, unknown_fields
-from tracker_backend.recordings.reading import decode_list, time_of
+from tracker_backend.ingest.wire import decode, json_object, unknown_fields
 from tracker_backend.recordings.replay import Part
+from tracker_backend.recordings.rrweb_events import client_time, decode_list
 
 _PAGE = "pageUrl"
 
@@ -58,6 +59,6 @@ def with_relative_times(part: Part, began: int) -> bytes:
 
 def _since(event: bytes, began: int) -> bytes:
     members = _members.decode(event)
-    micros = time_of(event) - began
+    micros = client_time(event) - began
     members["timestamp"] = Raw(_encode(micros // 1000 if micros % 1000 == 0 else micros / 1000))
     return _encode(members)

@@ -4,27 +4,25 @@ A custom event's `data` becomes `event_data` with the event's unknown fields bes
 back as it came stands in one member, `$sent`: its `type`, and which members were fields of the event.
 """
 
-from bisect import bisect_right
 from contextlib import suppress
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.batch import Recording
+from tracker_backend.event import EVENT_FIELDS, Event, Time
 from tracker_backend.ingest.steps import EVENT_TYPE_LENGTH
-from tracker_backend.ingest.wire import ROW_FIELDS, Event, Time, decode
+from tracker_backend.ingest.wire import decode
 from tracker_backend.queries import events
 from tracker_backend.times import from_datetime, parse_time
 
 SOURCE = "spectra"
-ERROR, PAGEVIEW = "error", "pageview"
+ERROR = "error"
 _SENT, _VALUE, _CLIENT_TIME = "$sent", "$value", "$client_timestamp"
 _NULL = Raw(b"null")
 _RESERVED = frozenset({_SENT, _VALUE, _CLIENT_TIME})
-_COLUMNS = [name for name in ROW_FIELDS if name not in ("timestamp", "event_type", "event_data")]
+_COLUMNS = [name for name in EVENT_FIELDS if name not in ("timestamp", "event_type", "event_data")]
 
 
 class _Custom(Struct, rename="camel"):
@@ -90,23 +88,8 @@ def decode_error(raw: Raw, place: str) -> Event:
     return Event(sent.timestamp, ERROR, event_data=Raw(_encode(members)))
 
 
-def assign_pages(sent: list[Event], recording: Recording) -> None:
-    """Gives events, which are in order of time, the pages that the batch's recording was on then.
-
-    It uses the batch alone and no stored rows, so that a repeated batch gets the same pages.
-    """
-    views = [
-        (time, page)
-        for event, time, page in zip(recording.found, recording.found_times, recording.found_pages, strict=True)
-        if event.event_type == PAGEVIEW
-    ]
-    for event in sent:
-        at = bisect_right(views, time_of(event), key=itemgetter(0))
-        event.page_url = views[at - 1][1] if at else None
-
-
-def time_of(event: Event) -> int:
-    """Microseconds by the client's clock, of an event that was decoded here."""
+def custom_time(event: Event) -> int:
+    """When a custom event or error happened, in microseconds by the client's clock."""
     return parse_time(event.timestamp) or 0
 
 

@@ -17,7 +17,7 @@ from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.live import EVENT_STREAM, Ticket, accept, open_event_stream, stream_to
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.streams import AnySocket, EventStream, Format, close
-from tracker_backend.ingest.steps import RRWEB
+from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.live.feed import Item
 from tracker_backend.live.reference import Key
 from tracker_backend.live.subscription import Ended

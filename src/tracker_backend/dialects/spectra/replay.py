@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from tracker_backend.dialects.spectra.custom import ERROR, to_custom_event, to_error
-from tracker_backend.ingest.steps import RRWEB
+from tracker_backend.ingest.rows import RRWEB
 from tracker_backend.queries import events, sessions
 from tracker_backend.recordings import replay
-from tracker_backend.recordings.reading import LEVEL
+from tracker_backend.recordings.frames import encode_frame
 from tracker_backend.storage.pool import Pool
-from tracker_backend.zstd import compress
 
 _PAGE = 1000
 _encode = msgspec.json.Encoder().encode
@@ -35,11 +34,11 @@ class Replay:
 
     async def zstd_frames(self) -> AsyncIterator[bytes]:
         """The same as zstd frames one after the other; those of the recording as they are stored."""
-        yield compress(self._head, LEVEL)
+        yield encode_frame(self._head)
         async for frame in replay.zstd_frames(replay.replay(self._pool, *self._key)):
             yield frame
         async for text in self._tail():
-            yield compress(text, LEVEL)
+            yield encode_frame(text)
 
     async def _tail(self) -> AsyncIterator[bytes]:
         separator = b',"customEvents":['

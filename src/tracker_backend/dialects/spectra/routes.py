@@ -13,7 +13,7 @@ from tracker_backend.dialects.dialect import Dialect
 from tracker_backend.dialects.error_shapes import error_only
 from tracker_backend.dialects.sessions import get_session, list_sessions, start_session
 from tracker_backend.dialects.spectra import examples, live
-from tracker_backend.dialects.spectra.custom import SOURCE, assign_pages
+from tracker_backend.dialects.spectra.custom import SOURCE
 from tracker_backend.dialects.spectra.replay import Replay
 from tracker_backend.dialects.spectra.session import session_of
 from tracker_backend.dialects.spectra.wire import (
@@ -25,7 +25,7 @@ from tracker_backend.dialects.spectra.wire import (
     decode_end,
     decode_heartbeat,
     read_custom,
-    read_events,
+    unpack_events,
 )
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.auth.caller import Caller
@@ -41,7 +41,6 @@ from tracker_backend.text_cleaning import clean_text
 from tracker_backend.threads import run_in_thread_if_large
 
 _LIMIT = RouteLimit("spectra", lambda settings: settings.limit_spectra)
-_EVENT_BYTES = 200  # of an event that waits, beside its data
 
 
 class Done(Struct, frozen=True):
@@ -83,28 +82,24 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     A batch that is sent again is stored once. An empty one keeps the session active.
     """
     received = await read_ingest_request(request, body)
-    settings, masking = received.services.settings, received.caller.settings.masking
     sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
     if isinstance(sent.events, Packed):  # small text may be large
-        recording = await asyncio.to_thread(read_events, sent.events, settings, masking)
+        rrweb = await asyncio.to_thread(unpack_events, sent.events, received.services.settings.max_body)
     else:
-        recording = await run_in_thread_if_large(len(received.text), read_events, sent.events, settings, masking)
+        rrweb = sent.events or []
     custom = await run_in_thread_if_large(len(received.text), read_custom, sent)
     if custom:
         fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
-        if recording is not None:
-            assign_pages(custom, recording)
-    size = sum(len(event.event_data) + _EVENT_BYTES for event in custom)
-    batch = received.batch(key, fields, size + (len(recording.data) if recording else 0))
+    batch = received.batch(key, fields)
     batch.source = SOURCE
-    batch.recording = recording
+    batch.rrweb = rrweb
     batch.events = custom
     if sent.metadata is not None and sent.metadata.timestamp is not None:
         batch.sent_at = time_of(sent.metadata.timestamp, "metadata.timestamp")
     await received.submit(batch)
-    counted = Counted(recording.count if recording else 0, len(sent.custom_events or ()), len(sent.errors or ()))
+    counted = Counted(len(rrweb), len(sent.custom_events or ()), len(sent.errors or ()))
     return BatchStored(counted)
 
 

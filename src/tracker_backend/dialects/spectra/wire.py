@@ -8,15 +8,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.dialects.session_start import SessionText
-from tracker_backend.dialects.spectra.custom import decode_custom, decode_error, time_of
+from tracker_backend.dialects.spectra.custom import custom_time, decode_custom, decode_error
 from tracker_backend.dialects.spectra.inflate import inflate_text
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.batch import Recording
-from tracker_backend.ingest.wire import Event, Label, Time, decode, json_object, unknown_fields
-from tracker_backend.recordings.reading import decode_list, read_recording
-from tracker_backend.settings import Settings
+from tracker_backend.event import Event, Time
+from tracker_backend.ingest.wire import Label, decode, json_object, unknown_fields
+from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.text_cleaning import clean_json
 
 MAX_CUSTOM = 10_000
@@ -89,16 +87,15 @@ def decode_end(body: bytes) -> tuple[EndRequest, bytes | None]:
     return decode(_end, body or b"{}"), _rest(EndRequest, body)
 
 
-def read_events(sent: list[Raw] | Packed | None, settings: Settings, masking: Masking) -> Recording | None:
-    """The rrweb events of a batch in any of their forms, masked by the project's rules; None for none."""
-    if isinstance(sent, Packed):
-        if isinstance(sent.data, list):
-            sent = sent.data
-        elif sent.compressed:
-            sent = decode_list(clean_json(inflate_text(sent.data, settings.max_body)))
-        else:
-            raise Invalid("`$.events.data` is a text although `compressed` is false: send the array itself.")
-    return read_recording(sent, settings.max_recording, masking=masking) if sent else None
+def unpack_events(sent: list[Raw] | Packed | None, limit: int) -> list[Raw]:
+    """The rrweb events of a batch in any of their forms, not yet checked; Invalid, or TooLarge over `limit` bytes."""
+    if not isinstance(sent, Packed):
+        return sent or []
+    if isinstance(sent.data, list):
+        return sent.data
+    if not sent.compressed:
+        raise Invalid("`$.events.data` is a text although `compressed` is false: send the array itself.")
+    return decode_list(clean_json(inflate_text(sent.data, limit)))
 
 
 def read_custom(request: BatchRequest) -> list[Event]:
@@ -112,7 +109,7 @@ def read_custom(request: BatchRequest) -> list[Event]:
         *(decode_custom(raw, f"$.customEvents[{index}]") for index, raw in enumerate(custom)),
         *(decode_error(raw, f"$.errors[{index}]") for index, raw in enumerate(errors)),
     ]
-    return sorted(read, key=time_of)
+    return sorted(read, key=custom_time)
 
 
 def _rest(kind: type[Struct], body: bytes) -> bytes | None:

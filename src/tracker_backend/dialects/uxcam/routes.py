@@ -27,7 +27,7 @@ from tracker_backend.dialects.uxcam.wire import (
     decode_events,
     decode_snapshots,
     read_sdk_key,
-    read_snapshots,
+    unpack_snapshots,
 )
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
@@ -124,14 +124,13 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
         events = await _decoder_of(request).decompress(text, limit)
-    masking, initial = received.caller.settings.masking, sent.is_initial_snapshot
-    recording = await run_in_thread_if_large(
-        len(events), read_snapshots, events, limit, masking=masking, initial=initial
-    )
-    batch = _batch(received, sent, fields, len(recording.data))
-    batch.recording = recording
+    batch = _batch(received, sent, fields)
+    batch.rrweb = await run_in_thread_if_large(len(events), unpack_snapshots, events)
+    batch.rrweb_field = "snapshots"
+    batch.is_initial = sent.is_initial_snapshot
+    count = len(batch.rrweb)
     await received.submit(batch)
-    return SnapshotsStored(True, recording.count, batch.session_id)
+    return SnapshotsStored(True, count, batch.session_id)
 
 
 @post(
@@ -211,12 +210,10 @@ def _decoder_of(request: AnyRequest) -> LzDecoder:
     return request.app.state[_DECODER]
 
 
-def _batch(
-    received: IngestRequest, sent: SnapshotsRequest | EventsRequest, fields: SessionFields, size: int | None = None
-) -> Batch:
+def _batch(received: IngestRequest, sent: SnapshotsRequest | EventsRequest, fields: SessionFields) -> Batch:
     """What both kinds of batches have in common."""
     key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
-    batch = received.batch(key, fields, size)
+    batch = received.batch(key, fields)
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     return batch

@@ -9,13 +9,13 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.dialects.loose_values import text_or_none
 from tracker_backend.dialects.uxcam.device import device_fields
 from tracker_backend.errors import Invalid
-from tracker_backend.ingest.batch import Recording, SessionFields
-from tracker_backend.ingest.wire import MAX_FIELDS, Event, Time, decode, json_object, unknown_fields, with_extra
-from tracker_backend.recordings.reading import read_recording
+from tracker_backend.event import Event, Time
+from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.wire import MAX_FIELDS, decode, json_object, unknown_fields, with_extra
+from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.times import parse_time
 
 SOURCE = "uxcam"
@@ -98,13 +98,12 @@ def decode_events(body: bytes) -> tuple[EventsRequest, list[Event], SessionField
     return request, events, _session(request, body)
 
 
-def read_snapshots(events: bytes, limit: int, *, masking: Masking, initial: bool | None) -> Recording:
-    """`read_recording`, whose errors name the field of this dialect."""
-    try:
-        return read_recording(events, limit, masking=masking, initial=initial)
-    except Invalid as error:
-        detail = error.detail.replace("`$.events[", "`$.snapshots[").replace("`events`", "`snapshots`")
-        raise Invalid(detail) from error
+def unpack_snapshots(text: bytes) -> list[Raw]:
+    """The rrweb events of a JSON text, not yet checked; Invalid for a text that is not an array of at least one."""
+    events = decode_list(text)
+    if not events:
+        raise Invalid("`snapshots` is empty: send at least one rrweb event.")
+    return events
 
 
 def _session(request: SnapshotsRequest | EventsRequest, body: bytes) -> SessionFields:

@@ -38,9 +38,9 @@ from claimed left join tracker.sessions s using (project_id, session_id)
 union all
 select project_id, session_id, batch_id, null, null, null, true from given where erased_until is not null;
 
--- find_told: what sessions with a recording have told themselves, and the last page of the recording (arrays: project, session)
+-- find_native_kinds: what sessions with a recording count of their own events, and the last page of the recording (arrays: project, session)
 select project_id, session_id, last_page_url,
-    array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as told
+    array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as native
 from tracker.sessions join unnest($1::int[], $2::uuid[]) as b (project_id, session_id) using (project_id, session_id);
 
 -- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
@@ -177,10 +177,10 @@ written as (
         is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
     returning project_id, session_id, started_at, (xmax = 0) as created,
         case when rrweb_event_count > 0 then
-            array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as told,
+            array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as native,
         case when rrweb_event_count > 0 then
             array[rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count] end as recorded,
-        -- They matter to who tells a typed value: others need not read them.
+        -- Only a group with typed values needs them.
         case when has_typed or recorded_event_count > 0 then masked_fields end as masked_fields, has_typed
 ),
 marked as (
@@ -193,9 +193,9 @@ counted as (
     select project_id, $1, count(*) from written where created group by project_id order by project_id
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
-select project_id, session_id, started_at, created, told, recorded, masked_fields, has_typed from written;
+select project_id, session_id, started_at, created, native, recorded, masked_fields, has_typed from written;
 
--- drop_told: events found in a session's recording, of types that its own events turned out to tell ($3 these types)
+-- delete_repeated_kinds: events found in a session's recording, of types that its own events turned out to count ($3 these types)
 with gone as (
     delete from tracker.events e using tracker.sessions s
     where s.project_id = $1 and s.session_id = $2 and e.project_id = $1 and e.session_id = $2

@@ -1,4 +1,4 @@
--- typed: events of a session that may tell what was typed ($3 types of events)
+-- typed: events of a session that may hold typed values ($3 types of events)
 select e.event_id, e.timestamp, e.event_type, e.target_element, e.target_id, e.target_class, e.target_selector,
     e.input_value, e.event_data
 from tracker.events e join tracker.sessions s using (project_id, session_id)

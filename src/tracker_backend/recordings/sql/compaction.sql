@@ -13,9 +13,8 @@ set local lock_timeout = '5s';
 select coalesce(first_at, started_at), coalesce(last_at, started_at)
 from tracker.sessions where project_id = $1 and session_id = $2 and last_activity_at < $3 for update;
 
--- rows: of a session's recording in the order of replay, as queries/sql/recordings.sql has them ($3, $4 the session's bounds)
-select recording_id, timestamp, arrival, event_count, has_full_snapshot, client_first, client_last,
-    last_at, inflated_size, jsonb_typeof(batches) = 'array' as is_loose
+-- rows: of a session's recording in the order of replay, as replay.sql has them ($3, $4 the session's bounds)
+select {row}
 from tracker.recordings
 where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
 order by client_first, arrival, recording_id;

@@ -1,5 +1,5 @@
 -- rows: of a session's recording in the order of replay, without their data ($3, $4 the session's bounds); those that came from one merge share their arrival
-select recording_id, timestamp, arrival, event_count, has_full_snapshot, client_first, client_last
+select {head}
 from tracker.recordings
 where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
 order by client_first, arrival, recording_id;

@@ -1,6 +1,5 @@
 -- rows: of a session's recording in the order of replay, with the batches that each came from, without their data ($3, $4 the session's bounds)
-select recording_id, timestamp, arrival, event_count, has_full_snapshot, client_first, client_last,
-    coalesce(batches -> 'batches', batches) as batches
+select {row}
 from tracker.recordings
 where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
 order by client_first, arrival, recording_id;
