@@ -15,7 +15,7 @@ from tracker_backend.app import API, create_app
 from tracker_backend.errors import TrackerError
 from tracker_backend.event import Event
 from tracker_backend.http.route_options import RouteLine, list_routes
-from tracker_backend.ingest.wire import Event, ScreenshotRequest, SessionRequest, TrackRequest
+from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import MIB, Settings, variable
 
@@ -81,7 +81,7 @@ def test_the_page_of_errors_tells_the_status_of_each_kind() -> None:
     text = prose(REFERENCE / "errors.md")
     for error in _errors():
         section = text.partition(f"## {error.kind}\n")[2].partition("\n## ")[0]
-        assert str(error.status) in section or "at the start" in section, error.kind
+        assert str(error.status) in section or "On the command line only" in section, error.kind
 
 
 def test_the_page_of_the_api_has_a_section_for_each_route_and_no_other() -> None:
@@ -150,7 +150,7 @@ def _commands(parser: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:
 
 def test_the_page_of_the_command_line_has_a_section_for_each_command_with_each_option() -> None:
     text = prose(REFERENCE / "cli.md")
-    for command, options in _commands(vars(cli)["_parser"]()):
+    for command, options in _commands(cli.build_parser()):
         heading = f"## `tracker-backend {command}`\n"
         assert heading in text, command
         section = text.partition(heading)[2].partition("\n## ")[0]

@@ -29,7 +29,7 @@ class InvitationRequest(Struct, frozen=True):
     """Who is invited."""
 
     role: Role
-    email: Annotated[str, Meta(max_length=people.LONGEST_EMAIL)] | None = None
+    email: Annotated[str, Meta(max_length=people.MAX_EMAIL_LENGTH)] | None = None
     """Only this person can use the link. Without it anybody who has the link can."""
 
 
@@ -100,7 +100,7 @@ async def invite(
             raise Invalid(f"{email} is {member.role} of this project already: change the role instead.")
     created_by = caller.person.user_id if caller.person else None
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await one_time_links.invite(
+        made = await one_time_links.create_invitation(
             connection, caller.actor, caller.project_id, sent.role, email, created_by, caller.key
         )
     link = one_time_links.address(_base(request), made.token)
@@ -122,7 +122,9 @@ async def withdraw_invitation(
 ) -> None:
     """Withdraw an invitation that nobody has used: its link works no more."""
     async with services.pool.acquire() as connection, connection.transaction():
-        if not await one_time_links.withdraw(connection, caller.actor, caller.project_id, _number(invitation_id)):
+        if not await one_time_links.withdraw_invitation(
+            connection, caller.actor, caller.project_id, _number(invitation_id)
+        ):
             raise NotFound(f"there is no open invitation {invitation_id} in this project.")
 
 

@@ -57,7 +57,7 @@ async def list_projects(services: NamedDependency[Services], account: NamedDepen
 async def projects_of(services: Services, account: Account) -> list[ProjectLine]:
     """The projects of a person, or the project of a key; none for a person who is a member of none."""
     if account.person is not None:
-        return await projects.list_of_person(services.pool, account.person.user_id)
+        return await projects.list_projects_of(services.pool, account.person.user_id)
     return await projects.list_projects(services.pool, account.project_id)
 
 
@@ -75,7 +75,7 @@ async def create_project(
 
     A key is of one project and makes none: operators make them with `tracker-backend project create`.
     """
-    if "owner" not in person.roles.values() and await projects.is_owned(services.pool):
+    if "owner" not in person.roles.values() and await projects.has_owner(services.pool):
         raise Forbidden("only who owns a project makes another: ask an owner, or an operator of the server.")
     wanted = read_json_body(request, body, _project)
     async with services.pool.acquire() as connection, connection.transaction():

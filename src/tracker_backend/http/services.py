@@ -50,7 +50,7 @@ class Services:
         return services
 
     async def activity(self) -> tuple[int, int]:
-        """Active sessions and the events of the last minute. Counted at most every 5 seconds, as anybody may call this."""
+        """Active sessions and the events of the last minute. Counted at most every 5 seconds: anybody may call it."""
         now = time.monotonic()
         if now - self._counted_at > _ACTIVITY_SECONDS:
             self._counted_at = now

@@ -1,5 +1,5 @@
-"""Tickets: each opens one stream. Browsers add no headers of a page to a WebSocket or an EventSource, and a key in a URL
-ends up in logs. A ticket in a log is worthless, because it works once.
+"""Tickets: each opens one stream. A page cannot add headers to a WebSocket or an EventSource, and a key in a URL gets
+into logs. A ticket in a log is worthless, because it works once.
 """
 
 import secrets

@@ -12,7 +12,7 @@ from tracker_backend.errors import Unavailable
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import count_of
+from tracker_backend.storage.statements import rows_affected
 
 _ATTEMPTS = 30
 _PAUSE_SECONDS = 0.2  # for the writers that waited behind the lock
@@ -73,4 +73,4 @@ async def lift(pool: Pool, marks: Sequence[bytes]) -> None:
 
 async def sweep(pool: Pool) -> int:
     """Removes those whose time is over; returns how many."""
-    return count_of(await pool.execute(_sql.sweep))
+    return rows_affected(await pool.execute(_sql.sweep))

@@ -189,7 +189,7 @@ async def get_snapshots(
 
     The project is named by its id or its `sdk_key`, the session by the client's text or by the stored id.
     """
-    if not await projects.is_named(services.pool, caller.project_id, project_id):
+    if not await projects.identifies_project(services.pool, caller.project_id, project_id):
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins

@@ -84,7 +84,7 @@ class Authentication:
             await self._limits.count_failed_lookup(address)
             raise Unauthorized(
                 "this ticket is not known: it was used, or has expired. Each opens one stream, within"
-                f" {tickets.SECONDS} seconds; ask for another one."
+                f" {tickets.LIFETIME_SECONDS} seconds; ask for another one."
             )
         if ticket.key is None and ticket.login is None:
             return await self._without_key(connection.headers, "read", address), ticket.session_id
