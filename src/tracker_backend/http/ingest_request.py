@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Time
-from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import clean_body, read_body
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import truncated
 from tracker_backend.http.drop_reasons import privacy_signal, set_drop_reason
 from tracker_backend.http.request import AnyRequest
