@@ -1,7 +1,4 @@
-"""One function for each kind of generated text. Each returns Markdown; links are relative to `docs/reference/`.
-
-A table of routes with their scopes belongs here as well, once handlers declare their scope: add a function to `TABLES`.
-"""
+"""One function for each kind of generated text. Each returns Markdown; links are relative to `docs/reference/`."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -19,8 +16,10 @@ from scripts.reference.docstrings import fields_of
 from scripts.reference.values import default_text, describe
 from tracker_backend import cli, metrics
 from tracker_backend.accounts.project_settings import Masking, ProjectSettings
+from tracker_backend.app import create_app
 from tracker_backend.errors import TrackerError
 from tracker_backend.event import Event
+from tracker_backend.http.route_options import list_routes
 from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import Settings, variable
@@ -80,6 +79,13 @@ def metrics_table() -> str:
     return _table(["metric", "kind", "labels", "meaning"], rows)
 
 
+def routes() -> str:
+    """All routes, with the scope that each declares."""
+    lines = list_routes(create_app(Settings(), "postgresql://unused"))
+    rows = [[f"`{line.method} {line.path}`", f"`{line.scope}`", "yes" if line.cors else "no"] for line in lines]
+    return _table(["route", "scope", "called from any site"], rows)
+
+
 def tasks() -> str:
     """All maintenance tasks."""
     rows = [[f"`{task.name}`", _interval(task.every), task.purpose] for task in TASKS]
@@ -108,6 +114,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "errors": errors,
     "fields": fields,
     "metrics": metrics_table,
+    "routes": routes,
     "settings": settings,
     "tasks": tasks,
 }
@@ -123,6 +130,7 @@ def required() -> list[str]:
         *(f"fields {name}" for name in _STRUCTS),
         "errors",
         "metrics",
+        "routes",
         "tasks",
     ]
 

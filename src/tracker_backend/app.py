@@ -145,7 +145,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
         lifespan=[life],
         before_send=[add_drop_header, add_cors_headers],
         dependencies=DEPENDENCIES,
-        middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write tells of its own time-out first
+        middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write answers its own time-out first
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config([Tag(name=it.name, description=it.summary) for it in DIALECTS]),
         request_max_body_size=chosen.max_body,

@@ -14,7 +14,6 @@ from tracker_backend import cli, metrics
 from tracker_backend.app import API, create_app
 from tracker_backend.errors import TrackerError
 from tracker_backend.event import Event
-from tracker_backend.http.route_options import RouteLine, list_routes
 from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import MIB, Settings, variable
@@ -51,12 +50,6 @@ def test_a_setting_that_a_page_names_exists(page: Any) -> None:
     known = {variable(field.name) for field in msgspec.structs.fields(Settings)} | {"TRACKER_"}
     named = set(re.findall(r"\bTRACKER_[A-Z_]+", page.read_text("utf-8")))
     assert not {name for name in named if name.removesuffix("_FILE") not in known}
-
-
-def route_table(lines: list[RouteLine]) -> str:
-    """The routes as a Markdown table."""
-    body = [f"| `{line.method} {line.path}` | `{line.scope}` | {'yes' if line.cors else ''} |" for line in lines]
-    return "\n".join(["| route | needs | from any site |", "| --- | --- | --- |", *body])
 
 
 _API_PAGES = ("api.md", "dialects.md", "live.md")
@@ -103,14 +96,6 @@ def test_the_page_of_the_api_names_each_parameter_of_each_route() -> None:
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "query":
                     assert f"`{parameter['name']}`" in section, (path, parameter["name"])
-
-
-def test_the_page_of_the_api_lists_what_each_route_needs() -> None:
-    listed = {tuple(row) for row in rows(REFERENCE / "api.md") if re.match(r"`[A-Z]+ /", row[0])}
-    lines = list_routes(create_app(Settings(), "postgresql://unused"))
-    assert listed == {
-        (f"`{line.method} {line.path}`", f"`{line.scope}`", "yes" if line.cors else "") for line in lines
-    }, f"replace the table by this one:\n{route_table(lines)}"
 
 
 def test_the_page_of_the_api_names_the_prefix() -> None:

@@ -6,7 +6,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.params import FromPath, RawBody
 
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.dependencies import DEPENDENCIES
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.route_options import RouteLine, check_routes, list_routes

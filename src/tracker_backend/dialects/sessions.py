@@ -14,7 +14,7 @@ from tracker_backend.dialects.incuera import examples as incuera
 from tracker_backend.dialects.session_start import StartRequest, decode_start, start_fields, start_time
 from tracker_backend.dialects.spectra import examples as spectra
 from tracker_backend.errors import Invalid
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.drop_reasons import response_message
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import read_ingest_request, time_of

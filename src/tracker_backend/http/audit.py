@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from tracker_backend.accounts import audit
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.services import Services
 
 

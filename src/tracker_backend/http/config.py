@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from tracker_backend.accounts import projects
 from tracker_backend.accounts.project_settings import Masking
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tracker_backend.accounts.logins import Person
 from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
 

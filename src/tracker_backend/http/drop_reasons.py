@@ -16,8 +16,8 @@ _EXPLANATIONS = {
 }
 
 
-def objection(headers: Headers, settings: Settings) -> Drop | None:
-    """What a visitor's browser has against being recorded, as far as the server's settings heed it."""
+def privacy_signal(headers: Headers, settings: Settings) -> Drop | None:
+    """The header by which the browser objects to being recorded, `Sec-GPC` or `DNT`, if the settings honour it."""
     if settings.honour_gpc and headers.get("sec-gpc") == "1":
         return Drop.GPC
     return Drop.DNT if settings.honour_dnt and headers.get("dnt") == "1" else None
@@ -28,7 +28,7 @@ def response_message(outcome: Outcome, stored: str) -> str:
     return stored if outcome.dropped is None else f"not recorded: {_EXPLANATIONS[outcome.dropped]}"
 
 
-def tell_dropped(request: AnyRequest, reason: Drop) -> None:
+def set_drop_reason(request: AnyRequest, reason: Drop) -> None:
     """Keeps the reason for the header of the answer to this request."""
     request.scope["state"][_STATE] = reason.value
 

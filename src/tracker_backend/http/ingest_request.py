@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Time
-from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.body import clean_body, read_body
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import truncated
-from tracker_backend.http.drop_reasons import objection, tell_dropped
+from tracker_backend.http.drop_reasons import privacy_signal, set_drop_reason
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of
 from tracker_backend.ingest.agent import AGENT_LENGTH
@@ -36,19 +36,19 @@ class IngestRequest(Struct):
     received_at: int
     """Microseconds since 1970."""
     user_agent: str
-    tell_dropped: Callable[[Drop], None]
+    set_drop_reason: Callable[[Drop], None]
     """Adds the reason to the answer's headers."""
-    drop: Drop | None = None
-    """Why nothing of this request is stored, whatever it holds."""
+    privacy_signal: Drop | None = None
+    """The header by which the browser objects to being recorded, if the settings honour it."""
     client_address: str | None = None
     """The caller's network, if the settings have it stored."""
 
     def drop_of(self, session_id: UUID) -> Drop | None:
         """Why nothing of this session is stored, as far as a request tells before it is read."""
         project = self.caller.settings
-        if self.drop is None and not is_sampled(self.caller.project_id, session_id, project.sampling_rate):
+        if self.privacy_signal is None and not is_sampled(self.caller.project_id, session_id, project.sampling_rate):
             return Drop.SAMPLED
-        return self.drop
+        return self.privacy_signal
 
     def batch(self, session_id: UUID, session: SessionFields | None = None, size: int | None = None) -> Batch:
         """An empty batch of this caller for a session; `size` where it is not that of the body."""
@@ -62,7 +62,7 @@ class IngestRequest(Struct):
             size=len(self.text) if size is None else size,
             session=fields,
             project=self.caller.settings,
-            privacy_signal=self.drop,
+            privacy_signal=self.privacy_signal,
         )
 
     async def submit(self, batch: Batch) -> Outcome:
@@ -70,7 +70,7 @@ class IngestRequest(Struct):
         outcome = await self.services.pipeline.submit(batch)
         if outcome.dropped is not None:
             DROPPED.labels(outcome.dropped.value).inc()
-            self.tell_dropped(outcome.dropped)
+            self.set_drop_reason(outcome.dropped)
         return outcome
 
 
@@ -101,8 +101,8 @@ async def read_ingest_request(
         inflated,
         received_at,
         agent,
-        partial(tell_dropped, request),
-        objection(headers, services.settings),
+        partial(set_drop_reason, request),
+        privacy_signal(headers, services.settings),
         truncated(services.access.addresses.of(request)) if is_kept else None,
     )
 

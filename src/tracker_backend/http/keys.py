@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from tracker_backend.accounts import keys
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.examples import operation
 from tracker_backend.http.json_body import NO_STORE, read_json_body
 from tracker_backend.http.request import AnyRequest

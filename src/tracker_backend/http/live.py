@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from tracker_backend.errors import TrackerError, Unavailable
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.http.streams import (

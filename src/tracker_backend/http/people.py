@@ -13,7 +13,7 @@ from tracker_backend.accounts import one_time_links, people
 from tracker_backend.accounts.logins import Role
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http import examples
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.json_body import NO_STORE, read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services, services_of

@@ -6,7 +6,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.ingest_request import read_ingest_request
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from tracker_backend.accounts import keys, tickets
 from tracker_backend.errors import Unauthorized
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.json_body import NO_STORE
 from tracker_backend.http.request import Connection
 from tracker_backend.http.services import Services, services_of

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from tracker_backend.accounts import audit
 from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.http import examples
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest

@@ -18,7 +18,7 @@ from tracker_backend.dialects.reev.wire import EventsRequest, decode_events, rea
 from tracker_backend.dialects.sessions import get_session, list_sessions
 from tracker_backend.errors import Invalid, NotFound, Unauthorized
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of

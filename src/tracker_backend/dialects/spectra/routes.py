@@ -28,7 +28,7 @@ from tracker_backend.dialects.spectra.wire import (
     unpack_events,
 )
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import read_ingest_request, time_of

@@ -31,7 +31,7 @@ from tracker_backend.dialects.uxcam.wire import (
 )
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.dependencies import Account
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from tracker_backend.accounts.logins import Person
 from tracker_backend.http.auth.authentication import Authentication
-from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.auth.cookies import Cookies
 from tracker_backend.http.auth.login_sessions import LoginSessions
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import ClientAddresses
 from tracker_backend.http.limits.request_limits import RequestLimits
 from tracker_backend.http.request import Connection

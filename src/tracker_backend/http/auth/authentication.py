@@ -10,10 +10,10 @@ from tracker_backend.accounts import keys, projects, tickets
 from tracker_backend.accounts.logins import Person
 from tracker_backend.errors import Forbidden, Unauthorized
 from tracker_backend.http.auth.authorization import ACTIONS, Scope, authorize_key, authorize_person, check_write
-from tracker_backend.http.auth.caller import Caller
 from tracker_backend.http.auth.key_uses import KeyUses
 from tracker_backend.http.auth.login_sessions import SAFE_METHODS, LoginSessions
 from tracker_backend.http.auth.request_keys import key_digest, requested_project
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import ClientAddresses, is_local
 from tracker_backend.http.limits.request_limits import RequestLimits
 from tracker_backend.http.request import Connection

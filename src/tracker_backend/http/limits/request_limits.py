@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from tracker_backend.http.auth.caller import Caller
+from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import rate_limit_key
 from tracker_backend.http.limits.redis_limits import SharedLimits
 from tracker_backend.http.limits.token_bucket import Claim, RateLimits
