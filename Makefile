@@ -46,6 +46,10 @@ format: setup ## format Python and mend what ruff can
 	$(python) -m ruff check --fix-only .
 	$(python) -m ruff format .
 
+.PHONY: reference
+reference: setup ## write the tables of docs/reference from the docstrings
+	$(python) -m scripts.reference
+
 .PHONY: bench
 bench: setup ## measure: load, raw COPY, reads
 	@exec $(python) -m bench $(ARGS)

@@ -21,7 +21,7 @@ const common = { absWorkingDir: here, bundle: true, minify: true, target: 'es202
 const LICENCES = 'licences.txt';
 
 /** web-vitals has no end of its own, so it is bundled with globals that have one. */
-const inject = [`${here}src/stoppable.ts`];
+const inject = [`${here}src/removable-globals.ts`];
 
 for (const name of await readdir(dist).catch(() => [])) await rm(`${dist}/${name}`, { recursive: true });
 
@@ -59,12 +59,13 @@ async function licenceOf(folder) {
   return `${name} ${version}, ${license}\n\n${text}\n\n`;
 }
 await writeFile(`${dist}/${LICENCES}`, (await Promise.all([...bundled].sort().map(licenceOf))).join(''));
+const hashes = Object.fromEntries(Object.entries(parts).map(([part, name]) => [part, /-(\w+)\.js$/.exec(name)[1]]));
 await build({
   ...common,
   entryPoints: { tracker: 'src/index.ts' },
   format: 'iife',
   outdir: dist,
-  define: { PARTS: JSON.stringify(parts) },
+  define: { PART_HASHES: JSON.stringify(hashes) },
 });
 
 // The package: readable modules, the libraries as its dependencies, and types.

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const listening = fileURLToPath(new URL('src/record-listening.ts', import.meta.url));
+const listening = fileURLToPath(new URL('src/record-listeners.ts', import.meta.url));
 
 function replace(text, piece, other) {
   if (!text.includes(piece)) throw new Error(`rrweb has no ${JSON.stringify(piece)} any more: see rrweb.mjs`);

@@ -1,4 +1,7 @@
-"""The command `tracker-backend`. Every subcommand has `--json` for programs and a `--help` with an example."""
+"""The command `tracker-backend`. Every subcommand has `--json` for programs, and an example in its `--help`.
+
+The help texts are the tables of docs/reference/cli.md (`make reference` writes them).
+"""
 
 import argparse
 import asyncio
@@ -25,14 +28,14 @@ from tracker_backend.storage.lifecycle import command_database
 
 _EPILOG = """\
 Settings are environment variables, for example TRACKER_DATA_DIR, DATABASE_URL, PORT, TRACKER_AUTH;
-docs/reference/settings.md lists them all. Without DATABASE_URL the server runs its own PostgreSQL."""
+docs/reference/settings.md lists all of them. Without DATABASE_URL the server runs an embedded PostgreSQL."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command; an error is one line on stderr and exit status 1."""
-    options = _parser().parse_args(arguments)
+    """Run a command. An error is one line on stderr and exit status 1."""
+    options = build_parser().parse_args(arguments)
     try:
-        os.environ.update(_given(options))  # not only here: the app and its workers read the same environment
+        os.environ.update(_overrides(options))  # the app and its workers read the environment too
         settings = environment.load()
         if options.command == "serve":
             serve(settings, as_json=options.json)
@@ -42,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"tracker-backend: {error}")
 
 
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """What the command line says, as environment variables."""
+def _overrides(options: argparse.Namespace) -> dict[str, str]:
+    """Return the settings that were given as options, as environment variables."""
     names = [name for name in ("host", "port", "workers") if getattr(options, name, None) is not None]
     return {environment.variable(name): str(getattr(options, name)) for name in names}
 
@@ -68,15 +71,15 @@ def _print(result: Any, *, as_json: bool) -> None:
     elif isinstance(result, str):
         print(result)
     elif isinstance(result, list):
-        for line in msgspec.convert(_plain(result), list[dict[str, Any]]):
+        for line in msgspec.convert(_builtins(result), list[dict[str, Any]]):
             print("  ".join(f"{name}={_text(value)}" for name, value in line.items() if value is not None))
     else:
-        values = {name: value for name, value in _plain(result).items() if value is not None}
+        values = {name: value for name, value in _builtins(result).items() if value is not None}
         print("\n".join(f"{name}: {_text(value)}" for name, value in values.items()))
 
 
-def _plain(result: Any) -> Any:
-    """Dictionaries and lists, by way of JSON: a result may hold some that comes from the database as it is."""
+def _builtins(result: Any) -> Any:
+    """Return dictionaries and lists. By way of JSON, because a result may hold raw JSON from the database."""
     return msgspec.json.decode(msgspec.json.encode(result))
 
 
@@ -109,10 +112,11 @@ async def _import(settings: Settings, options: argparse.Namespace, database: Dat
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="tracker-backend",
-        description="Records what visitors do on your sites and gives it back.",
+        description="Record what visitors do on your sites, and read it back.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -120,40 +124,48 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     serving = command(commands, "serve", None, "run the server", "tracker-backend serve --port 8080 --workers 2")
-    serving.add_argument("--host", help="address to listen on (TRACKER_HOST, 127.0.0.1)")
-    serving.add_argument("--port", type=int, help="port to listen on (PORT, 8080)")
-    serving.add_argument("--workers", type=int, help="processes that share the database (TRACKER_WORKERS, 1)")
+    serving.add_argument("--host", help="address to listen on; default: the setting TRACKER_HOST")
+    serving.add_argument("--port", type=int, help="port to listen on, 0 takes a free one; default: the setting PORT")
+    serving.add_argument(
+        "--workers", type=int, help="processes that share the database; default: the setting TRACKER_WORKERS"
+    )
 
     command(
         commands,
         "migrate",
         None,
-        "bring the database up to date, with the settings' intervals",
+        "apply new migrations to the database, and the intervals of the settings",
         "tracker-backend migrate",
     )
-    command(commands, "dsn", None, "print the database's address, for psql", 'psql "$(tracker-backend dsn)"')
+    command(commands, "dsn", None, "print the DSN of the database, with its password", 'psql "$(tracker-backend dsn)"')
 
-    names = ", ".join(f"{task.name} ({task.purpose})" for task in TASKS)
     maintain = command(
-        commands, "maintain", _maintain, f"run maintenance now: {names}", "tracker-backend maintain retention"
+        commands, "maintain", _maintain, "run maintenance tasks now", "tracker-backend maintain retention"
     )
-    maintain.add_argument("task", nargs="?", choices=[task.name for task in TASKS], help="one task (all of them)")
+    maintain.add_argument("task", nargs="?", choices=[task.name for task in TASKS], help="the task; default: all tasks")
 
     importing = command(
         commands,
         "import",
         _import,
-        "store recordings from files: rrweb events as JSON or NDJSON, and exports of sessions, also as gzip",
+        "store recordings from files: rrweb events as JSON or NDJSON, and exports of sessions, gzipped or not",
         "tracker-backend import recording.json session.ndjson.gz",
     )
-    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what to store")
+    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files to store")
     add_project_option(importing)
-    importing.add_argument("--session", help="id of the session (the one in the file, else one made of its content)")
     importing.add_argument(
-        "--shift", action="store_true", help="move all by whole days, so that the newest is of the last 24 hours"
+        "--session",
+        help="id of the session, at most 200 characters; default: the id in the file, else one made from its content",
     )
     importing.add_argument(
-        "--erased", action="store_true", help="store sessions and users that were erased: they may be sent again too"
+        "--shift",
+        action="store_true",
+        help="move all times by whole days, so that the newest event is in the last 24 hours",
+    )
+    importing.add_argument(
+        "--erased",
+        action="store_true",
+        help="store sessions and visitors that were erased; browsers may then send data of them again, too",
     )
 
     for noun in (projects, keys, analysts, users, visitors):

@@ -1,23 +1,27 @@
-"""The errors a user can meet. The class says status and type, the message says what was wrong and what to do.
+"""The errors that users and operators meet: the class gives status and kind, the message cause and remedy.
 
-`http/problem.py` turns each into RFC 9457 `application/problem+json`; the command line prints the message.
+`http/problem.py` answers each as RFC 9457 `application/problem+json`; the command line prints the message. The
+docstrings are the page `/docs/errors` and the sections of docs/reference/errors.md: first the title, then the causes,
+then what to do.
 """
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tracker"'}  # RFC 9110 15.5.2: every 401 has one
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tracker"'}  # RFC 9110 15.5.2: every 401 must have one
 
 
 class TrackerError(Exception):
-    """Something went wrong inside the server.
+    """The server failed because of a defect.
 
-    A defect of ours. The answer holds no more; the server's log has the trace.
+    The answer holds no details. The server's log has the stack trace.
+
+    What to do: report the defect with the log. The same request can be sent again later, with the same `batch_id`.
     """
 
     status: ClassVar[int] = 500
     kind: ClassVar[str] = "internal-error"
-    """Last part of the `type` URI, and the section of `/docs/errors`."""
+    """The last part of the `type` URI, and the name of the section in `/docs/errors`."""
 
     def __init__(self, detail: str = "", *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail or self.title())
@@ -26,14 +30,17 @@ class TrackerError(Exception):
 
     @classmethod
     def title(cls) -> str:
-        """First line of the class's docstring."""
+        """Return the first line of the class's docstring."""
         return (cls.__doc__ or "").strip().splitlines()[0]
 
 
 class SettingsError(TrackerError):
     """A setting has a value that the server cannot work with.
 
-    Told at the start, on the command line: the message names the variable.
+    Or the port is in use, the database cannot be reached, or an argument of a command does not fit. The command prints
+    one line and ends with status 1.
+
+    What to do: correct the variable that the message names.
     """
 
     kind = "settings"
@@ -42,7 +49,9 @@ class SettingsError(TrackerError):
 class SchemaError(TrackerError):
     """The database does not have the schema that this server needs.
 
-    Told at the start, on the command line: the message says which command or file helps.
+    The command prints one line and ends with status 1.
+
+    What to do: run the command, or restore the file, that the message names.
     """
 
     kind = "schema"
@@ -51,7 +60,11 @@ class SchemaError(TrackerError):
 class Malformed(TrackerError):
     """The request cannot be read.
 
-    The body is not JSON, or a parameter is not of its type. Sending the same again fails again.
+    The body is not JSON or is nested too deeply; a parameter is not of its type; or `Content-Type: application/json` is
+    missing where it is required: login, one-time links, and the management of people, keys, projects and erasures.
+
+    What to do: read `detail`. It names the place where the JSON ends, or the type that was sent. The same request fails
+    again.
     """
 
     status = 400
@@ -59,10 +72,13 @@ class Malformed(TrackerError):
 
 
 class Unauthorized(TrackerError):
-    """A valid key is needed.
+    """A valid key or login is required.
 
-    Send it as `X-API-Key` or `Authorization: Bearer`; a write key also as `?key=`. The detail says whether the key is
-    missing, unknown, expired or revoked.
+    No key was sent; or the key is unknown, expired or revoked; or a secret key was sent in the URL or the body; or the
+    login has ended; or a ticket was used before. `detail` says which of these it is.
+
+    What to do: send a key as `X-API-Key` or as `Authorization: Bearer`; a write key also as `?key=`. Unknown keys and
+    tickets count against the rate limit of their address.
     """
 
     status = 401
@@ -73,10 +89,13 @@ class Unauthorized(TrackerError):
 
 
 class LoginRefused(TrackerError):
-    """The e-mail and the password do not fit together.
+    """The e-mail and the password do not match.
 
-    There is no such account, or it has another password: which of the two, nobody is told. After some attempts the
-    answer is `limit-exceeded` for a while.
+    There is no such account, or it has another password. The answer does not say which, and both cases take the same
+    time. After too many attempts the answer is `limit-exceeded`.
+
+    What to do: enter both again. The operator can create a link that sets a new password:
+    `tracker-backend user password-link`.
     """
 
     status = 401
@@ -87,10 +106,12 @@ class LoginRefused(TrackerError):
 
 
 class Forbidden(TrackerError):
-    """This caller may not do that.
+    """The caller is known, but may not do this.
 
-    A write key sends, a read key looks, an admin key does all; a person may what their role in the project is for. Or
-    the project takes no data, or none from this page; or another site's page uses a login.
+    The key has another kind or another project; the person's role does not allow it; the project is archived; or the
+    request comes from a page that may not send it. `detail` says which of these it is.
+
+    What to do: use a key or a login that may do it. A write key sends, a read key reads, an admin key does both.
     """
 
     status = 403
@@ -98,9 +119,13 @@ class Forbidden(TrackerError):
 
 
 class NotFound(TrackerError):
-    """There is nothing at this address.
+    """Nothing exists at this address.
 
-    The path is not one of the API's, or what it names is not in the key's project.
+    The API has no such path; or the session, screenshot, person, key, invitation or erasure does not exist in the
+    caller's project; or a one-time link is unknown, used or expired. A session id that is not a UUID is looked up as
+    the id that the client gave the session.
+
+    What to do: check the project of the key, and `?project_id=` for a person. Rows past retention are gone.
     """
 
     status = 404
@@ -108,9 +133,12 @@ class NotFound(TrackerError):
 
 
 class TooLarge(TrackerError):
-    """The request is larger than the server takes.
+    """The request is larger than the server accepts.
 
-    As sent, inflated, decoded, or in pixels: the detail says which limit. Split the batch, or scale the image down.
+    The body is larger than `TRACKER_MAX_BODY`, as sent or inflated; or the screenshot is larger than
+    `TRACKER_MAX_IMAGE` or `TRACKER_MAX_IMAGE_PIXELS`; or the rrweb events are larger than `TRACKER_MAX_RECORDING`.
+
+    What to do: send smaller batches, or a smaller image.
     """
 
     status = 413
@@ -118,9 +146,12 @@ class TooLarge(TrackerError):
 
 
 class Undecodable(TrackerError):
-    """The body's content encoding is unknown or broken.
+    """The content encoding of the body is unknown or broken.
 
-    gzip, deflate, br and zstd are known. The body must be encoded as its header says, and be whole.
+    `Content-Encoding` is none of gzip, deflate, br and zstd; or the body is not encoded as the header says; or it ends
+    too early.
+
+    What to do: compress the whole body once, or send it without compression.
     """
 
     status = 415
@@ -130,7 +161,10 @@ class Undecodable(TrackerError):
 class Invalid(TrackerError):
     """The request is well-formed but its content is not valid.
 
-    The detail names the place and the value. Nothing of the request was stored.
+    A field is missing, has an invalid value, or has a value that conflicts with another setting. Nothing of the request
+    was stored.
+
+    What to do: read `detail`. It names the place (`$.events[3].viewport_x`) and the value.
     """
 
     status = 422
@@ -140,7 +174,11 @@ class Invalid(TrackerError):
 class LimitExceeded(TrackerError):
     """Too many requests.
 
-    Wait for the seconds of `Retry-After`. A key's limit is counted for each address, a project's for all.
+    The rate limit of an address without a key (`TRACKER_LIMIT_KEYLESS`), of a key and address (`TRACKER_LIMIT_KEY`), of
+    a project (`TRACKER_LIMIT_PROJECT`) or of logins (`TRACKER_LIMIT_LOGIN`) is reached. A project can have limits of
+    its own. The answer has `Retry-After` and the `RateLimit-` headers.
+
+    What to do: wait for `Retry-After` seconds, and send larger batches less often.
     """
 
     status = 429
@@ -151,10 +189,13 @@ class LimitExceeded(TrackerError):
 
 
 class Unavailable(TrackerError):
-    """The server cannot take this now; the same request will work later.
+    """The server cannot take this request now; the same request will work later.
 
-    Its queue is full or its database is away. Send it again after `Retry-After` seconds, with the same `batch_id`: if
-    it was stored after all, it is not stored twice.
+    The queue for the database is full, the database is away or slow, or the server is stopping. The answer has
+    `Retry-After`.
+
+    What to do: send the same batch again after `Retry-After` seconds, with the same `batch_id`. If it was stored
+    after all, it is not stored twice.
     """
 
     status = 503

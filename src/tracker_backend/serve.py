@@ -142,7 +142,7 @@ async def _first_values(settings: Settings, dsn: str) -> tuple[str, str | None]:
     """The default project's public key; and, while there is no account, the token by which the owner's is made."""
     pool = await open_small_pool(settings, dsn)
     try:
-        offered = await one_time_links.offer_ownership(pool)
+        offered = await one_time_links.create_first_owner_link(pool)
         key = await keys.public_key(pool, await keys.default_project(pool))
         return key, offered and offered.token
     finally:

@@ -1,8 +1,10 @@
-"""Every setting of the server, read once from the environment.
+"""All settings of the server, read once from the environment.
 
-Each field is the environment variable of its name in upper case with `TRACKER_` before it, except those in `BARE`,
-whose names the field's hosting platforms already set. Each may also be given as `<NAME>_FILE`, the path of a file
-that holds the value (Docker and Kubernetes secrets). A bad value stops the start with a text that names the variable.
+A field is the environment variable of its name in upper case with the prefix `TRACKER_`, except the fields in `BARE`:
+hosting platforms already set those names. Each can also be given as `<NAME>_FILE`, the path of a file that holds the
+value (Docker and Kubernetes secrets). An invalid value stops the start with a message that names the variable.
+
+The docstrings below are the tables of docs/reference/settings.md (`make reference` writes them).
 """
 
 import ipaddress
@@ -29,112 +31,157 @@ NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's settings; defaults are those of one small machine."""
+    """The server's settings; the defaults suit one small machine."""
+
+    # --- process ---
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs keys (see `auth`)."""
+    """Address to listen on. On any address but loopback every call needs a key, unless `TRACKER_AUTH` is `open`."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
-    workers: Positive = 1
-    """Server processes; all share one database."""
-    auth: Literal["auto", "open", "required"] = "auto"
-    """`open`: local calls without a key act on the default project. `auto`: open while listening on loopback."""
+    """Port to listen on. 0 takes a free port, which the server prints."""
     public_url: str | None = None
-    """Where browsers reach this server, such as https://tracker.example: links begin with it, cookies of an https
-    address are sent by HTTPS only, and its pages are ours whatever Host a proxy passes on.
+    """Address at which browsers reach the server, such as `https://tracker.example`. One-time links and the printed tag
+    begin with it. Cookies of an https address are sent over HTTPS only. Pages of this origin count as the server's own,
+    whatever `Host` a proxy passes on.
     """
-    data_dir: Path | None = None
-    """Where the embedded PostgreSQL lives; `resolved_data_dir` gives the default."""
-    pg_bin: Path | None = None
-    """Folder with `postgres` and `initdb` for the embedded PostgreSQL; default: found on the machine."""
+    workers: Positive = 1
+    """Server processes on this machine. All share one database."""
+    auth: Literal["auto", "open", "required"] = "auto"
+    """`required`: every call needs a key or a login. `open`: direct local calls without a key act on the first project.
+    `auto`: open while listening on loopback (`127.0.0.1`, `::1`, `localhost`), required otherwise.
+    """
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Log messages of this level and above go to stderr."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    request_timeout: Positive = 10
+    """Seconds that a write waits for its commit, and a read for each statement. After that the answer is 503."""
+
+    # --- database ---
 
     database_url: str | None = None
-    """DSN of a PostgreSQL of yours. Without it the server runs its own."""
+    """DSN of your own PostgreSQL. If it is not set, the server runs an embedded PostgreSQL."""
     database_pooler: bool = False
-    """True behind PgBouncer and the like in transaction mode: no prepared statements are kept."""
+    """Set it to `true` behind PgBouncer or another pooler in transaction mode. The server then keeps no prepared
+    statements.
+    """
     database_direct_url: str | None = None
-    """DSN of the same database past the pooler. Processes tell each other of batches by LISTEN, which needs it."""
+    """DSN of the same database without the pooler. Server processes announce
+    [committed batches](live.md#several-processes) to each other through it, by `LISTEN` and `NOTIFY`.
+    """
     redis_url: str | None = None
-    """A Redis by which processes tell each other of batches, in place of LISTEN, and share their limits."""
+    """A Redis (`redis://`, `rediss://` or `unix://`). Server processes use it in place of `LISTEN` and `NOTIFY`, and
+    share their [rate limits](#limits) through it.
+    """
     pool_min: Positive = 5
+    """Connections that each process keeps open. At most `TRACKER_POOL_MAX`."""
     pool_max: Positive = 25
-    request_timeout: Positive = 10
-    """Seconds a request may take; also the statement time-out of reads."""
+    """Connections that each process opens at most. Maintenance uses 2 more, and listening to other processes 1."""
+    data_dir: Path | None = None
+    """Folder of the embedded PostgreSQL and of `databases.json`. If it is not set: `/var/lib/tracker-backend` for root;
+    for other users `tracker-backend` in `$XDG_DATA_HOME` or `~/.local/share`.
+    """
+    pg_bin: Path | None = None
+    """Folder that holds `postgres` and `initdb` for the embedded PostgreSQL. If it is not set, the server looks for an
+    installation on the machine.
+    """
+
+    # --- limits ---
 
     max_body: Positive = 15 * MIB
-    """Bytes of a request body, as sent and also inflated; more is 413."""
+    """Bytes of a request body, both as sent and inflated. A larger body is answered with 413."""
     max_image: Positive = 10 * MIB
-    """Bytes of a decoded screenshot."""
-    max_recording: Positive = 10 * MIB + 256 * 1024
-    """Bytes of a batch of rrweb events: a full snapshot of 10 MiB, and what stands around it."""
+    """Bytes of a decoded screenshot. A larger one is answered with 413."""
     max_image_pixels: Positive = 80_000_000
+    """Width times height of a screenshot. A larger one is answered with 413."""
+    max_recording: Positive = 10 * MIB + 256 * 1024
+    """Bytes of a batch of rrweb events: a full snapshot of 10 MiB and the events around it. A larger batch is answered
+    with 413.
+    """
     queue_bytes: Positive = 32 * MIB
-    """Bytes of batches that may wait for the database in one process, half of them late ones and images; more is
-    answered 503.
+    """Bytes of batches that wait for the database in one process: one half for current batches, the other for late
+    batches and images. A write that does not fit into its half is answered with 503.
     """
     clock_skew: Positive = 30
-    """Seconds a client's clock may be off before its times are corrected."""
+    """Seconds that a client's clock may be off before the server [corrects](events.md#clocks) its times."""
     limit_keyless: NotNegative = 100
-    """Requests per minute and address without a key; 0 switches this limit off."""
+    """Requests per minute and address without a valid key; 0 is no limit."""
     limit_key: NotNegative = 600
-    """Requests per minute for each key and address; 0 is off."""
+    """Requests per minute for each pair of key and address; 0 is no limit."""
     limit_spectra: NotNegative = 100
-    """Of these, those to the dialect `spectra`, for each key and address; 0 is off."""
+    """Requests per minute to the dialect `spectra`, for each pair of key and address; they also count against
+    `TRACKER_LIMIT_KEY`. 0 is no limit.
+    """
     limit_login: NotNegative = 10
-    """Attempts a minute to log in, from an address and on an account; 0 is off."""
+    """Attempts per minute to log in, per address and per account. A [known
+    browser](../how-to/people.md#log-in-and-out) is counted separately. 0 is no limit.
+    """
     limit_project: NotNegative = 600_000
-    """Requests per minute for a whole project; 0 is off. Limits count in each process, with Redis in all together."""
+    """Requests per minute for a whole project; 0 is no limit."""
     live_subscribers: NotNegative = 1000
-    """Subscribers of live sessions in one process; more are answered 503."""
+    """Subscribers of [live](live.md) sessions in one process. Further ones are refused with 503 or close code 1013."""
+
+    # --- privacy ---
+
     honour_gpc: bool = True
-    """Whether nothing is stored of a request with `Sec-GPC: 1`."""
+    """Whether a request with `Sec-GPC: 1` is dropped: nothing of it is stored."""
     honour_dnt: bool = False
-    """The same for `DNT: 1`."""
+    """Whether a request with `DNT: 1` is dropped: nothing of it is stored."""
     store_address: Literal["none", "truncated"] = "none"
-    """Whether a session keeps where it came from: not at all, or as /24 (IPv4) or /48 (IPv6)."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks (`10.0.0.0/8`), comma-separated, whose `X-Forwarded-For` is believed."""
+    """What a session keeps of the visitor's address. `none`: nothing. `truncated`: the first 24 bits of an IPv4
+    address, the first 48 bits of an IPv6 address.
+    """
+
+    # --- retention ---
 
     retention_days: Positive = 30
-    """Raw events, recordings and screenshots are dropped after this many days."""
-    compress_after_days: Positive = 7
-    """TimescaleDB compresses chunks of events that ended so long ago. Not before the late window ends."""
+    """Days after which events, recordings and screenshots are dropped, and sessions when all their rows have been
+    dropped. More than `TRACKER_LATE_DAYS` + 1 and `TRACKER_COMPRESS_AFTER_DAYS`.
+    """
     archive_dir: Path | None = None
-    """Where sessions with an `expires_at` are written before they are removed; without it they are just removed."""
+    """Folder to which sessions with an `expires_at` are written before they are
+    [removed](../how-to/import-and-export.md#keep-sessions-that-expire). If it is not set, they are only removed.
+    """
     hourly_retention_days: Positive = 396
-    """Hourly numbers are kept this long (13 months)."""
+    """Days after which hourly numbers are dropped (13 months by default). More than `TRACKER_RETENTION_DAYS`."""
+    compress_after_days: Positive = 7
+    """Days after which TimescaleDB compresses a chunk of events. At least `TRACKER_LATE_DAYS`."""
     late_days: Positive = 7
-    """Events up to this many days old keep their time; older ones are stored at the time of receipt."""
+    """Events up to this many days old keep their time. Older ones are stored with the time of receipt."""
     future_hours: Positive = 24
-    """The same for events from the future."""
+    """Events up to this many hours in the future keep their time. Later ones are stored with the time of receipt."""
     chunks_ahead_days: Positive = 3
-    """Chunks and partitions are made this many days ahead."""
+    """Chunks and partitions are created this many days ahead. At least `TRACKER_FUTURE_HOURS` and one day."""
     batch_days: Positive = 14
-    """Identities of batches are kept this long, against repeats. Must be past the late window."""
+    """Days for which identities of batches are kept to deduplicate retries. More than the late window
+    (`TRACKER_LATE_DAYS` and `TRACKER_FUTURE_HOURS`).
+    """
     tombstone_days: Positive = 30
-    """What is sent of an erased visitor or session is dropped for so long; a day past the late window at least."""
+    """Days for which data of an [erased visitor](../how-to/erase-a-visitor.md#what-comes-later) or session is dropped
+    when it is sent again. At least `TRACKER_LATE_DAYS` + 1 days pass in any case.
+    """
     refresh_minutes: Positive = 1
     """Minutes between two refreshes of the hourly numbers."""
 
     def __post_init__(self) -> None:
-        """Refuse combinations that would lose or repeat data."""
+        """Raise SettingsError for combinations that would lose data or store it twice."""
         window = self.late_days + -(-self.future_hours // 24)
         if self.compress_after_days < self.late_days:
             raise SettingsError(
                 f"TRACKER_COMPRESS_AFTER_DAYS is {self.compress_after_days}, but events arrive up to "
-                f"TRACKER_LATE_DAYS = {self.late_days} days late and compressing blocks writes to its chunk: "
-                "set it no lower than TRACKER_LATE_DAYS."
+                f"TRACKER_LATE_DAYS = {self.late_days} days late, and compression blocks writes to its chunk: "
+                "set it to TRACKER_LATE_DAYS or more."
             )
         floor = max(self.compress_after_days, self.late_days + 1)
         if self.retention_days <= floor:
             raise SettingsError(
-                f"TRACKER_RETENTION_DAYS is {self.retention_days}: set it higher than {floor}, so that late events "
-                "(TRACKER_LATE_DAYS) and compression (TRACKER_COMPRESS_AFTER_DAYS) come before the end."
+                f"TRACKER_RETENTION_DAYS is {self.retention_days}: set it higher than {floor}, because rows must "
+                "outlive late events (TRACKER_LATE_DAYS) and compression (TRACKER_COMPRESS_AFTER_DAYS)."
             )
         if self.batch_days <= window:
             raise SettingsError(
-                f"TRACKER_BATCH_DAYS is {self.batch_days}, within the late window of {window} days: a repeated batch "
-                "could be stored twice. Set it higher."
+                f"TRACKER_BATCH_DAYS is {self.batch_days}, within the late window of {window} days: a retried batch "
+                f"could be stored twice. Set it higher than {window}."
             )
         if self.chunks_ahead_days * 24 < self.future_hours + 24:
             raise SettingsError(
@@ -161,16 +208,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"TRACKER_PUBLIC_URL is {self.public_url!r}: give the address with its scheme, https://tracker.example."
             )
         if self.redis_url is not None and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://.")
+            raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://: correct its scheme.")
 
     @property
     def is_open(self) -> bool:
-        """Whether local calls without a key act on the default project."""
+        """Whether direct local calls without a key act on the first project."""
         return self.auth == "open" or (self.auth == "auto" and self.host in LOOPBACK)
 
     @property
     def resolved_data_dir(self) -> Path:
-        """`data_dir`, else `/var/lib/tracker-backend` for root and the XDG data folder for a user."""
+        """`data_dir`; if it is not set, `/var/lib/tracker-backend` for root and the XDG data folder for other users."""
         if self.data_dir is not None:
             return self.data_dir.expanduser().absolute()
         if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -180,14 +227,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def variable(field: str) -> str:
-    """Name of the environment variable of a field: `retention_days` → `TRACKER_RETENTION_DAYS`."""
+    """Return the environment variable of a field: `retention_days` → `TRACKER_RETENTION_DAYS`."""
     return BARE.get(field, f"TRACKER_{field.upper()}")
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment; an empty value counts as unset.
+    """Return the settings from the environment. An empty value counts as not set.
 
-    Raises SettingsError for a value that does not fit and for a TRACKER_ variable that does not exist.
+    Raises SettingsError for an invalid value and for an unknown variable that begins with `TRACKER_`.
     """
     values: dict[str, object] = {}
     known: set[str] = set()

@@ -1,4 +1,4 @@
-"""What does not fit a type, told with what does: msgspec says where, and not which names there are."""
+"""Explains validation errors: msgspec names the place of an error, but not the values or fields that are valid."""
 
 import re
 from typing import Any
@@ -9,22 +9,22 @@ from msgspec import inspect
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
 
-def told(error: msgspec.DecodeError, kind: Any) -> str:
-    """The error's text; of a value or a field that is none of those that `kind` has, also these."""
+def explain(error: msgspec.DecodeError, kind: Any) -> str:
+    """Return the text of an error that `kind` caused. For an unknown value or field it lists the valid ones."""
     text = str(error)
     if not text.startswith(("Invalid enum value", "Object contains unknown field")):
         return text
     place = _PLACE.search(text)
     found = _at(inspect.type_info(kind), place[1].split(".") if place else [])
     if isinstance(found, inspect.LiteralType):
-        return f"{text}: give {_either(found.values)}"
+        return f"{text}: give {_alternatives(found.values)}"
     if isinstance(found, inspect.StructType):
-        return f"{text}: there are {', '.join(f'`{field.encode_name}`' for field in found.fields)}"
+        return f"{text}: use one of {', '.join(f'`{field.encode_name}`' for field in found.fields)}"
     return text
 
 
 def _at(found: inspect.Type, names: list[str]) -> inspect.Type | None:
-    """The part of a type at a place, without what may stand in its stead (null)."""
+    """Return the type at a place inside a type; of a union with null, the other member."""
     if isinstance(found, inspect.Metadata):
         return _at(found.type, names)
     if isinstance(found, inspect.UnionType):
@@ -36,6 +36,6 @@ def _at(found: inspect.Type, names: list[str]) -> inspect.Type | None:
     return next((_at(field.type, names[1:]) for field in fields if field.encode_name == names[0]), None)
 
 
-def _either(values: Any) -> str:
+def _alternatives(values: Any) -> str:
     *first, last = (str(value) for value in values)
     return f"{', '.join(first)} or {last}" if first else last

@@ -13,7 +13,7 @@ async def test_64_processes_that_start_at_once_have_64_numbers_and_the_next_is_r
     nodes = [database.node, *(Node(database.pool) for _ in range(63))]
     await asyncio.gather(*(node.lease() for node in nodes[1:]))
     assert sorted(node.number for node in nodes) == list(range(64))
-    with pytest.raises(Unavailable, match="all 64 node numbers are held by running server processes: stop some"):
+    with pytest.raises(Unavailable, match="all 64 node numbers are leased by running server processes: stop some"):
         await Node(database.pool).lease()
 
     await nodes[17].release()
@@ -27,18 +27,18 @@ async def test_a_crashed_holders_number_is_reused_after_its_lease_and_ids_stay_u
     for node in nodes:
         await node.lease()
     crashed = nodes[30]
-    given = [*crashed.take(10_000)]  # more than the clock has had time for
+    given = [*crashed.next_ids(10_000)]  # more than the clock has had time for
     await database.pool.execute(
         "update tracker.nodes set until = now() - interval '1 s' where node = $1", crashed.number
     )
     heir = Node(database.pool)
     await heir.lease()
     assert heir.number == crashed.number
-    given += heir.take(10_000)
-    given += crashed.take(10_000)  # it was only asleep, and gives what it had reserved
+    given += heir.next_ids(10_000)
+    given += crashed.next_ids(10_000)  # it was only asleep, and gives what it had reserved
     assert len({*given}) == 30_000
     assert max(given) < 2**53
-    assert min(heir.take(1)) > max(crashed.take(1))
+    assert min(heir.next_ids(1)) > max(crashed.next_ids(1))
 
 
 async def test_a_number_that_was_given_back_goes_on_after_the_last_id(database: Database) -> None:
@@ -48,12 +48,12 @@ async def test_a_number_that_was_given_back_goes_on_after_the_last_id(database: 
     given: list[int] = []
     node = nodes[5]
     for _ in range(5):
-        given += node.take(50_000)
+        given += node.next_ids(50_000)
         await node.release()
         node = Node(database.pool)
         await node.lease()
         assert node.number == nodes[5].number
-    given += node.take(1)
+    given += node.next_ids(1)
     assert len({*given}) == len(given)
     assert sorted(given) == given
 
@@ -65,7 +65,7 @@ async def test_a_process_whose_lease_ran_out_gives_no_ids_beyond_what_it_reserve
 
     def take_all() -> None:
         for _ in range(100):
-            assert max(node.take(100_000)) >> 6 <= reserved
+            assert max(node.next_ids(100_000)) >> 6 <= reserved
 
     with pytest.raises(Unavailable, match="lease"):
         take_all()

@@ -74,7 +74,7 @@ def test_the_page_of_errors_tells_the_status_of_each_kind() -> None:
     text = prose(REFERENCE / "errors.md")
     for error in _errors():
         section = text.partition(f"## {error.kind}\n")[2].partition("\n## ")[0]
-        assert str(error.status) in section or "at the start" in section, error.kind
+        assert str(error.status) in section or "On the command line only" in section, error.kind
 
 
 def test_the_page_of_the_api_has_a_section_for_each_route_and_no_other() -> None:
@@ -135,7 +135,7 @@ def _commands(parser: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:
 
 def test_the_page_of_the_command_line_has_a_section_for_each_command_with_each_option() -> None:
     text = prose(REFERENCE / "cli.md")
-    for command, options in _commands(vars(cli)["_parser"]()):
+    for command, options in _commands(cli.build_parser()):
         heading = f"## `tracker-backend {command}`\n"
         assert heading in text, command
         section = text.partition(heading)[2].partition("\n## ")[0]

@@ -91,7 +91,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that every user can reach, unlike pytest's; whatever runs on what is below it is ended."""
     top = Path(tempfile.mkdtemp(prefix="tracker-test-")).resolve()
     top.chmod(0o755)
-    monkeypatch.setattr(placement, "HOUSE", top / "house")
+    monkeypatch.setattr(placement, "SYSTEM_FOLDER", top / "house")
     yield top
     for version in top.rglob("PG_VERSION"):
         if (server := postmaster.running(version.parent)) is not None:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from tracker_backend.storage.embedded.logs import MOST_BYTES, bound_logs, log_tail
+from tracker_backend.storage.embedded.logs import MAX_BYTES, bound_logs, log_tail
 
 
 def test_only_a_log_that_grew_too_large_is_emptied(tmp_path: Path) -> None:
     (tmp_path / "postgres-Mon.log").write_text("kept")
     with (tmp_path / "postgres-Tue.log").open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
 
     bound_logs(tmp_path)
 
@@ -19,13 +19,13 @@ def test_only_a_log_that_grew_too_large_is_emptied(tmp_path: Path) -> None:
 def test_a_link_in_place_of_a_log_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     with target.open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     (tmp_path / "postgres-Mon.log").symlink_to(target)
     (tmp_path / "start.log").symlink_to(target)
 
     bound_logs(tmp_path)
 
-    assert target.stat().st_size == MOST_BYTES + 1
+    assert target.stat().st_size == MAX_BYTES + 1
     assert log_tail(tmp_path) == ""
 
 

@@ -64,7 +64,7 @@ class Browser:
 async def invitation(services: Services, project_id: int, role: Role, email: str | None = None) -> str:
     """The token of an invitation, as the command line makes it."""
     async with services.pool.acquire() as connection:
-        return (await one_time_links.invite(connection, COMMAND_LINE, project_id, role, email)).token
+        return (await one_time_links.create_invitation(connection, COMMAND_LINE, project_id, role, email)).token
 
 
 async def member(app: Litestar, services: Services, project_id: int, role: Role) -> Browser:

@@ -241,7 +241,7 @@ async def test_who_guesses_does_not_lock_an_owner_out_of_a_browser_that_they_hav
         assert await attempt(ann, PASSWORD, anns) == 429, "it may have been stolen"
         assert await attempt(bob, PASSWORD) == 200
         async with services.pool.acquire() as connection:
-            token = (await one_time_links.offer_password(connection, ann)).token
+            token = (await one_time_links.create_password_link(connection, ann)).token
         async with Browser(app) as browser:
             await browser.enter("/links/use", token=token, email=ann, password="some other words")
 

@@ -170,7 +170,7 @@ async def test_a_key_that_was_revoked_has_no_invitation_left_to_come_back_by(
     assert (await stranger.call("GET", "/members")).status_code == 200, "who has joined stays"
     async with standing_services.pool.acquire() as connection:
         with pytest.raises(Unauthorized, match="revoked"):  # it was checked before, and comes after
-            await one_time_links.invite(connection, "key", project, "owner", None, key=keys.digest(key))
+            await one_time_links.create_invitation(connection, "key", project, "owner", None, key=keys.digest(key))
 
 
 async def test_an_invitation_of_a_key_works_no_longer_than_the_key(
@@ -191,7 +191,7 @@ async def test_the_first_owner_owns_every_project_and_there_is_no_second(dsn: st
     async with running(create_app(Settings(pool_min=1, pool_max=8), dsn)) as app:
         services: Services = app.state["services"]
         await make_project(services.pool, "second")
-        first, second = [await one_time_links.offer_ownership(services.pool) for _ in range(2)]
+        first, second = [await one_time_links.create_first_owner_link(services.pool) for _ in range(2)]
         assert first is not None
         assert second is not None
         async with Browser(app) as browser, Browser(app) as late:
@@ -208,7 +208,7 @@ async def test_the_first_owner_owns_every_project_and_there_is_no_second(dsn: st
             winner = both[[answer.status_code for answer in answers].index(200)]
             projects = (await winner.call("GET", "/me")).json()["projects"]
             assert [(it["name"], it["role"]) for it in projects] == [("default", "owner"), ("second", "owner")]
-        assert await one_time_links.offer_ownership(services.pool) is None
+        assert await one_time_links.create_first_owner_link(services.pool) is None
         assert await services.pool.fetchval("select count(*) from tracker.users") == 1
         lines = await services.pool.fetch("select project_id, action from tracker.audit order by audit_id")
         assert [tuple(line) for line in lines] == [
@@ -252,14 +252,14 @@ class TestCommands:
 
     async def test_what_cannot_be_done_is_told(self, standing_services: Services, project: int, ann: Browser) -> None:
         pool, settings = standing_services.pool, Settings()
-        with pytest.raises(SettingsError, match="nobody has an account"):
+        with pytest.raises(SettingsError, match="there is no account"):
             await users.password_link(settings, pool, new_email())
         with pytest.raises(Invalid, match="give an address"):
             await users.invite(settings, pool, project, "ann", "owner")
         with pytest.raises(Invalid, match="the last owner"):
             await users.remove(pool, project, ann.email)
         nobody, other = ann.email, await make_project(pool, "another")
-        with pytest.raises(NotFound, match=f"{nobody} is not in project {other}"):
+        with pytest.raises(NotFound, match=f"{nobody} is not a member of project {other}"):
             await users.remove(pool, other, nobody)
 
 

@@ -202,7 +202,7 @@ class TestSettings:
             change = msgspec.convert({"settings": {"limit_key": value}}, ProjectChange)
             async with services.pool.acquire() as connection, connection.transaction():
                 if is_refused:
-                    with pytest.raises(Invalid, match=r"600 requests a minute.*TRACKER_LIMIT_KEY"):
+                    with pytest.raises(Invalid, match=r"600 requests per minute.*TRACKER_LIMIT_KEY"):
                         await change_project(connection, "user 1", project, change, limited)
                     await change_project(connection, "user 1", project, change, limited, is_operator=True)
                 else:

@@ -59,8 +59,8 @@ async def test_metrics_count_batches_events_and_refusals(client: httpx.AsyncClie
         'tracker_batches_total{outcome="repeated"}',
         'tracker_batches_total{outcome="refused"}',
         'tracker_events_total{source="native"}',
-        'tracker_refused_total{reason="invalid"}',
-        'tracker_refused_total{reason="malformed"}',
+        'tracker_requests_refused_total{reason="invalid"}',
+        'tracker_requests_refused_total{reason="malformed"}',
     )
 
     async def read() -> list[float]:

@@ -75,4 +75,4 @@ def test_an_error_is_one_line_with_its_place(environ: dict[str, str], tmp_path: 
     done = command(environ, path, "--shift", "--json")
     assert json.loads(done.stdout)[0]["moved_days"] == 90
     done = command(environ, path, "--shift", "--project", "7")
-    assert "there is no project 7" in done.stderr
+    assert "project 7 does not exist" in done.stderr

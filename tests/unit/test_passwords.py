@@ -19,13 +19,13 @@ EMAIL = "ann@shop.example"
 )
 def test_a_password_that_is_too_short_or_too_long_or_the_email_is_refused(password: str, told: str) -> None:
     with pytest.raises(Invalid, match=told) as refused:
-        passwords.check_new(password, EMAIL)
+        passwords.check_new_password(password, EMAIL)
     assert password not in str(refused.value) or len(password) < 6
 
 
 def test_any_signs_will_do() -> None:
     for password in ("aaaaaaaaaa", "1234567890", "ünïcødé 🙂 words", "x" * 256):
-        passwords.check_new(password, EMAIL)
+        passwords.check_new_password(password, EMAIL)
 
 
 async def test_a_password_is_stored_as_argon2id_and_recognised() -> None:
@@ -33,15 +33,15 @@ async def test_a_password_is_stored_as_argon2id_and_recognised() -> None:
     assert extract_parameters(stored).type is Type.ID
     assert extract_parameters(stored).memory_cost >= 65536
     assert "words" not in stored
-    assert await passwords.fits(stored, "a few words together")
-    assert not await passwords.fits(stored, "a few words togetheR")
-    assert not passwords.is_outdated(stored)
-    assert passwords.is_outdated(PasswordHasher(time_cost=1, memory_cost=1024).hash("x"))
+    assert await passwords.verify(stored, "a few words together")
+    assert not await passwords.verify(stored, "a few words togetheR")
+    assert not passwords.needs_rehash(stored)
+    assert passwords.needs_rehash(PasswordHasher(time_cost=1, memory_cost=1024).hash("x"))
 
 
 async def test_the_same_letters_are_the_same_password_on_every_keyboard() -> None:
     stored = await passwords.make_hash(unicodedata.normalize("NFD", "éééééééééé"))
-    assert await passwords.fits(stored, unicodedata.normalize("NFC", "éééééééééé"))
+    assert await passwords.verify(stored, unicodedata.normalize("NFC", "éééééééééé"))
 
 
 async def test_without_an_account_the_same_work_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ async def test_without_an_account_the_same_work_says_no(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(PasswordHasher, "verify", spy)
     stored = await passwords.make_hash("a few words together")
-    assert not await passwords.fits(stored, "some other words")
-    assert not await passwords.fits(None, "some other words")
+    assert not await passwords.verify(stored, "some other words")
+    assert not await passwords.verify(None, "some other words")
     known, nobodys = (extract_parameters(it) for it in checked)
     assert known == nobodys

@@ -39,12 +39,12 @@ UNSCOPED = {
     "maintenance/sql/retention.sql": {"drop_sessions_hours": _BY_AGE, "drop_batches": _BY_AGE},
     "accounts/sql/keys.sql": {
         "find_key": "by the hash of a key, which tells the project",
-        "use_keys": "by the hashes of keys that were found before",
+        "mark_keys_used": "by the hashes of keys that were found before",
         "default_project": "the first project's number, for the keyless local caller",
     },
     "accounts/sql/one_time_links.sql": {
-        "offer_ownership": "of the whole server",
-        "withdraw_passwords": "of an account",
+        "insert_first_owner_link": "of the whole server",
+        "withdraw_password_links": "of an account",
         "find": "by the secret of the link, which tells the project",
     },
     "accounts/sql/logins.sql": {"find_login": "by the secret of a login, which tells the projects"},
@@ -56,8 +56,8 @@ UNSCOPED = {
     },
     "accounts/sql/projects.sql": {
         "insert": "it is not there yet",
-        "is_owned": "whether anybody is there yet",
-        "list_persons": "a person's own",
+        "has_owner": "whether anybody is there yet",
+        "list_projects_of": "a person's own",
     },
     "queries/sql/sessions.sql": {"activity": "two sums of the whole server, for /health"},
     "accounts/sql/tickets.sql": {"use_ticket": "by the secret of a ticket, which tells the project"},

@@ -1,15 +1,15 @@
-import type { Item } from './delivery';
+import type { Item } from './delivery-types';
 import { uuid } from './uuid';
 
-/** Events of one session on their way to a path. */
+/** Events of one session for one path. */
 export interface Batch extends Item {
-  /** Adds one as JSON. */
-  fill: (json: string) => void;
+  /** Appends one event as JSON. */
+  append: (json: string) => void;
 }
 
 /**
- * Empty, and open. It has its name from the beginning, so that what is written ahead of it is a beginning of what is sent
- * (unless that has to be masked since).
+ * Returns an open, empty batch. It has its id from the beginning: what is saved while it grows is a prefix of what is
+ * sent, except where it has to be masked again.
  */
 export function openBatch(path: string, sessionId: string): Batch {
   const batchId = uuid();
@@ -19,7 +19,7 @@ export function openBatch(path: string, sessionId: string): Batch {
     events: 0,
     sessionId,
     open: true,
-    fill(json) {
+    append(json) {
       text += (batch.events++ > 0 ? ',' : '') + json;
     },
     body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${text}]}`,

@@ -1,53 +1,53 @@
-import type { PartContext, Teardown } from './types';
-import { initConsole } from './console';
-import { initDblclicks } from './dblclicks';
-import { initDeadClicks } from './dead';
+import { initConsole } from './console-calls';
+import type { PartContext } from './context';
+import { initDeadClicks } from './dead-clicks';
+import { initDoubleClicks } from './double-clicks';
 import { initFocus } from './focus';
 import { initForms } from './forms';
-import { all, guard } from './guard';
+import { combineTeardowns, guard, type Teardown } from './guard';
 import { initInputs } from './inputs';
 import { initKeys } from './keys';
-import { initMoves } from './moves';
+import { initMouseMoves } from './mouse-moves';
 import { initNetwork } from './network';
-import { initPageTime } from './pagetime';
+import { initPageTime } from './page-time';
 import { initResize } from './resize';
-import { initResources } from './resources';
+import { initResourceErrors } from './resource-errors';
 import { initScrolls } from './scrolls';
-import { watchShadows } from './shadows';
+import { watchShadowTrees } from './shadow-trees';
 import { initVisibility } from './visibility';
 import { initVitals } from './vitals';
 
-const OBSERVERS = [initMoves, initDblclicks, initScrolls, initInputs, initKeys, initFocus, initResize, initPageTime, initVisibility, initResources, initConsole];
+const OBSERVERS = [initMouseMoves, initDoubleClicks, initScrolls, initInputs, initKeys, initFocus, initResize, initPageTime, initVisibility, initResourceErrors, initConsole];
 
-/** What the core leaves to this part: all that a visitor does beside clicking and going from page to page, and how the page fares. */
+/** All observers except those that the core starts at once (page views, clicks, errors). */
 export function start(context: PartContext): Teardown {
   const { options } = context;
   const teardowns: Teardown[] = [];
-  /** One that cannot begin here must not keep the others from it. */
-  const begin = (init: () => Teardown): void => {
+  /** An observer that cannot start here must not keep the others from starting. */
+  const startObserver = (init: () => Teardown): void => {
     guard(() => {
       teardowns.push(init());
     })();
   };
-  const { listenDeep, teardown } = watchShadows();
+  const { listenDeep, teardown } = watchShadowTrees();
   teardowns.push(teardown);
-  for (const init of OBSERVERS) begin(() => init(context, listenDeep));
+  for (const init of OBSERVERS) startObserver(() => init(context, listenDeep));
 
-  const told: ((method: string, keepalive: boolean) => void)[] = [];
+  const onRequestCallbacks: ((method: string, keepalive: boolean) => void)[] = [];
   for (const init of [initDeadClicks, initForms]) {
-    begin(() => {
+    startObserver(() => {
       const { teardown: end, onRequest } = init(context, listenDeep);
-      told.push(onRequest);
+      onRequestCallbacks.push(onRequest);
       return end;
     });
   }
   if (options.network) {
-    begin(() =>
+    startObserver(() =>
       initNetwork(context, (method, keepalive) => {
-        for (const onRequest of told) onRequest(method, keepalive);
+        for (const onRequest of onRequestCallbacks) onRequest(method, keepalive);
       }),
     );
   }
-  if (options.vitals) begin(() => initVitals(context));
-  return all(teardowns);
+  if (options.vitals) startObserver(() => initVitals(context));
+  return combineTeardowns(teardowns);
 }

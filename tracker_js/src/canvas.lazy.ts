@@ -1,2 +1,2 @@
-// The recorder with that of canvases, which is left out of the other one.
+// The recorder with support for canvases, which `recorder.lazy.ts` is built without (rrweb.mjs).
 export { start } from './recorder.lazy';

@@ -1,291 +1,294 @@
-import type { Memory } from './memory';
-import type { createPolicy, Policy } from './policy.lazy';
-import type { EventFields, LoadPart, Options, PartContext, PartName, ScreenshotPart, Teardown } from './types';
+import type { Options } from './api.js';
 import { initClicks } from './clicks';
-import { createDelivery, type Delivery } from './delivery';
+import type { LoadPart, PartContext, PartName, ScreenshotPart } from './context';
+import { createDelivery } from './delivery';
+import type { Delivery } from './delivery-types';
 import { initErrors } from './errors';
-import { all, guard, listen } from './guard';
+import type { EventFields } from './event';
+import { createEventBatches, type EventBatches } from './event-batches';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { json } from './json';
-import { initPages } from './pages';
-import { createParts } from './parts';
-import { createQueue, type Queue } from './queue';
+import { createLazyParts } from './lazy-parts';
+import type { ProjectStorage } from './local-storage';
+import { initPageViews } from './page-views';
+import type { createPolicy, Policy } from './policy.lazy';
 import { createSession, type Session } from './session';
+import { Events, State, STATES } from './states';
 import { openTab } from './tab';
 
-/** These happen by themselves and do not keep a visit alive. */
+/** Events of these types happen without the visitor and do not keep a session alive. */
 const PASSIVE = /^(error|resize|scroll|visibility|web_vital|request_failed|console|dead_click|form_abandon|page_time)$/;
-/** Events and calls that wait in memory until it is known whether they may be told. */
+/** At most this many events and calls are held in memory. */
 export const MAX_HELD = 200;
-/** A part that takes longer to load is not waited for. */
+/** `flush()` waits at most this long for parts that are being loaded. */
 const MAX_LOADING_MS = 5_000;
 
-export interface Wanted extends Options {
+export interface CoreOptions extends Options {
   project: string;
   endpoint: string;
 }
 
-export type Say = (...said: unknown[]) => void;
+export type DebugLog = (...messages: unknown[]) => void;
 
 export interface Core {
   track: (name: string, data: unknown) => void;
-  /** Without a user: forgets who it was. */
+  /** Without a user id: forgets the user. */
   identify: (userId?: string, traits?: Record<string, unknown>) => void;
   record: (on: boolean) => void;
   screenshot: () => Promise<void>;
-  /** Nothing stands in the way any more but what the project says. */
+  /** The visitor has given consent. */
   consent: () => void;
   flush: () => Promise<void>;
   stop: () => Promise<void>;
-  /** Stops without a word more, and forgets what waits. */
-  refuse: () => Promise<void>;
+  /** Stops at once and removes everything that is unsent. Undefined where nothing was captured yet. Rejects where that fails. */
+  erase: () => Promise<void> | undefined;
   readonly sessionId: string;
   readonly dropped: number;
 }
 
-/** Removes what waits to be sent, also what an earlier page has left: none did where there is no session. Rejects where it cannot. */
-export const forget = async ({ endpoint, project }: Wanted, memory: Memory, debug: Say, load: LoadPart): Promise<void> => {
-  if (memory.read('session')) await createDelivery({ endpoint, project, fetch, debug, json, onStop: () => undefined }, load).clear();
+/** Removes unsent items, also of earlier pages. Without a stored session there are none. Rejects where the outbox cannot be loaded. */
+export const eraseUnsent = async (options: CoreOptions, storage: ProjectStorage, debug: DebugLog, load: LoadPart): Promise<void> => {
+  if (storage.read('session')) await createDelivery({ ...options, fetch, debug, json, onStop: () => undefined }, load).clear();
 };
 
 /**
- * Observes at once, and tells when it may: `mayStore` says that consent is there or not needed. What happens before is
- * held, then written, in its order, by the policy, without which no secret would be left out.
+ * Observes at once and goes through the states of states.ts. Events that come before the rules are known are held, then
+ * masked by the policy in their order. `onOptOut` is called when the visitor opts out in another tab.
  */
-export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, debug: Say, load: LoadPart, onRefused: () => void): Core {
-  const { endpoint, project } = wanted;
+export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsent: boolean, debug: DebugLog, load: LoadPart, onOptOut: () => void): Core {
+  const shared = { fetch: window.fetch.bind(window), json, storage, load, debug };
   const teardowns: Teardown[] = [];
-  const stopObserving = all(teardowns);
-  let isStopped = false;
+  const stopObserving = combineTeardowns(teardowns);
   const finishers = new Set<(isGoing: boolean) => void>();
-  const cuts = new Set<() => void>();
+  const closers = new Set<() => void>();
   const navigations = new Set<(samePath: boolean) => void>();
-  const tab = openTab(() => mayStore);
-  const fetch = window.fetch.bind(window);
+  const parts = createLazyParts(load, debug);
 
-  let mode: 'hold' | 'tell' | 'drop' = 'hold';
+  let state = State.WaitingForConsent;
   let held: (() => void)[] = [];
-  let isAsked = false;
-  let isView = false;
-  let isCertain = false;
-  let hasFailed = false;
-  /** What was said of the visitor before it was certain that it may be sent. */
-  let early: Record<string, unknown> | undefined;
   let policy: Policy | undefined;
   let session: Session | undefined;
+  // These three exist once the core has left `WaitingForRules` with a session.
   let delivery: Delivery | undefined;
-  let queue: Queue | undefined;
+  let batches: EventBatches | undefined;
   let context: PartContext | undefined;
-  let decided: () => void;
-  const isDecided = new Promise<void>((resolve) => (decided = resolve));
+  let erasing: Promise<void> | undefined;
+  /** Traits that were set in the state `Provisional`. */
+  let earlyTraits: Record<string, unknown> | undefined;
+  let isRecordingRequested = false;
+  let isPageView = false;
+  let hasFailed = false;
+  let markDecided: () => void;
+  /** Resolves when the core has left the first three states. */
+  const decided = new Promise<void>((resolve) => (markDecided = resolve));
 
-  const stopAll = (): void => {
-    isStopped = true;
-    stopObserving();
-    policy?.stop();
-    // Whoever waits for a decision waits no longer.
-    decided();
+  const enter = (to: State): void => {
+    const from = state;
+    if (!STATES[from].next.includes(to)) return;
+    state = to;
+    switch (to) {
+      case State.WaitingForRules:
+        loadPolicy();
+        return;
+      case State.Provisional:
+        runHeld();
+        return;
+      case State.Tracking:
+        if (from < State.Tracking && (earlyTraits || !session?.started)) startSession(earlyTraits);
+        runHeld();
+        startParts();
+        break;
+      case State.Unsampled:
+        debug('not recorded: the session is not sampled');
+        if (from === State.Provisional) removeUnsent(true)?.catch(debug);
+        runHeld();
+        break;
+      default:
+        held = [];
+        stopObserving();
+        policy?.stop();
+        if (to === State.Erased) erasing = removeUnsent();
+    }
+    markDecided();
   };
-  const inOrder = (act: () => void): void => {
-    if (mode !== 'hold') act();
-    else if (held.length < MAX_HELD) held.push(act);
-  };
-  const touch = (type: string): void => {
-    isView = type === 'pageview';
-    session?.touch(!PASSIVE.test(type));
-    isView = false;
-  };
-  const emit = guard((type: string, fields: EventFields = {}, target?: EventTarget | null) => {
-    const isHeld = mode === 'hold';
-    // Before it has its time: it may be behind the view with which another session begins.
-    if (!isHeld) touch(type);
-    const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
-    inOrder(() => {
-      if (isHeld) touch(type);
-      if (mode === 'tell' && policy && session) queue?.push(session.touch(false), policy.write(type, all, target));
-    });
-  });
-
-  const begin = (traits?: Record<string, unknown>): void => {
-    if (mode !== 'tell' || !policy || !session) return;
-    if (!isCertain) {
-      early = { ...early, ...traits };
+  /** Enters the state that follows from the rules known so far, the browser's privacy signals and the session. */
+  const decide = (): void => {
+    if (!policy) return;
+    const { isFinal } = policy;
+    if (policy.isOptedOut()) {
+      // Whether the project honours the signal is not guessed.
+      if (!isFinal) return;
+      debug('not recorded: the visitor asks for that');
+      enter(State.Erased);
+      erasing?.catch(debug);
       return;
     }
+    session ??= openSession();
+    context ??= openDelivery(policy, session);
+    enter(!isFinal ? State.Provisional : policy.isSampled(session.id) ? State.Tracking : State.Unsampled);
+  };
+
+  const loadPolicy = (): void => {
+    // With a privacy signal no session is stored before the project says whether it honours the signal.
+    const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
+    if (!globalPrivacyControl && doNotTrack !== '1') session = openSession();
+    load('policy').then(
+      guard((part: unknown) => {
+        if (state !== State.WaitingForRules) return;
+        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ ...shared, given, onChange: decide });
+      }),
+      (error: unknown) => {
+        // Without the policy no secret would be masked.
+        debug('no policy:', error);
+        enter(State.Stopped);
+      },
+    );
+  };
+  const openSession = (): Session => {
+    const opened = createSession(storage);
+    opened.onRenew(() => {
+      hasFailed = false;
+      batches?.close();
+      decide();
+      startSession();
+      // A session begins with a page view, also one that begins with a click on a page left open.
+      if (!isPageView) pageViews.onReturn();
+    });
+    return opened;
+  };
+  const openDelivery = (policy: Policy, session: Session): PartContext => {
+    const { remask, tools } = policy;
+    delivery = createDelivery({ ...given, ...shared, remask, ready: decided, onStop: () => { enter(State.Stopped); } }, load);
+    batches = createEventBatches(delivery);
+    return {
+      ...shared,
+      ...tools,
+      session,
+      emit,
+      get hasFailed() {
+        return hasFailed;
+      },
+      get config() {
+        return policy.config;
+      },
+      beforeFlush: subscribe(closers),
+      beforeLeave: subscribe(finishers),
+      onNavigate: subscribe(navigations),
+      send(lane, item) {
+        if (does(Events.Write)) delivery?.add(lane, item);
+      },
+    };
+  };
+  const startParts = (): void => {
+    if (state !== State.Tracking || !context) return;
+    const { options, config } = context;
+    parts.start('behaviour', context);
+    if (options.screenshots) parts.start('screenshot', context);
+    if (isRecordingRequested || (options.record ?? config.record)) parts.start(recorder(), context, isRecordingRequested);
+  };
+  const recorder = (): PartName => (context?.options.recordCanvas ? 'canvas' : 'recorder');
+  /** Sends the start of the session to the server, as soon as that is allowed. */
+  const startSession = (traits?: Record<string, unknown>): void => {
+    if (state === State.Provisional) earlyTraits = { ...earlyTraits, ...traits };
+    if (state !== State.Tracking || !policy || !session) return;
     const { id, user } = session;
-    const body = policy.begin(id, user, traits);
+    const body = policy.serializeSession(id, user, traits);
     delivery?.add('events', {
       path: '/sessions',
       events: 0,
       sessionId: id,
       body: () => body,
-      onStored: () => {
-        if (mode === 'tell') session?.markStarted(id);
+      onStored() {
+        if (does(Events.Write)) session?.markStarted(id);
       },
     });
   };
-  const openSession = (): Session => {
-    const opened = createSession(memory);
-    opened.onRenew(() => {
-      hasFailed = false;
-      queue?.cut();
-      decide();
-      begin();
-      // A visit begins with a page view, also one that begins with a click on a page left open over lunch.
-      if (!isView) pages.onReturn();
-    });
-    return opened;
-  };
-  const recorder = (): PartName => (policy?.options.recordCanvas ? 'canvas' : 'recorder');
-  /** By what the project wants and the session at hand. */
-  const decide = (): void => {
-    if (!policy) return;
-    if (policy.objects()) {
-      // Whether that counts is the project's to say: nobody guesses.
-      if (!policy.isCertain) return;
-      debug('not recorded: the visitor asks for that');
-      mode = 'drop';
-      stopAll();
-    } else {
-      session ??= openSession();
-      mode = policy.tells(session.id) ? 'tell' : 'drop';
-      // Also for a visit that is not told: an earlier one may have left something behind.
-      delivery ??= createDelivery({ endpoint, project, fetch, debug, json, seal: policy.seal, ready: isDecided, onStop: stopAll }, load);
-      if (mode === 'drop') debug('not recorded: the project records a share of its sessions');
-      else {
-        context ??= createContext(policy, session);
-        queue ??= createQueue(delivery);
-      }
-    }
-    const isFirst = policy.isCertain && !isCertain;
-    ({ isCertain } = policy);
-    if (isFirst && (early || !session?.started)) begin(early);
-    for (const act of held.splice(0)) guard(act)();
-    if (isCertain) settle(policy, isFirst);
-  };
-  /** From now on it is sent, too; or what was assumed was wrong. */
-  const settle = ({ options, config, objects }: Policy, isFirst: boolean): void => {
-    if (mode === 'tell' && context) {
-      if (!isStopped) {
-        parts.start('behaviour', context);
-        if (options.screenshots) parts.start('screenshot', context);
-        if (options.record ?? config.record) parts.start(recorder(), context);
-      }
-    } else if (isFirst) forgetAll(!objects())?.catch(debug);
-    decided();
-  };
-  const forgetAll = (onlyOwn?: boolean): Promise<void> | undefined => {
-    queue?.clear();
+  const removeUnsent = (onlyOwn?: boolean): Promise<void> | undefined => {
+    batches?.clear();
     return delivery?.clear(onlyOwn);
   };
 
-  const createContext = (known: Policy, session: Session): PartContext => ({
-    emit,
-    load,
-    debug,
-    fetch,
-    session,
-    json,
-    memory,
-    get hasFailed() {
-      return hasFailed;
-    },
-    secrets: known.secrets,
-    options: known.options,
-    describe: known.describe,
-    selectorOf: known.selectorOf,
-    get config() {
-      return known.config;
-    },
-    beforeFlush(cut) {
-      cuts.add(cut);
-      return () => cuts.delete(cut);
-    },
-    beforeLeave(finish) {
-      finishers.add(finish);
-      return () => finishers.delete(finish);
-    },
-    onNavigate(callback) {
-      navigations.add(callback);
-      return () => navigations.delete(callback);
-    },
-    send(lane, item) {
-      if (mode === 'tell') delivery?.add(lane, item);
-    },
-    isOwn: (url) => url.startsWith(`${endpoint}/api/v1/`) || url.startsWith(`${endpoint}/tracker`),
+  const does = (events: Events): boolean => STATES[state].events === events;
+  const subscribe = <T>(callbacks: Set<T>) => (callback: T): Teardown => {
+    callbacks.add(callback);
+    return () => callbacks.delete(callback);
+  };
+  const inOrder = (act: () => void): void => {
+    if (!does(Events.Hold)) act();
+    else if (held.length < MAX_HELD) held.push(act);
+  };
+  const runHeld = (): void => {
+    for (const act of held.splice(0)) guard(act)();
+  };
+  const touch = (type: string): void => {
+    isPageView = type === 'pageview';
+    session?.touch(!PASSIVE.test(type));
+    isPageView = false;
+  };
+  const emit = guard((type: string, fields: EventFields = {}, target?: EventTarget | null) => {
+    const isHeld = does(Events.Hold);
+    // Before the event gets its time: it may come after the page view with which a new session begins.
+    if (!isHeld) touch(type);
+    const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
+    inOrder(() => {
+      if (isHeld) touch(type);
+      if (does(Events.Write) && policy && session) batches?.push(session.touch(false), policy.serialize(type, all, target));
+    });
   });
-  const parts = createParts(load, debug);
 
-  const consent = (): void => {
-    if (isAsked) return;
-    isAsked = mayStore = true;
-    // Whose browser asks for nothing has a session at once; of others the project has to say whether that counts.
-    const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
-    if (!globalPrivacyControl && doNotTrack !== '1') session = openSession();
-    load('policy').then(
-      guard((part: unknown) => {
-        if (mode !== 'hold') return;
-        policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ wanted, memory, load, debug, fetch, json, onKnown: decide });
-      }),
-      (error: unknown) => {
-        // Without it no secret would be left out.
-        debug('no policy:', error);
-        mode = 'drop';
-        held = [];
-        decided();
-      },
-    );
-  };
-  const flush = async (): Promise<void> => {
-    if (!isAsked) return;
-    await isDecided;
-    cut();
-    // What a recorder sees first is part of what waits.
-    if (!isStopped) {
-      await Promise.race([parts.loaded(), new Promise((resolve) => setTimeout(resolve, MAX_LOADING_MS))]);
-      cut();
-    }
-    await delivery?.settled();
-  };
-  const cut = (): void => {
-    for (const cut of cuts) guard(cut)();
-    queue?.cut();
+  const closeBatches = (): void => {
+    for (const close of closers) guard(close)();
+    batches?.close();
   };
   const finish = (isGoing: boolean): void => {
     for (const finish of finishers) guard(finish)(isGoing);
-    cut();
+    closeBatches();
   };
-  const leave = guard((isGoing: boolean) => {
+  const leave = (isGoing: boolean): void => {
     delivery?.leave(() => {
       finish(isGoing);
     });
     session?.save();
-  });
+  };
+  const flush = async (): Promise<void> => {
+    if (state === State.WaitingForConsent) return;
+    await decided;
+    closeBatches();
+    // A recorder that is being loaded hands over what it has seen first.
+    await Promise.race([parts.loaded(), new Promise((resolve) => setTimeout(resolve, MAX_LOADING_MS))]);
+    closeBatches();
+    await delivery?.settled();
+  };
+
   const core: Core = {
-    consent,
     flush,
+    consent() {
+      enter(State.WaitingForRules);
+    },
     track(name, data) {
-      // As it is now, whatever becomes of it.
+      // A copy, since the page may change the object later.
       emit('custom', { event_data: json.parse(json.toJson({ name, data })) });
     },
     identify(userId, traits) {
       inOrder(() => {
         const before = session?.id;
         session?.setUser(userId);
-        // Another user is another visit, which begins by itself.
-        if (session?.touch(true) === before || traits) begin(traits);
+        // Another user is another session, whose start is sent by `onRenew`.
+        if (session?.touch(true) === before || traits) startSession(traits);
       });
     },
     record(on) {
       inOrder(() => {
-        if (!on) parts.stop(recorder());
-        else if (mode === 'tell' && context && !isStopped) parts.start(recorder(), context, true);
+        isRecordingRequested = on;
+        if (on) startParts();
+        else parts.stop(recorder());
       });
     },
     async screenshot() {
-      if (!isAsked) return;
-      await isDecided;
+      if (state === State.WaitingForConsent) return;
+      await decided;
       try {
-        if (mode === 'tell' && context) await ((await load('screenshot')) as ScreenshotPart).take(context);
+        if (state === State.Tracking && context) await ((await load('screenshot')) as ScreenshotPart).take(context);
       } catch (error) {
         debug('no screenshot:', error);
       }
@@ -293,15 +296,12 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     async stop() {
       finish(false);
       stopObserving();
-      isStopped = true;
       await flush();
-      stopAll();
+      enter(State.Stopped);
     },
-    refuse() {
-      mode = 'drop';
-      held = [];
-      stopAll();
-      return forgetAll() ?? forget(wanted, memory, debug, load);
+    erase() {
+      enter(State.Erased);
+      return erasing;
     },
     get sessionId() {
       return session?.id ?? '';
@@ -311,14 +311,16 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     },
   };
 
+  if (hasConsent) enter(State.WaitingForRules);
+  const tab = openTab(() => state !== State.WaitingForConsent);
   teardowns.push(tab.stop, parts.stopAll);
-  const fail: typeof emit = (...given) => {
+  const emitError: typeof emit = (...event) => {
     hasFailed = true;
-    emit(...given);
+    emit(...event);
   };
   guard(() => teardowns.push(initClicks({ emit })))();
-  guard(() => teardowns.push(initErrors({ emit: fail })))();
-  const pages = initPages(
+  guard(() => teardowns.push(initErrors({ emit: emitError })))();
+  const pageViews = initPageViews(
     { emit },
     (samePath) => {
       for (const navigate of navigations) guard(navigate)(samePath);
@@ -326,7 +328,7 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
     tab.id,
   );
   teardowns.push(
-    pages.stop,
+    pageViews.stop,
     listen(document, 'visibilitychange', () => {
       if (document.hidden) leave(false);
     }),
@@ -334,10 +336,8 @@ export function startCore(wanted: Wanted, memory: Memory, mayStore: boolean, deb
       leave(true);
     }),
     listen(window, 'storage', ({ key, newValue }: StorageEvent) => {
-      // In another tab.
-      if (key === memory.keyOf('consent') && newValue === 'false') onRefused();
+      if (key === storage.keyOf('consent') && newValue === 'false') onOptOut();
     }),
   );
-  if (mayStore) consent();
   return core;
 }

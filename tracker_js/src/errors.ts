@@ -1,11 +1,11 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
-import { createLimit } from './limit';
+import type { Context } from './context';
+import { combineTeardowns, listen, type Teardown } from './guard';
+import { createRepeatLimit } from './repeat-limit';
 
 const MAX_MESSAGE = 1_000;
 const MAX_STACK = 4_000;
 
-/** Anything may be thrown. */
+/** Scripts can throw anything, not only errors. */
 function reasonOf(reason: unknown): { name?: string; message: string; stack?: string } {
   const { name, message, stack } = (typeof reason === 'object' && reason !== null && 'message' in reason ? reason : { message: reason }) as Partial<Error>;
   return {
@@ -15,24 +15,24 @@ function reasonOf(reason: unknown): { name?: string; message: string; stack?: st
   };
 }
 
-/** Uncaught exceptions, and rejections that nobody handled. */
+/** Emits uncaught exceptions and unhandled rejections. */
 export function initErrors({ emit }: Pick<Context, 'emit'>): Teardown {
-  const isNews = createLimit();
-  const tell = (fingerprint: string, data: { kind: string; message: string }): void => {
-    if (isNews(fingerprint)) emit('error', { event_data: data });
+  const isBelowLimit = createRepeatLimit();
+  const report = (fingerprint: string, data: { kind: string; message: string }): void => {
+    if (isBelowLimit(fingerprint)) emit('error', { event_data: data });
   };
 
-  return all([
+  return combineTeardowns([
     listen(window, 'error', ({ target, error, message, filename, lineno, colno }: ErrorEvent) => {
-      // A resource that did not load is told elsewhere.
+      // `resource-errors.ts` reports resources that fail to load.
       if ((target as Node | null)?.nodeType) return;
-      // A script of another origin tells only "Script error.".
+      // An error of a script from another origin says only "Script error.".
       const reason = reasonOf(error ?? message);
-      tell(`${reason.message} ${filename}:${lineno}`, { kind: 'error', ...reason, filename, lineno, colno } as { kind: string; message: string });
+      report(`${reason.message} ${filename}:${lineno}`, { kind: 'error', ...reason, filename, lineno, colno } as { kind: string; message: string });
     }),
     listen(window, 'unhandledrejection', (event: PromiseRejectionEvent) => {
       const reason = reasonOf(event.reason);
-      tell(reason.message, { kind: 'unhandledrejection', ...reason });
+      report(reason.message, { kind: 'unhandledrejection', ...reason });
     }),
   ]);
 }

@@ -1,16 +1,16 @@
-import type { PartContext, Teardown } from './types';
-import { all, listen } from './guard';
+import type { PartContext } from './context';
+import { targetOf } from './event-target';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { isField } from './mask';
-import { targetOf } from './target';
 
-/** Of fields and editors only: that a button has the focus says no more than the click or the key that brought it there. */
+/** Fields and editors only: the focus of a button adds nothing to the click or key that caused it. */
 const isTyped = (target: EventTarget | null): target is HTMLElement =>
   (target as Node | null)?.nodeType === Node.ELEMENT_NODE && (isField(target as Element) || (target as HTMLElement).isContentEditable);
 
-/** A field is entered and left; `blur` tells for how long it was the visitor's. */
+/** Emits `focus` and `blur` of fields; `blur` has the time in between. */
 export function initFocus({ emit, describe }: Pick<PartContext, 'emit' | 'describe'>): Teardown {
   let entered: { target: EventTarget; at: number } | undefined;
-  return all([
+  return combineTeardowns([
     listen(document, 'focusin', (event) => {
       const target = targetOf(event);
       if (!isTyped(target)) return;

@@ -1,9 +1,10 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import type { OnRequest } from './network';
-import { all, listen } from './guard';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { combineTeardowns, listen, type Teardown } from './guard';
 import { type Field, isField } from './mask';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
+import type { OnRequest } from './network';
+import type { ListenDeep } from './shadow-trees';
 
 const MAX_NAME = 100;
 const MAX_FIELDS = 50;
@@ -14,13 +15,13 @@ interface Filling {
   last: number;
   fields: Set<Field>;
   lastField: Field;
-  /** One of its buttons was pressed after the last letter: a request that follows may be its submission. */
+  /** One of the form's buttons was pressed after the last input: the next request may submit the form. */
   pressed: boolean;
 }
 
 /**
- * Forms that are sent, and forms that were typed into and left. Told of them: the names of fields that are no secret,
- * how many, and how long; never a value.
+ * Emits forms that are submitted, and forms that were filled in and left. An event has the names of fields that are
+ * not secret, their number and the duration, never a value.
  */
 export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave' | 'onNavigate'>, listenDeep: ListenDeep): { teardown: Teardown; onRequest: OnRequest } {
   const open = new Map<HTMLFormElement, Filling>();
@@ -56,7 +57,7 @@ export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: 
     const filling = open.get(form);
     open.delete(form);
     if (filling) filling.last = performance.now();
-    // By attribute: a field of that name would stand in the way of the property.
+    // By attribute: a field named `method` would hide the property.
     const method = (form.getAttribute('method') ?? 'get').toLowerCase();
     emit('submit', { ...describe(form), event_data: { method, ...(filling && about(filling)) } });
   };
@@ -79,14 +80,14 @@ export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: 
     open.delete(targetOf(event) as HTMLFormElement);
   });
   return {
-    // Pages send forms by requests of their own, some without a `submit` event.
+    // Pages submit forms by requests, some without a `submit` event.
     onRequest(method) {
       if (method === 'GET' || method === 'HEAD') return;
       open.forEach((filling, form) => {
         if (filling.pressed) open.delete(form);
       });
     },
-    teardown: all([
+    teardown: combineTeardowns([
       () => {
         open.clear();
       },

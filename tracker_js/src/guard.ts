@@ -1,19 +1,23 @@
-import type { Teardown } from './types';
+/** Ends what a function has begun: removes its listeners, timers and patches. */
+export type Teardown = () => void;
 
-/** Wraps a callback so that no failure of it reaches the page: a tracker that breaks must break alone. */
+/** Wraps a callback so that its exceptions do not reach the page. */
 export function guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void {
   return (...args) => {
     try {
       callback(...args);
     } catch {
-      // Deliberately silent: a console.error here would be seen by the page's own error tooling.
+      // Silent on purpose: the page's error tooling would see a console.error.
     }
   };
 }
 
 type Events = WindowEventMap & DocumentEventMap;
 
-/** A guarded listener in the capture phase (a page that stops propagation is recorded all the same), passive so that it never delays scrolling. */
+/**
+ * Adds a guarded listener: in the capture phase, so that `stopPropagation` does not hide events, and passive, so that
+ * it never delays scrolling.
+ */
 export function listen<T extends keyof Events>(target: EventTarget, type: T, callback: (event: Events[T]) => void): Teardown {
   const guarded = guard(callback) as EventListener;
   const options = { capture: true, passive: true };
@@ -23,7 +27,7 @@ export function listen<T extends keyof Events>(target: EventTarget, type: T, cal
   };
 }
 
-export function all(teardowns: Teardown[]): Teardown {
+export function combineTeardowns(teardowns: Teardown[]): Teardown {
   return () => {
     for (const teardown of teardowns.splice(0).reverse()) guard(teardown)();
   };

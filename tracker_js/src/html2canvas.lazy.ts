@@ -1,12 +1,12 @@
 import html2canvas from 'html2canvas';
 import type { Field } from './mask';
-import { BLANK, type Engine, RESOURCE_TIMEOUT_MS, shown } from './engine';
+import { BLANK, type Engine, RESOURCE_TIMEOUT_MS, visibleValue } from './screenshot-engine';
 
-const FIELDS = 'input,textarea,select';
-/** A copy of these would load, run or sound a second time. */
+const FIELD_SELECTOR = 'input,textarea,select';
+/** A copy of these would load, run or play a second time. */
 const LEFT_OUT = 'iframe,frame,object,embed,audio';
 
-/** An empty box of the same place and size. */
+/** Replaces the element by an empty box of the same place and size. */
 function blankOut(copy: Element): void {
   const view = copy.ownerDocument.defaultView;
   if (!view) return;
@@ -27,13 +27,13 @@ function fill(copy: Field, original: Field | undefined, isSecret: boolean): void
   if (!isSecret) return;
   if (copy.localName === 'select') (copy as HTMLSelectElement).selectedIndex = -1;
   else if (/^(checkbox|radio)$/.test(copy.type)) (copy as HTMLInputElement).checked = false;
-  else copy.value = shown(original ?? copy, true);
+  else copy.value = visibleValue(original ?? copy, true);
 }
 
-/** By html2canvas: it reads the styles of a copy of the page and draws them itself. */
+/** Uses html2canvas, which reads the styles of a copy of the page and draws them itself. */
 export const draw: Engine = ({ secrets, blank, width, height, scale, background }) => {
   const isLeftOut = (element: Element): boolean => element.matches(LEFT_OUT);
-  const originals = [...document.querySelectorAll<Field>(FIELDS)].filter((field) => !field.closest('[data-html2canvas-ignore]'));
+  const originals = [...document.querySelectorAll<Field>(FIELD_SELECTOR)].filter((field) => !field.closest('[data-html2canvas-ignore]'));
   return html2canvas(document.documentElement, {
     width,
     height,
@@ -48,8 +48,8 @@ export const draw: Engine = ({ secrets, blank, width, height, scale, background 
     scrollY: 0,
     ignoreElements: isLeftOut,
     onclone(copy) {
-      const fields = [...copy.querySelectorAll<Field>(FIELDS)];
-      // Those of shadow trees stand in the copy like others: then nobody can say which is which.
+      const fields = [...copy.querySelectorAll<Field>(FIELD_SELECTOR)];
+      // Fields of shadow trees are in the copy like others: then no copy can be assigned to its original.
       const areSame = fields.length === originals.length && fields.every((field, index) => field.name === originals[index]?.name && field.type === originals[index]?.type);
       fields.forEach((field, index) => {
         const original = areSame ? originals[index] : undefined;

@@ -1,4 +1,5 @@
-import type { Options, PartName, Tracker } from './types';
+import type { Options, Tracker } from './api.js';
+import type { PartName } from './context';
 import { guard } from './guard';
 import { createTracker } from './tracker';
 
@@ -6,16 +7,16 @@ declare global {
   interface Window {
     tracker?: Tracker;
   }
-  /** The parts' files, with their hashes; set by the build. */
-  const PARTS: Record<PartName, string>;
+  /** The hash in the file name of each part. Set by the build. */
+  const PART_HASHES: Record<PartName, string>;
 }
 
-/** What a page puts at `window.tracker` to call it before it is here: `q` gathers calls as `[method, ...arguments]`. */
+/** What a page puts at `window.tracker` to call it before the script is loaded: `q` collects calls as `[method, ...arguments]`. */
 interface Stub {
   q?: { push: (call: [keyof Tracker, ...unknown[]]) => unknown } & Iterable<[keyof Tracker, ...unknown[]]>;
 }
 
-/** Null in a module or when a loader evaluates the text: then the tag is looked for. */
+/** `currentScript` is null in a module or when a loader evaluates the text: then the tag is searched for. */
 function findTag(): HTMLScriptElement | null {
   const current = document.currentScript;
   if (current?.localName === 'script') return current as HTMLScriptElement;
@@ -24,29 +25,29 @@ function findTag(): HTMLScriptElement | null {
 
 guard(() => {
   const tag = findTag();
-  // What they mean is found out where all options are resolved.
+  // `resolveOptions` interprets the values.
   const { name = 'tracker', ...options } = Object.assign({}, tag?.dataset) as Options & { name?: string };
   const page = window as unknown as Record<string, (Stub & Partial<Tracker>) | undefined>;
   const stub = page[name];
-  // The tag stands on the page twice: the first one records. (An element with this id shows up here, too.)
+  // The tag is on the page twice: the first one tracks. (An element with the id `tracker` shows up here, too.)
   if (typeof stub?.init === 'function' && !Array.isArray(stub.q)) return;
-  // An inline script has an empty one.
+  // An inline script has an empty `src`.
   const source = new URL(tag?.src ?? '', location.href).href;
   const tracker = createTracker(
-    // The server is where its script is, with the path that a proxy may put before it.
+    // The server is where the script came from, with the path that a proxy may add.
     { ...options, endpoint: options.endpoint ?? new URL('.', source).href },
-    (part) => import(new URL(`tracker/${PARTS[part]}`, source).href),
+    (part) => import(new URL(`tracker/${part}-${PART_HASHES[part]}.js`, source).href),
   );
-  const call = ([method, ...given]: [keyof Tracker, ...unknown[]]): void => {
-    guard(tracker[method] as (...given: unknown[]) => void)(...given);
+  const call = ([method, ...args]: [keyof Tracker, ...unknown[]]): void => {
+    guard(tracker[method] as (...args: unknown[]) => void)(...args);
   };
   const calls = stub?.q ? [...stub.q] : [];
   if (stub?.q) {
-    // Whoever kept the stub has the tracker now.
+    // Scripts that kept the stub get the tracker's methods.
     Object.defineProperties(stub, Object.getOwnPropertyDescriptors(tracker));
     stub.q = { push: call, [Symbol.iterator]: [][Symbol.iterator] };
   } else page[name] = tracker;
-  // What the page said itself about its start comes in the place of ours.
+  // The page's own call of `init` replaces the automatic one.
   if (tag?.dataset.auto !== 'false' && !calls.some(([method]) => method === 'init')) tracker.init();
   calls.forEach(call);
 })();

@@ -1,68 +1,69 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import { all, guard, listen } from './guard';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { isField, MASK, mayBecomeSecret } from './mask';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
+import type { ListenDeep } from './shadow-trees';
 
-/** A field is told after half a second of rest, or when it is left: never letter by letter. */
-const REST_MS = 500;
+/** A field is reported half a second after the last letter, or when it is left: never letter by letter. */
+const PAUSE_MS = 500;
 const MAX_VALUE = 1_000;
 
 export function initInputs({ emit, secrets, describe, beforeLeave }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
   const waiting = new Map<Element, { timer: ReturnType<typeof setTimeout>; at: EventFields }>();
-  /** Told without a value, because it was not finished. Not under a mask: the server keeps masked what once was. */
-  const withheld = new WeakSet<Element>();
+  /** Fields reported without a value because it was unfinished. They are not masked: the server keeps masking a field once masked. */
+  const reportedUnfinished = new WeakSet<Element>();
 
   const content = (field: Element, finished: boolean): EventFields => {
-    withheld.delete(field);
+    reportedUnfinished.delete(field);
     if (secrets.isSecret(field)) return { input_value: MASK, input_masked: true };
     if (!isField(field)) return {};
-    // A file's name is its owner's business.
+    // The names of files are private.
     if (field.type === 'file') return { input_masked: false, event_data: { files: (field as HTMLInputElement).files?.length ?? 0 } };
     if (field.type === 'checkbox') return { input_value: String((field as HTMLInputElement).checked), input_masked: false };
     const value = field.value;
     if (!finished && mayBecomeSecret(value)) {
-      withheld.add(field);
+      reportedUnfinished.add(field);
       return {};
     }
     return { input_value: value.slice(0, MAX_VALUE), input_masked: false };
   };
 
-  const tell = guard((field: Element, finished: boolean) => {
+  const report = guard((field: Element, finished: boolean) => {
     const pending = waiting.get(field);
     if (pending) clearTimeout(pending.timer);
     waiting.delete(field);
-    const told = content(field, finished);
-    // The server takes a value that may become a secret only from an event that says it is final.
-    const isFinal = finished && told.input_value !== undefined && mayBecomeSecret(told.input_value);
-    emit(isFinal ? 'change' : 'input', { ...(pending?.at ?? describe(field)), ...told });
+    const fields = content(field, finished);
+    // The server stores a value that may become a secret only from a `change` event.
+    const isFinal = finished && fields.input_value !== undefined && mayBecomeSecret(fields.input_value);
+    emit(isFinal ? 'change' : 'input', { ...(pending?.at ?? describe(field)), ...fields });
   });
 
   const onInput = (event: Event): void => {
     const field = targetOf(event) as Element;
     if (!isField(field) && !secrets.isSecret(field)) return;
-    // Asked at each keystroke, so that a field which is secret only now is remembered.
+    // Checked at each keystroke, so that a field which is secret only for a moment is remembered.
     secrets.isSecret(field);
     const pending = waiting.get(field);
     clearTimeout(pending?.timer);
     const timer = setTimeout(() => {
-      tell(field, false);
-    }, REST_MS);
-    // Described at its first letter: when it rests the page may be another one.
+      report(field, false);
+    }, PAUSE_MS);
+    // Described at its first letter: by the time it is reported, the page may have changed.
     waiting.set(field, { timer, at: pending?.at ?? { ...describe(field), page_url: location.href } });
   };
 
   listenDeep('change', (event) => {
     const field = targetOf(event) as Element;
-    if (waiting.has(field) || withheld.has(field)) tell(field, true);
+    if (waiting.has(field) || reportedUnfinished.has(field)) report(field, true);
   });
-  return all([
+  return combineTeardowns([
     () => {
       for (const { timer } of waiting.values()) clearTimeout(timer);
       waiting.clear();
     },
     beforeLeave(() => {
-      for (const field of [...waiting.keys()]) tell(field, false);
+      for (const field of [...waiting.keys()]) report(field, false);
     }),
     listen(document, 'input', onInput),
   ]);

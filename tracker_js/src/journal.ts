@@ -1,110 +1,110 @@
-import type { Item, Lane } from './delivery';
-import { resume, type Takers } from './leftovers';
-import { hold } from './locks';
-import { type Key, OPEN_SIZE, openStore, type Store, type Stored } from './store';
+import type { Item, Lane } from './delivery-types';
+import { type ItemKey, OPEN_SIZE, openItemStore, type ItemStore, type StoredItem } from './indexed-db';
+import { recoverPages, type RecoveryHandler } from './recovery';
 import { uuid } from './uuid';
+import { holdLock } from './web-locks';
 
-/** What is captured is on disk within a second: half of it to wait for more, half for a busy machine. */
+/** Whatever is captured is on disk within a second: half of it waits for more, half is for a busy machine. */
 const SAVE_MS = 500;
-/** Stands for the time of the attempt. */
+/** Placeholder for the time of the attempt. */
 export const SENT_AT = '<sent_at>';
 
-/** An item that waits. */
-export interface Entry {
+/** An unsent item. */
+export interface JournalEntry {
   readonly item: Item;
-  key: Key;
-  /** The body, once it is complete. */
+  key: ItemKey;
+  /** The body, once the item is complete. */
   text?: string | undefined;
-  /** How many events of it are on disk; undefined of what is not there at all. */
+  /** Number of its events that are on disk; undefined where it is not on disk at all. */
   saved?: number | undefined;
-  /** Requests under way with it. */
-  flights: number;
-  /** It went with a last request. */
-  left?: boolean;
-  onGone?: () => void;
+  /** Number of requests that are under way with it. */
+  requests: number;
+  /** It was sent with a last request. */
+  wasSentLast?: boolean;
+  onRemoved?: () => void;
 }
 
-/** What waits, on disk. */
+/** Keeps unsent items on disk. */
 export interface Journal {
-  /** The name for an item that comes now; without its body it is one that grows. */
-  key: (lane: Lane, text?: string) => Key;
-  /** It does not grow any more. */
-  complete: (entry: Entry, text: string) => void;
-  /** The page has something to write from now on; takes up what others left behind. */
+  /** Returns the key for a new item. Without `text` the item is open, and grows. */
+  key: (lane: Lane, text?: string) => ItemKey;
+  /** The item does not grow any more. */
+  complete: (entry: JournalEntry, text: string) => void;
+  /** The page has something to save from now on. Starts the recovery of other pages' items. */
   begin: () => void;
-  /** Writes within half a second what is not there yet, or has grown. */
+  /** Saves new and grown items within half a second. */
   saveSoon: () => void;
-  /** The same now: it is safe from the page's end when this returns. */
+  /** Saves them now: they survive the page's end when this returns. */
   save: () => void;
-  /** It is done, or stands in others from now on. */
-  forget: (entry: Entry, isReplaced?: boolean) => void;
-  /** The page may be going: what it wrote may be taken up by others. No item may grow from then on. */
+  /** Removes an item that is sent or dropped; with `isReplaced`, only once the items that replace it are on disk. */
+  remove: (entry: JournalEntry, isReplaced?: boolean) => void;
+  /** The page may be going: other pages may recover its items. No item may grow afterwards. */
   leave: () => void;
   clear: () => Promise<void>;
 }
 
-/** Where the browser keeps nothing, nothing is written and all else goes on. `seal` has the last word about what is. */
-export function createJournal(to: string, waiting: () => Iterable<Entry>, limits: Record<Lane, number>, takers: Takers, seal: (text: string) => string): Journal {
-  let opened: Promise<Store> | undefined;
-  /** Undefined while the owner's name is not held: others might send an item that grows. */
-  let store: Store | undefined;
-  let ready: Store | undefined;
-  let gone: Key[] = [];
-  /** What others stand for: it goes when they are there. */
-  let replaced: Key[] = [];
+/** Where IndexedDB is unavailable nothing is saved, and everything else works. `remask` is applied to every body that is saved. */
+export function createJournal(to: string, waiting: () => Iterable<JournalEntry>, limits: Record<Lane, number>, recovery: RecoveryHandler, remask: (text: string) => string): Journal {
+  let opened: Promise<ItemStore> | undefined;
+  /** Undefined while the owner's lock is not held: another page might send an item that still grows. */
+  let store: ItemStore | undefined;
+  let openedStore: ItemStore | undefined;
+  let deletions: ItemKey[] = [];
+  /** Keys of items that others replace: removed once those are on disk. */
+  let replacedKeys: ItemKey[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** While something waits. It has an owner of its own, whose name is held, for an item may grow. */
-  let stay: AbortController | undefined;
+  /** Exists while items wait. Each time the page gets a new owner id, whose lock it holds because an item may grow. */
+  let ownership: AbortController | undefined;
   let owner = '';
   const owners = new Set<string>();
   let lastAt = 0;
 
-  /** A full disk, or one that was cleared: what waits is written once more when there is a store again. */
-  const fail = (): void => {
-    store = ready = opened = undefined;
+  /** The disk is full or was cleared: everything is saved again when the store can be opened. */
+  const resetStore = (): void => {
+    store = openedStore = opened = undefined;
     for (const entry of waiting()) entry.saved = undefined;
   };
-  const endStay = (): void => {
-    stay?.abort();
-    stay = undefined;
+  const releaseOwner = (): void => {
+    ownership?.abort();
+    ownership = undefined;
   };
   const save = (): void => {
     clearTimeout(timer);
     timer = undefined;
     if (!store) return;
-    const puts: [Stored, Key][] = [];
-    let isIdle = takers.taking === 0;
+    const puts: [StoredItem, ItemKey][] = [];
+    let isIdle = recovery.pending === 0;
     for (const entry of waiting()) {
       const { path, sessionId, events, open } = entry.item;
-      // What is complete may be sent by others, too, while this page rests.
+      // Other pages may send complete items, too, while this page is hidden.
       if (open || !document.hidden) isIdle = false;
       if (entry.saved === events) continue;
       entry.saved = events;
-      puts.push([{ path, sessionId, events, text: seal(entry.text ?? entry.item.body(SENT_AT)) }, entry.key]);
+      puts.push([{ path, sessionId, events, text: remask(entry.text ?? entry.item.body(SENT_AT)) }, entry.key]);
     }
-    const old = replaced;
-    replaced = [];
-    if (puts.length === 0) gone.push(...old.splice(0));
-    if (puts.length + gone.length > 0) {
+    const old = replacedKeys;
+    replacedKeys = [];
+    if (puts.length === 0) deletions.push(...old.splice(0));
+    if (puts.length + deletions.length > 0) {
       const failed = (): void => {
-        replaced.push(...old);
-        fail();
+        replacedKeys.push(...old);
+        resetStore();
       };
       try {
-        store.write(puts, gone, failed, () => {
-          gone.push(...old);
+        store.write(puts, deletions, failed, () => {
+          deletions.push(...old);
           if (old.length > 0) saveSoon();
         });
       } catch {
         failed();
       }
-      gone = [];
+      deletions = [];
     }
-    // A browser neither rests a page that holds a name, nor keeps it for going back.
-    if (isIdle) endStay();
+    // A browser neither freezes a page that holds a lock nor puts it into the back/forward cache.
+    if (isIdle) releaseOwner();
   };
   const saveSoon = (): void => {
-    // Timers of a page in the background may take a minute.
+    // Timers of a hidden page may take a minute.
     if (document.hidden) save();
     else timer ??= setTimeout(save, SAVE_MS);
   };
@@ -116,53 +116,53 @@ export function createJournal(to: string, waiting: () => Iterable<Entry>, limits
       return [to, lane, lastAt, owner, text?.length ?? OPEN_SIZE];
     },
     complete(entry, text) {
-      const [, lane, at, by, size] = entry.key;
-      if (entry.saved !== undefined && size !== text.length) replaced.push(entry.key);
-      entry.key = [to, lane, at, by, text.length];
+      const [, lane, at, ownedBy, size] = entry.key;
+      if (entry.saved !== undefined && size !== text.length) replacedKeys.push(entry.key);
+      entry.key = [to, lane, at, ownedBy, text.length];
       entry.saved = undefined;
       entry.text = text;
     },
     begin() {
-      if (stay) return;
-      const { signal } = (stay = new AbortController());
+      if (ownership) return;
+      const { signal } = (ownership = new AbortController());
       owners.add((owner = uuid()));
       const name = owner;
       store = undefined;
-      // Not idle before it is known what is there.
-      takers.taking++;
-      (opened ??= openStore(to))
+      // Not idle before it is known what is on disk.
+      recovery.pending++;
+      (opened ??= openItemStore(to))
         .then(async (open) => {
-          ready = open;
-          await hold(name, signal).catch(() => undefined);
+          openedStore = open;
+          await holdLock(name, signal).catch(() => undefined);
           store = open;
           save();
-          if (!signal.aborted) await resume(open, limits, owners, signal, takers);
+          if (!signal.aborted) await recoverPages(open, limits, owners, signal, recovery);
         })
         .catch(() => {
           opened = undefined;
         })
         .finally(() => {
-          takers.taking--;
+          recovery.pending--;
           saveSoon();
         });
     },
-    forget(entry, isReplaced) {
+    remove(entry, isReplaced) {
       if (entry.saved === undefined) return;
-      (isReplaced ? replaced : gone).push(entry.key);
+      (isReplaced ? replacedKeys : deletions).push(entry.key);
       saveSoon();
     },
     leave() {
-      // Nothing grows any more, so that no name need be held; a moment later the page may be gone.
-      store ??= ready;
+      // Nothing grows any more, so no lock is needed; a moment later the page may be gone.
+      store ??= openedStore;
       save();
-      endStay();
+      releaseOwner();
     },
     async clear() {
-      endStay();
-      gone = [];
-      replaced = [];
+      releaseOwner();
+      deletions = [];
+      replacedKeys = [];
       try {
-        await (await (opened ??= openStore(to))).clear();
+        await (await (opened ??= openItemStore(to))).clear();
       } catch {
         opened = undefined;
       }

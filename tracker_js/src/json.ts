@@ -1,4 +1,4 @@
-// Taken at the start: what a page puts in their place later is its own. Parts come later and get these by their context.
+// Taken when the tracker starts: the page may replace them later. Parts get them from their context.
 export const { parse } = JSON;
 const { stringify } = JSON;
 
@@ -7,7 +7,7 @@ export interface Json {
   toJson: typeof toJson;
 }
 
-/** JSON as the language has it. A library that gives arrays a `toJSON` (Prototype does) would make texts of them. */
+/** Plain JSON. Libraries that define `Array.prototype.toJSON` (Prototype) would turn arrays into strings. */
 export function toJson(value: unknown, replacer?: (name: string, value: unknown) => unknown): string {
   const arrays = Array.prototype as { toJSON?: unknown };
   const { toJSON } = arrays;
@@ -19,5 +19,5 @@ export function toJson(value: unknown, replacer?: (name: string, value: unknown)
   }
 }
 
-/** As the browser had it at the start. */
+/** `JSON` as the browser had it when the tracker started. */
 export const json: Json = { parse, toJson };

@@ -1,36 +1,37 @@
-import type { EventFields, PartContext, Teardown } from './types';
-import { all, listen } from './guard';
-import { targetOf } from './target';
-import { debounce } from './timing';
+import type { PartContext } from './context';
+import type { EventFields } from './event';
+import { targetOf } from './event-target';
+import { combineTeardowns, listen, type Teardown } from './guard';
+import { debounce } from './throttle-debounce';
 
-/** The keys that are told by name. A list, not "longer than one character": what is not on it could be a character. */
-const NAMED =
+/** Keys that are reported by name. A list, not "longer than one character": any other key may be a character. */
+const NAMED_KEYS =
   /^(Enter|Tab|Escape|Backspace|Delete|Insert|Home|End|PageUp|PageDown|Arrow(Up|Down|Left|Right)|F\d{1,2}|ContextMenu|PrintScreen|Pause|(Media|Audio|Browser|Launch)[A-Z]\w*)$/;
 const MODIFIERS = /^(Shift|Control|Alt|AltGraph|Meta|OS|Fn|FnLock|Hyper|Super|CapsLock|NumLock|ScrollLock|Symbol|SymbolLock)$/;
-const REST_MS = 1_000;
+const PAUSE_MS = 1_000;
 
 /**
- * Named keys one by one; printing keys as one `char` for a whole run of them, which ends with a named key, another
- * element or a second of rest. Its length is told unless the field is secret: a password's is a part of it.
+ * Emits named keys one by one, and a run of printing keys as one `char`. A run ends with a named key, another element
+ * or a second without keys. Its length is sent unless the field is secret, since it is part of a password.
  */
 export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave'>): Teardown {
   let run: { target: EventTarget | null; count: number; at: EventFields } | undefined;
   const endRun = (): void => {
-    rest.cancel();
+    endRunAfterPause.cancel();
     if (!run) return;
     const { target, count, at } = run;
     run = undefined;
     const secret = (target as Node | null)?.nodeType === Node.ELEMENT_NODE && secrets.isSecret(target as Element);
     emit('keydown', { ...at, key_pressed: 'char', event_data: secret ? undefined : { count } });
   };
-  const rest = debounce(endRun, REST_MS);
+  const endRunAfterPause = debounce(endRun, PAUSE_MS);
 
   const onKey = (event: KeyboardEvent): void => {
     const { key, repeat, ctrlKey, altKey, metaKey, shiftKey } = event;
     const target = targetOf(event);
-    // Autofill sends a keydown without a key.
+    // Autofill fires a keydown without a key.
     if (!key || MODIFIERS.test(key)) return;
-    if (NAMED.test(key)) {
+    if (NAMED_KEYS.test(key)) {
       endRun();
       if (repeat) return;
       const held = [ctrlKey && 'ctrl', altKey && 'alt', metaKey && 'meta', shiftKey && 'shift'].filter(Boolean);
@@ -38,10 +39,10 @@ export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartCont
       return;
     }
     if (run?.target !== target) endRun();
-    // Described now: at its end the page may be another one.
+    // Described now: at the end of the run, the page may have changed.
     run ??= { target, count: 0, at: { ...describe(target), timestamp: new Date().toISOString(), page_url: location.href } };
     run.count++;
-    rest();
+    endRunAfterPause();
   };
-  return all([rest.cancel, beforeLeave(endRun), listen(document, 'keydown', onKey)]);
+  return combineTeardowns([endRunAfterPause.cancel, beforeLeave(endRun), listen(document, 'keydown', onKey)]);
 }

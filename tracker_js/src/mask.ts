@@ -1,38 +1,49 @@
-import type { Masking, Secrets, Teardown } from './types';
-import { guard } from './guard';
+import type { Masking } from './config';
+import { guard, type Teardown } from './guard';
 
-/** What stands in place of a secret: always eight, so that its length is not told either. */
+/** Which elements are secret, and how texts are masked. */
+export interface Secrets {
+  /** True for a field whose value is a secret, and for anything inside `[data-private]` or an editor. */
+  isSecret: (element: Element) => boolean;
+  /** Masks e-mail addresses, card numbers, values of secret parameters, and values that stand in a secret field now. */
+  scrub: (text: string) => string;
+  /** Masks a URL in the same way. Values of secret fields are masked in its query and fragment only. */
+  url: (url: string) => string;
+}
+
+/** Replaces a secret. Always eight characters, so that the length is not revealed. */
 export const MASK = '********';
 
 const FIELDS = 'input,textarea,select';
-/** What nobody can open: these attributes leave no doubt. */
+/** Attributes whose fields nothing can open. */
 const STRICT = /^(password|hidden)$|(^|\s)(cc-\S+|one-time-code|(current|new)-password)(\s|$)/;
 /**
- * Words in what a field says of itself. Matched after camelCase was parted and all was lowered. A field masked for
- * nothing costs little, so these are wide; but `pin` must not catch "shipping", nor `otp` "footprint".
+ * Words in a field's attributes and labels that make it secret. They are matched after camelCase is split and
+ * everything is lowercased. A field masked by mistake costs little, so the words are wide; but `pin` must not match
+ * "shipping", nor `otp` "footprint".
  */
 const SECRET_WORDS =
   /passw|passcode|passphrase|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|card|cvc|cvv|\bcsc\b|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e-?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)/;
 const WORDED = ['type', 'autocomplete', 'inputmode', 'name', 'id', 'placeholder', 'aria-label'];
-/** Beside those words, last words in the name of a URL's parameter that mean a secret; the server has the same. */
+/** Last words in a URL parameter's name that make it secret, beside the words above. The server has the same list. */
 const SECRET_PARAMETER = /(^|[ -])(code|key|auth|session( ?id)?|sess|sid|sig|signature|nonce|ticket|login)$/;
 const PARAMETER = /(^|[?&#;])([^=&?#;\s"'<>/]{1,100})=[^&#\s"'<>\\]+/g;
 const MAIL_VALUE = /[^\s@]+@[^\s@]+\.[^\s@]/;
 const MAIL_TEXT = /[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-z]{2,}/gi;
 const DIGITS = /\d(?:[ -]?\d){12,18}/g;
-/** Six digits may be the first half of a card or a phone number that is still being typed. */
+/** Six digits may be the first half of a card or phone number that is still being typed. */
 const SIX_DIGITS = /(\d[ ()./-]*){6}/;
-/** Shorter secrets (a CVC) would match by chance in text that has nothing to do with them. */
+/** Shorter secrets (a CVC) would match unrelated text by chance. */
 const MIN_SCRUB = 4;
-/** Half of a character, left by a page that cuts texts: it stands in no address, and cannot be asked for. */
+/** Half of a surrogate pair, left by a page that cuts texts: `encodeURIComponent` throws on it. */
 const LONE = /[\ud800-\udfff]/gu;
 
 export type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
-/** By name, not `instanceof`: an element of another frame has other classes. */
+/** By name, not `instanceof`: elements of a frame have other classes. */
 export const isField = (element: Element): element is Field => /^(input|textarea|select)$/.test(element.localName);
 
-/** The check digit that all payment cards have. */
+/** Luhn's check digit, which all payment cards have. */
 export function isCard(digits: string): boolean {
   const bare = digits.replace(/\D/g, '');
   if (bare.length < 13 || bare.length > 19) return false;
@@ -49,21 +60,21 @@ const hasCard = (value: string): boolean => (value.match(DIGITS) ?? []).some(isC
 
 export const isSecretValue = (value: string): boolean => MAIL_VALUE.test(value) || hasCard(value);
 
-/** While somebody is still typing, what could become a secret is one. */
+/** True for a value that may become a secret while it is still being typed. */
 export function mayBecomeSecret(value: string): boolean {
   return value.includes('@') || SIX_DIGITS.test(value);
 }
 
-/** Text of the page itself, with the addresses and card numbers in it masked. */
+/** Masks e-mail addresses and card numbers in text of the page. */
 export function scrubText(text: string): string {
   return text.replace(MAIL_TEXT, MASK).replace(DIGITS, (digits) => (isCard(digits) ? MASK : digits));
 }
 
-/** Inside `[data-private]` nothing is told, nor of text that the visitor writes into the page itself; a `[data-allow]` in it opens again. */
+/** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-allow]` within opens its content again. */
 export function isPrivate(element: Element): boolean {
   const box = element.closest('[data-private],[data-allow],[contenteditable]:not([contenteditable="false" i])');
   if (box) return !box.hasAttribute('data-allow') || box.hasAttribute('data-private');
-  // What a box holds is also what a shadow tree in it holds.
+  // A shadow tree is as private as its host.
   const { host } = element.getRootNode() as ShadowRoot;
   return host !== undefined && isPrivate(host);
 }
@@ -74,12 +85,12 @@ const looksStrict = (field: Field): boolean => [field.type, normal(field.getAttr
 
 function looksSecret(field: Field): boolean {
   const words = WORDED.map((name) => field.getAttribute(name));
-  // The first 100 characters: a label that wraps a whole paragraph must not decide by its small print.
+  // Only the first 100 characters: the small print of a label that wraps a paragraph must not decide.
   for (const label of field.labels ?? []) words.push((label.textContent ?? '').slice(0, 100));
   if (words.some((text) => SECRET_WORDS.test(normal(text)))) return true;
-  // One of the boxes that a code is typed into, a character each.
+  // One of the boxes for the single characters of a code.
   if ((field as HTMLInputElement).maxLength === 1) return true;
-  // Dots drawn by CSS over an ordinary text field.
+  // Dots that CSS draws over an ordinary text field.
   const disguise = getComputedStyle(field).getPropertyValue('-webkit-text-security');
   return disguise !== '' && disguise !== 'none';
 }
@@ -89,9 +100,9 @@ function looksSecret(field: Field): boolean {
  * so does the field of the same name or id that a framework puts in its place. `apply` adds the rules of a project.
  */
 export function watchSecrets(root: Document = document): Secrets & { apply: (masking: Masking) => void; stop: Teardown } {
-  /** Whether beyond doubt, so that nothing opens it. */
+  /** True for fields that nothing can open. */
   const marked = new WeakMap<Element, boolean>();
-  /** The marked ones that still stand in the page, to know what must not be told now. */
+  /** The marked fields that are still in the page, whose values are masked in texts. */
   const live = new Set<Field>();
   const names = new Map<string, boolean>();
   let allInputs = false;
@@ -104,7 +115,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
     strict ||= marked.get(field) === true;
     marked.set(field, strict);
     live.add(field);
-    // Hidden fields are plumbing: their names say nothing about a visible field that bears the same one.
+    // Hidden fields are internal: their names do not make a visible field of the same name secret.
     if (field.type !== 'hidden') for (const name of namesOf(field)) names.set(name, strict || names.get(name) === true);
   };
   const isOwn = ({ name, id, className }: Field): boolean => ownWords.some((word) => `${name} ${id} ${className}`.toLowerCase().includes(word));
@@ -157,7 +168,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
       const secret = ownParameters.includes(small) || SECRET_WORDS.test(words) || SECRET_PARAMETER.test(words);
       return secret && !allowed.includes(small) ? `${before}${name}=${MASK}` : all;
     });
-  /** What changed in this very task has not been reported yet. */
+  /** Reads the changes of the current task, which the observer has not reported yet. */
   const catchUp = (): void => {
     read(observer.takeRecords());
   };
@@ -179,7 +190,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
   return {
     isSecret(element) {
       catchUp();
-      // Fields of a frame or a shadow tree are not watched, so nobody can say what they were a moment ago.
+      // Fields of a frame or a shadow tree are not observed: whether they were secret before is unknown.
       if (isField(element)) return check(element) || isPrivate(element) || element.getRootNode() !== root;
       return isPrivate(element);
     },

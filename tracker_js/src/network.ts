@@ -1,10 +1,10 @@
-import type { PartContext, Teardown } from './types';
-import { all, guard, listen } from './guard';
-import { createLimit } from './limit';
+import type { PartContext } from './context';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
+import { createRepeatLimit } from './repeat-limit';
 
 const MAX_URL = 1_000;
-/** How a request of XMLHttpRequest ends. */
-const ENDS = ['load', 'error', 'timeout', 'abort'];
+/** Events with which an XMLHttpRequest ends. */
+const END_EVENTS = ['load', 'error', 'timeout', 'abort'];
 
 interface Call {
   method: string;
@@ -14,17 +14,17 @@ interface Call {
   at: number;
 }
 
-/** Told of each request of the page before its answer; `keepalive` is how analytics send. */
+/** Called for each request of the page, before its response. `keepalive` is typical of analytics. */
 export type OnRequest = (method: string, keepalive: boolean) => void;
 
 /**
- * Requests of the page that failed: answers of 400 and more, and none at all. Method, host and path, status and time;
- * never a query, a header or a body. The page's own call comes first, and gets the answer that it would have got.
+ * Emits the page's failed requests: status 400 and above, or no response. An event has method, host, path, status and
+ * duration, never a query, header or body. The page's own call runs first and gets its unchanged result.
  */
 export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>, onRequest: OnRequest): Teardown {
-  const isNews = createLimit();
+  const isBelowLimit = createRepeatLimit();
   let active = true;
-  /** A page that goes takes its requests with it: they did not fail. */
+  /** Requests that end because the page is left have not failed. */
   let isLeaving = false;
 
   const begin = (method: string, address: string, keepalive: boolean): Call | undefined => {
@@ -34,7 +34,7 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
     return { method: method.toUpperCase(), url: (origin + pathname).slice(0, MAX_URL), page: location.href, at: performance.now() };
   };
   const end = guard((api: string, call: Call, failure: string, status: number) => {
-    if (!active || isLeaving || !isNews(`${call.method} ${call.url} ${failure} ${status}`)) return;
+    if (!active || isLeaving || !isBelowLimit(`${call.method} ${call.url} ${failure} ${status}`)) return;
     const { method, url, at, page } = call;
     emit('request_failed', { page_url: page, event_data: { api, method, url, failure, status: status || undefined, duration_ms: Math.round(performance.now() - at) } });
   });
@@ -42,33 +42,33 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
   const patchFetch = (): Teardown => {
     const original = Reflect.get(window, 'fetch');
     const patched = function (this: unknown, ...args: Parameters<typeof fetch>): Promise<Response> {
-      const answer = Reflect.apply(original, this, args);
-      // Of a polyfill or another wrapper it may be something of its own, which must not lose what it can do.
-      if (!active || Object.getPrototypeOf(Object(answer)) !== Promise.prototype) return answer;
+      const result = Reflect.apply(original, this, args);
+      // The result of a polyfill or wrapper may be an object with methods of its own.
+      if (!active || Object.getPrototypeOf(Object(result)) !== Promise.prototype) return result;
       let call: Call | undefined;
       guard(() => {
         const [input, init] = args;
         const request = typeof input === 'object' && 'url' in input ? input : undefined;
         call = begin(init?.method ?? request?.method ?? 'GET', request?.url ?? (input as string | URL).toString(), init?.keepalive ?? request?.keepalive ?? false);
       })();
-      if (!call) return answer;
-      const seen = call;
-      // What was rejected is rejected again: whether it is handled is the page's affair, and is told as it would have been.
-      return answer.then(
+      if (!call) return result;
+      const watchedCall = call;
+      // The rejection is passed on, so that an unhandled one is reported as before.
+      return result.then(
         (response) => {
-          if (response.status >= 400) end('fetch', seen, 'status', response.status);
+          if (response.status >= 400) end('fetch', watchedCall, 'status', response.status);
           return response;
         },
         (error: unknown) => {
           const name = (error as Error | null)?.name;
-          if (name !== 'AbortError') end('fetch', seen, name === 'TimeoutError' ? 'timeout' : 'network', 0);
+          if (name !== 'AbortError') end('fetch', watchedCall, name === 'TimeoutError' ? 'timeout' : 'network', 0);
           throw error;
         },
       );
     };
     window.fetch = patched;
     return () => {
-      // Somebody may have patched it after us; then ours stays in the chain and does nothing.
+      // Another script may have patched it afterwards: then this patch stays in the chain and does nothing.
       if (window.fetch === patched) window.fetch = original;
     };
   };
@@ -92,13 +92,13 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
         const call = active && method !== undefined && address !== undefined ? begin(method, address, false) : undefined;
         if (!call) return;
         opened.delete(this);
-        const look = guard(({ type }: Event) => {
-          // It may be used again, for another request.
-          for (const one of ENDS) this.removeEventListener(one, look);
+        const onEnd = guard(({ type }: Event) => {
+          // The object may be used again for another request.
+          for (const one of END_EVENTS) this.removeEventListener(one, onEnd);
           if (type === 'error' || type === 'timeout') end('xhr', call, type === 'error' ? 'network' : type, 0);
           else if (type === 'load' && this.status >= 400) end('xhr', call, 'status', this.status);
         });
-        for (const one of ENDS) this.addEventListener(one, look, { signal: ending.signal });
+        for (const one of END_EVENTS) this.addEventListener(one, onEnd, { signal: ending.signal });
       })();
       Reflect.apply(send, this, args);
     };
@@ -111,7 +111,7 @@ export function initNetwork({ emit, isOwn }: Pick<PartContext, 'emit' | 'isOwn'>
     };
   };
 
-  return all([
+  return combineTeardowns([
     () => {
       active = false;
     },

@@ -1,7 +1,28 @@
-import type { Options, Settings } from './types';
+import type { Options } from './api.js';
 
-/** All options with their defaults; the kind of a default is how its attribute is read. */
-const DEFAULTS: Settings = {
+/** Options with their defaults filled in. */
+export interface ResolvedOptions extends Options {
+  project: string;
+  /** Without a trailing slash. */
+  endpoint: string;
+  debug: boolean;
+  screenshots: boolean;
+  screenshotEngine: 'modern-screenshot' | 'html2canvas';
+  recordSample: number;
+  recordMinSeconds: number;
+  recordErrorsOnly: boolean;
+  recordCanvas: boolean;
+  recordCrossOriginIframes: boolean;
+  inlineImages: boolean;
+  maskText: string;
+  block: string;
+  console: 'error' | 'all' | false;
+  network: boolean;
+  vitals: boolean;
+}
+
+/** All options with their defaults. The type of a default decides how its attribute is read. */
+const DEFAULTS: ResolvedOptions = {
   project: '',
   endpoint: '',
   auto: true,
@@ -24,25 +45,25 @@ const DEFAULTS: Settings = {
   vitals: true,
 };
 
-/** An option as an attribute says it: `data-record` alone, or `="true"`, is yes. */
-function read(value: unknown, like: unknown): unknown {
-  if (typeof value !== 'string' || (typeof like === 'string' && value !== 'false')) return value;
-  if (typeof like === 'number') return Number(value);
+/** Reads an option from an attribute: `data-record` alone, or `="true"`, is true. */
+function readValue(value: unknown, defaultValue: unknown): unknown {
+  if (typeof value !== 'string' || (typeof defaultValue === 'string' && value !== 'false')) return value;
+  if (typeof defaultValue === 'number') return Number(value);
   if (value === 'false') return false;
   return value === '' || value === 'true' ? true : value;
 }
 
-/** With defaults filled in. What is unknown is told, for it is mostly a slip of the pen. */
-export function resolveOptions(given: Options): Settings {
+/** Returns the options with defaults filled in. Unknown names are mostly misspelled, so they are written to the console. */
+export function resolveOptions(given: Options): ResolvedOptions {
   const settings: Record<string, unknown> = { ...DEFAULTS };
   const unknown: string[] = [];
   for (const [name, value] of Object.entries(given)) {
     if (!(name in DEFAULTS)) unknown.push(name);
     else {
-      const known = read(value, settings[name]);
-      if (known !== undefined && !Number.isNaN(known)) settings[name] = known;
+      const parsed = readValue(value, settings[name]);
+      if (parsed !== undefined && !Number.isNaN(parsed)) settings[name] = parsed;
     }
   }
   if (unknown.length > 0) console.warn(`tracker: unknown options: ${unknown.join(', ')}`);
-  return settings as unknown as Settings;
+  return settings as unknown as ResolvedOptions;
 }

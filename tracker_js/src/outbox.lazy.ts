@@ -1,27 +1,27 @@
-import type { Delivery, DeliveryOptions, Item, Lane } from './delivery';
-import { createJournal, type Entry, SENT_AT } from './journal';
+import type { Delivery, DeliveryOptions, Item, Lane } from './delivery-types';
+import type { ItemKey } from './indexed-db';
+import { createJournal, type JournalEntry, SENT_AT } from './journal';
 import type { Json } from './json';
-import type { Takers } from './leftovers';
+import type { RecoveryHandler } from './recovery';
 import type { Requests } from './requests';
-import type { Key } from './store';
 import { createTransport, type Outcome } from './transport';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
-/** Characters that may wait, in a page and on disk; the oldest are given up. */
+/** Characters that may wait in one page, and on disk for all pages together. The oldest items are dropped first. */
 const LIMITS: Record<Lane, number> = { events: 5e6, recordings: 20e6, images: 4e6 };
 
-interface Line {
+interface LaneQueue {
   readonly lane: Lane;
-  readonly entries: Set<Entry>;
+  readonly entries: Set<JournalEntry>;
   busy: boolean;
   timer?: ReturnType<typeof setTimeout> | undefined;
   failures: number;
 }
 
-const createLine = (lane: Lane): Line => ({ lane, entries: new Set(), busy: false, failures: 0 });
+const createLaneQueue = (lane: Lane): LaneQueue => ({ lane, entries: new Set(), busy: false, failures: 0 });
 
-/** Two halves of a batch, under the same names whenever it is halved; none of what is no batch of several. */
+/** Splits a batch into two halves, whose ids are the same whenever it is split. Returns none where there are fewer than two events. */
 function halve({ parse, toJson }: Json, { path, sessionId }: Item, text: string): Item[] {
   const body = parse(text) as { batch_id: string; events?: unknown[] };
   const events = body.events ?? [];
@@ -34,152 +34,153 @@ function halve({ parse, toJson }: Json, { path, sessionId }: Item, text: string)
 }
 
 /**
- * A lane sends one item at a time, in order, until the server has it. What waits longer than half a second is also on
- * disk, under its name: the next page goes on with it, and what was stored already is not stored again.
+ * Sends the items of each lane one at a time, in order, until the server acknowledges them. Items that wait longer
+ * than half a second are also saved on disk under their ids: the next page sends them, and the server stores none
+ * twice.
  */
 export function createOutbox(
-  { endpoint, project, debug, json, seal = (text) => text, ready, onStop }: DeliveryOptions,
+  { endpoint, project, debug, json, remask = (text) => text, ready, onStop }: DeliveryOptions,
   requests: Requests,
   random: () => number = Math.random,
 ): Delivery {
   const transport = createTransport(requests, (reason) => {
     debug(`not recorded: ${reason}`);
   });
-  const lines: Record<Lane, Line> = { events: createLine('events'), recordings: createLine('recordings'), images: createLine('images') };
-  /** In the order in which they leave with the page. */
-  const all = [lines.events, lines.recordings, lines.images];
-  const entryOf = new WeakMap<Item, Entry>();
-  let waiters: (() => void)[] = [];
+  const queues: Record<Lane, LaneQueue> = { events: createLaneQueue('events'), recordings: createLaneQueue('recordings'), images: createLaneQueue('images') };
+  /** In the order in which they are sent when the page goes. */
+  const allQueues = [queues.events, queues.recordings, queues.images];
+  const entryOf = new WeakMap<Item, JournalEntry>();
+  let settledCallbacks: (() => void)[] = [];
   let stopped = false;
-  let held = ready;
+  let gate = ready;
   let isLeaving = false;
   let dropped = 0;
 
-  const takers: Takers = {
-    taking: 0,
+  const recovery: RecoveryHandler = {
+    pending: 0,
     send: (key, item) =>
-      new Promise((onGone) => {
-        const line = lines[key[1]];
-        Object.assign(enter(line, item, key), { saved: item.events, onGone });
-        pump(line);
+      new Promise((onRemoved) => {
+        const queue = queues[key[1]];
+        Object.assign(addEntry(queue, item, key), { saved: item.events, onRemoved });
+        sendNext(queue);
       }),
-    giveUp(key, item) {
+    drop(key, item) {
       dropped += item.events;
-      journal.forget({ key, item, saved: item.events, flights: 0 });
+      journal.remove({ key, item, saved: item.events, requests: 0 });
     },
   };
   const journal = createJournal(
     `${endpoint} ${project}`,
     function* () {
-      for (const { entries } of all) yield* entries;
+      for (const { entries } of allQueues) yield* entries;
     },
     LIMITS,
-    takers,
-    seal,
+    recovery,
+    remask,
   );
 
-  const done = (entry: Entry, isReplaced?: boolean): void => {
-    journal.forget(entry, isReplaced);
-    entry.onGone?.();
+  const remove = (entry: JournalEntry, isReplaced?: boolean): void => {
+    journal.remove(entry, isReplaced);
+    entry.onRemoved?.();
   };
-  const enter = (line: Line, item: Item, key?: Key): Entry => {
+  const addEntry = (queue: LaneQueue, item: Item, key?: ItemKey): JournalEntry => {
     const text = item.open ? undefined : item.body(SENT_AT);
-    const entry: Entry = { item, key: key ?? journal.key(line.lane, text), text, flights: 0 };
-    let excess = entry.key[4] - LIMITS[line.lane];
-    for (const { key } of line.entries) excess += key[4];
-    for (const old of line.entries) {
+    const entry: JournalEntry = { item, key: key ?? journal.key(queue.lane, text), text, requests: 0 };
+    let excess = entry.key[4] - LIMITS[queue.lane];
+    for (const { key } of queue.entries) excess += key[4];
+    for (const old of queue.entries) {
       if (excess <= 0) break;
-      if (old.flights > 0 || old.item.open) continue;
+      if (old.requests > 0 || old.item.open) continue;
       excess -= old.key[4];
       dropped += old.item.events;
-      line.entries.delete(old);
-      done(old);
+      queue.entries.delete(old);
+      remove(old);
     }
-    line.entries.add(entry);
+    queue.entries.add(entry);
     return entry;
   };
 
-  const notify = (): void => {
-    for (const { busy, timer, entries } of all) {
+  const notifySettled = (): void => {
+    for (const { busy, timer, entries } of allQueues) {
       if (busy) return;
       if (timer === undefined) for (const { item } of entries) if (!item.open) return;
     }
-    const resolved = waiters;
+    const resolved = settledCallbacks;
     if (resolved.length === 0) return;
-    waiters = [];
-    // Whoever waits for us may close the page: what is stored must not be sent once more by the next one.
+    settledCallbacks = [];
+    // Whoever waits for `settled` may close the page: what the server has stored must not stay on disk.
     journal.save();
     for (const resolve of resolved) resolve();
   };
-  const retry = (line: Line, after: number): void => {
-    // Half of it by chance, so that a crowd does not come back at the same moment.
-    const backoff = Math.min(FIRST_RETRY_MS * 2 ** line.failures++, LAST_RETRY_MS) * (0.5 + random() / 2);
-    line.timer = setTimeout(() => {
-      line.timer = undefined;
-      pump(line);
+  const retry = (queue: LaneQueue, after: number): void => {
+    // Half of it is random, so that many pages do not retry at the same moment.
+    const backoff = Math.min(FIRST_RETRY_MS * 2 ** queue.failures++, LAST_RETRY_MS) * (0.5 + random() / 2);
+    queue.timer = setTimeout(() => {
+      queue.timer = undefined;
+      sendNext(queue);
     }, Math.max(after, backoff));
   };
   const stop = (): void => {
     stopped = true;
     journal.leave();
-    for (const { entries } of all) {
-      // What is on disk stays there: the next visit may find the key in force again.
+    for (const { entries } of allQueues) {
+      // What is on disk stays there: the key may be valid again on the next visit.
       for (const { item, saved } of entries) if (saved === undefined) dropped += item.events;
       entries.clear();
     }
     onStop();
   };
-  const settle = (line: Line, entry: Entry, outcome: Outcome): void => {
+  const applyOutcome = (queue: LaneQueue, entry: JournalEntry, outcome: Outcome): void => {
     const { item, text = '' } = entry;
-    entry.flights--;
-    // It may have been in flight twice, and the other answer came first.
-    if (!line.entries.has(entry)) return;
+    entry.requests--;
+    // It may have been sent twice, and the other response came first.
+    if (!queue.entries.has(entry)) return;
     if (typeof outcome === 'number') {
-      // Its other attempt may still succeed; and several that failed together are one failure.
-      if (entry.flights === 0 && line.timer === undefined) retry(line, outcome);
+      // Its other request may still succeed; and several requests that fail together count as one failure.
+      if (entry.requests === 0 && queue.timer === undefined) retry(queue, outcome);
       return;
     }
-    line.failures = 0;
+    queue.failures = 0;
     if (outcome === 'stop') {
       stop();
       return;
     }
-    line.entries.delete(entry);
+    queue.entries.delete(entry);
     const halves = outcome === 'split' ? halve(json, item, text) : [];
     if (outcome === 'ok') item.onStored?.();
     else if (halves.length === 0) dropped += item.events;
-    for (const half of halves) enter(line, half);
-    done(entry, halves.length > 0);
+    for (const half of halves) addEntry(queue, half);
+    remove(entry, halves.length > 0);
   };
-  const bodyOf = ({ text = '' }: Entry): string => seal(text).replace(SENT_AT, new Date().toISOString());
-  const fly = async (line: Line, entry: Entry, flight: Promise<Outcome>): Promise<void> => {
-    entry.flights++;
-    settle(line, entry, await flight);
+  const bodyOf = ({ text = '' }: JournalEntry): string => remask(text).replace(SENT_AT, new Date().toISOString());
+  const trackRequest = async (queue: LaneQueue, entry: JournalEntry, request: Promise<Outcome>): Promise<void> => {
+    entry.requests++;
+    applyOutcome(queue, entry, await request);
   };
-  function pump(line: Line): void {
-    if (held || line.busy || line.timer !== undefined || isLeaving) return;
-    for (const entry of line.entries) {
-      if (entry.item.open || entry.flights > 0) continue;
-      line.busy = true;
-      void fly(line, entry, transport.send(entry.item.path, bodyOf(entry))).finally(() => {
-        line.busy = false;
-        pump(line);
-        notify();
+  function sendNext(queue: LaneQueue): void {
+    if (gate || queue.busy || queue.timer !== undefined || isLeaving) return;
+    for (const entry of queue.entries) {
+      if (entry.item.open || entry.requests > 0) continue;
+      queue.busy = true;
+      void trackRequest(queue, entry, transport.send(entry.item.path, bodyOf(entry))).finally(() => {
+        queue.busy = false;
+        sendNext(queue);
+        notifySettled();
       });
       return;
     }
   }
 
   void ready?.then(() => {
-    held = undefined;
-    for (const line of all) {
-      // What of this page is on disk is written once more.
-      for (const entry of line.entries) if (entry.saved && !entry.onGone) entry.saved = -1;
-      pump(line);
+    gate = undefined;
+    for (const queue of allQueues) {
+      // This page's items are saved again, since they may have to be masked by the rules.
+      for (const entry of queue.entries) if (entry.saved && !entry.onRemoved) entry.saved = -1;
+      sendNext(queue);
     }
     journal.saveSoon();
   });
-  // There may be something that an earlier page has left.
+  // An earlier page may have left items.
   journal.begin();
   return {
     add(lane, item) {
@@ -188,56 +189,56 @@ export function createOutbox(
         return;
       }
       journal.begin();
-      const line = lines[lane];
+      const queue = queues[lane];
       let entry = entryOf.get(item);
-      if (!entry) entryOf.set(item, (entry = enter(line, item)));
+      if (!entry) entryOf.set(item, (entry = addEntry(queue, item)));
       if (!item.open) {
         if (entry.text === undefined) journal.complete(entry, item.body(SENT_AT));
-        pump(line);
+        sendNext(queue);
       }
       journal.saveSoon();
     },
     leave(finish) {
-      // Nothing may start as an ordinary request now: it would be sent twice.
+      // No ordinary request may start now: the item would be sent twice.
       isLeaving = true;
       finish?.();
       isLeaving = false;
       journal.leave();
-      for (const line of all) {
-        for (const entry of line.entries) {
-          // "hidden" and "pagehide" both come when a page goes; an ordinary request dies with it, so it is sent again.
-          if (entry.item.open || (entry.left && entry.flights > 0)) continue;
-          const flight = transport.sendLast(entry.item.path, bodyOf(entry));
-          if (!flight) continue;
-          entry.left = true;
-          void fly(line, entry, flight).finally(() => {
-            pump(line);
-            notify();
+      for (const queue of allQueues) {
+        for (const entry of queue.entries) {
+          // Both "hidden" and "pagehide" fire when a page goes. An ordinary request dies with the page, so its item is sent again.
+          if (entry.item.open || (entry.wasSentLast && entry.requests > 0)) continue;
+          const request = transport.sendLast(entry.item.path, bodyOf(entry));
+          if (!request) continue;
+          entry.wasSentLast = true;
+          void trackRequest(queue, entry, request).finally(() => {
+            sendNext(queue);
+            notifySettled();
           });
         }
-        pump(line);
+        sendNext(queue);
       }
     },
     settled() {
       return new Promise((resolve) => {
-        waiters.push(resolve);
-        notify();
+        settledCallbacks.push(resolve);
+        notifySettled();
       });
     },
     async clear(onlyOwn) {
-      for (const line of all) {
-        for (const entry of line.entries) {
-          // Somebody waits for what another page has left.
-          if (onlyOwn && entry.onGone) continue;
-          line.entries.delete(entry);
-          done(entry);
+      for (const queue of allQueues) {
+        for (const entry of queue.entries) {
+          // The recovery waits for items of other pages.
+          if (onlyOwn && entry.onRemoved) continue;
+          queue.entries.delete(entry);
+          remove(entry);
         }
         if (onlyOwn) continue;
-        clearTimeout(line.timer);
-        line.timer = undefined;
-        line.failures = 0;
+        clearTimeout(queue.timer);
+        queue.timer = undefined;
+        queue.failures = 0;
       }
-      notify();
+      notifySettled();
       if (!onlyOwn) await journal.clear();
     },
     get dropped() {

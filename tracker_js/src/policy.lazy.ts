@@ -1,61 +1,61 @@
-import type { Memory } from './memory';
 import type { Options } from './api.js';
-import type { Config, EventFields, PartContext, Secrets, Settings, Teardown } from './types';
-import { DEFAULT_CONFIG, fetchConfig } from './config';
-import { describe } from './describe';
+import { type Config, DEFAULT_CONFIG, fetchConfig } from './config';
+import type { PartContext } from './context';
+import { describeElement } from './describe-element';
+import type { EventFields } from './event';
+import type { Teardown } from './guard';
+import type { ProjectStorage } from './local-storage';
 import { watchSecrets } from './mask';
 import { resolveOptions } from './options';
 import { selectorOf } from './selector';
 
-/** A server that has not said in this time how to record is not waited for with what is written down here: a page may be gone in a second. */
-const SOON_MS = 250;
-/** Nor with what is sent, and with what parts observe. It applies its rules itself to all that it gets. */
-const LATE_MS = 3_000;
-/** Events that are looked at once more when the server has said what is a secret. */
-const MAX_EARLY = 1_000;
+/** Without the project's rules by then, events are masked by the defaults and saved on disk: a page may be gone within a second. */
+const PROVISIONAL_AFTER_MS = 250;
+/** Without the project's rules by then, events are sent and the parts run. The server applies its rules itself. */
+const ASSUME_AFTER_MS = 3_000;
+/** At most this many events are masked again once the server has sent its rules. */
+const MAX_EARLY_EVENTS = 1_000;
 
-/** What the core asks before anything is told. */
+/** The project's rules, as far as they are known: whom to track, and what to mask. */
 export interface Policy {
-  readonly options: Settings;
+  /** The functions that parts use. */
+  readonly tools: Pick<PartContext, 'options' | 'secrets' | 'describe' | 'selectorOf' | 'isOwn'>;
   readonly config: Config;
-  /** The server has said how to record, now or to an earlier page, or does not answer. */
-  readonly isCertain: boolean;
-  readonly secrets: Secrets;
-  describe: (target: EventTarget | null) => EventFields;
-  selectorOf: (element: Element) => string | undefined;
-  /** The visitor's browser asks not to be recorded, and the project heeds that. */
-  objects: () => boolean;
-  /** Whether a session is of the share that the project records. */
-  tells: (sessionId: string) => boolean;
-  /** An event as JSON, without any secret. */
-  write: (type: string, fields: EventFields, target?: EventTarget | null) => string;
-  /** A text with events of `write` in it, by the rules that became known behind them. */
-  seal: (text: string) => string;
-  /** The body of the call that begins a session. */
-  begin: (sessionId: string, user?: string, traits?: Record<string, unknown>) => string;
+  /** The rules are final: from the server, cached by an earlier page, or assumed because the server does not answer. */
+  readonly isFinal: boolean;
+  /** The visitor's browser sends a privacy signal (GPC, DNT) that the project honours. */
+  isOptedOut: () => boolean;
+  /** Whether the project's sampling includes a session. */
+  isSampled: (sessionId: string) => boolean;
+  /** Returns an event as JSON, masked. */
+  serialize: (type: string, fields: EventFields, target?: EventTarget | null) => string;
+  /** Masks events in `text` that `serialize` has written, by the rules that became known afterwards. */
+  remask: (text: string) => string;
+  /** Returns the body of the request that starts a session. */
+  serializeSession: (sessionId: string, user?: string, traits?: Record<string, unknown>) => string;
   stop: Teardown;
 }
 
 export interface PolicyOptions extends Pick<PartContext, 'load' | 'debug' | 'fetch' | 'json'> {
-  wanted: Options;
-  memory: Memory;
-  /** Called when something is known, or assumed, about how to record, and again when that changes; never at once. */
-  onKnown: () => void;
+  given: Options;
+  storage: ProjectStorage;
+  /** Called, never synchronously, when rules are known or assumed, and when they change. */
+  onChange: () => void;
 }
 
-/** How the page is recorded. */
-export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown }: PolicyOptions): Policy {
+/** Fetches the project's rules and masks events by them. */
+export function createPolicy({ given, storage, load, debug, fetch, json, onChange }: PolicyOptions): Policy {
   const { parse, toJson } = json;
-  const options = resolveOptions(wanted);
+  const options = resolveOptions(given);
   const secrets = watchSecrets();
   let config = DEFAULT_CONFIG;
-  let isCertain = false;
+  let isFinal = false;
   let isStopped = false;
   let isRecorded: ((projectId: number, sessionId: string, rate: number) => boolean) | undefined;
-  /** Written before the server has said what is a secret; undefined once it has, or will not. */
-  let early: string[] | undefined = [];
-  /** Those of them that hold one, and what is sent in their place. */
-  let sealed: [was: string, now: string][] = [];
+  /** Events that were written before the server has sent its rules. Undefined once it has, or will not. */
+  let earlyEvents: string[] | undefined = [];
+  /** Those of them that the rules change, before and after. */
+  let remasked: [before: string, after: string][] = [];
 
   const scrub = (_: string, value: unknown): unknown => (typeof value === 'string' ? secrets.scrub(value) : value);
   const rewrite = (text: string): string => {
@@ -64,29 +64,32 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
     return toJson({ ...event, page_url: secrets.url(url), ...(parse(toJson({ target_element, input_value, event_data }, scrub)) as EventFields) });
   };
   const policy: Policy = {
-    options,
-    secrets,
-    selectorOf,
+    tools: {
+      options,
+      secrets,
+      selectorOf,
+      describe: (target) => describeElement(target, secrets),
+      isOwn: (url) => ['/api/v1/', '/tracker'].some((path) => url.startsWith(options.endpoint + path)),
+    },
     get config() {
       return config;
     },
-    get isCertain() {
-      return isCertain;
+    get isFinal() {
+      return isFinal;
     },
-    describe: (target) => describe(target, secrets),
-    objects: () =>
+    isOptedOut: () =>
       (config.honour_gpc && (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true) ||
       ((options.respectDnt ?? config.honour_dnt) && navigator.doNotTrack === '1'),
-    tells: (sessionId) => config.sampling_rate >= 1 || (config.sampling_rate > 0 && (isRecorded?.(config.project_id, sessionId, config.sampling_rate) ?? true)),
-    write(type, { timestamp, page_url: url = location.href, event_data: data, ...rest }, target) {
-      const text = toJson({ timestamp, event_type: type, page_url: secrets.url(url), ...(target && describe(target, secrets)), ...rest });
-      const told = data === undefined ? undefined : toJson(data, scrub);
-      const event = told === undefined ? text : `${text.slice(0, -1)},"event_data":${told}}`;
-      if (early && early.length < MAX_EARLY) early.push(event);
+    isSampled: (sessionId) => config.sampling_rate >= 1 || (config.sampling_rate > 0 && (isRecorded?.(config.project_id, sessionId, config.sampling_rate) ?? true)),
+    serialize(type, { timestamp, page_url: url = location.href, event_data: data, ...rest }, target) {
+      const text = toJson({ timestamp, event_type: type, page_url: secrets.url(url), ...(target && describeElement(target, secrets)), ...rest });
+      const masked = data === undefined ? undefined : toJson(data, scrub);
+      const event = masked === undefined ? text : `${text.slice(0, -1)},"event_data":${masked}}`;
+      if (earlyEvents && earlyEvents.length < MAX_EARLY_EVENTS) earlyEvents.push(event);
       return event;
     },
-    seal: (text) => sealed.reduce((text, [was, now]) => text.replace(was, () => now), text),
-    begin(sessionId, user, traits) {
+    remask: (text) => remasked.reduce((text, [before, after]) => text.replace(before, () => after), text),
+    serializeSession(sessionId, user, traits) {
       return toJson({
         session_id: sessionId,
         user_id: user,
@@ -102,60 +105,60 @@ export function createPolicy({ wanted, memory, load, debug, fetch, json, onKnown
           language: navigator.language,
           timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
           pixel_ratio: devicePixelRatio,
-          // A label, so that whoever reads can leave out what a program did.
+          // A label, so that readers can exclude automated visits.
           webdriver: navigator.webdriver || undefined,
         },
       });
     },
     stop() {
       isStopped = true;
-      clearTimeout(soon);
-      clearTimeout(late);
+      clearTimeout(provisionalTimer);
+      clearTimeout(assumeTimer);
       secrets.stop();
     },
   };
 
-  const know = async (known: Config, said?: boolean): Promise<void> => {
-    if (known.sampling_rate > 0 && known.sampling_rate < 1 && !isRecorded) {
+  const apply = async (newConfig: Config, isFromServer?: boolean): Promise<void> => {
+    if (newConfig.sampling_rate > 0 && newConfig.sampling_rate < 1 && !isRecorded) {
       try {
         ({ isRecorded } = (await load('sampling')) as { isRecorded: typeof isRecorded });
       } catch (error) {
-        // The server knows it, too.
+        // The server samples, too.
         debug('no sampling:', error);
       }
     }
     if (isStopped) return;
     try {
-      secrets.apply(known.masking);
-      config = known;
-      if (early) sealed = early.map((was): [string, string] => [was, rewrite(was)]).filter(([was, now]) => now !== was);
+      secrets.apply(newConfig.masking);
+      config = newConfig;
+      if (earlyEvents) remasked = earlyEvents.map((before): [string, string] => [before, rewrite(before)]).filter(([before, after]) => after !== before);
     } catch (error) {
-      // What does not look like a configuration is none.
+      // The response is not a configuration.
       debug('no configuration:', error);
     }
-    isCertain = true;
-    if (said) early = undefined;
-    onKnown();
+    isFinal = true;
+    if (isFromServer) earlyEvents = undefined;
+    onChange();
   };
-  const cached = memory.read('config') as Config | undefined;
-  // Not within this call: whoever made us does not have us yet.
-  if (cached?.masking) void Promise.resolve(cached).then(know);
+  const cached = storage.read('config') as Config | undefined;
+  // Asynchronously: the caller of `createPolicy` does not have the policy yet.
+  if (cached?.masking) void Promise.resolve(cached).then(apply);
   const assume = (): void => {
-    if (!isCertain) void know(config);
+    if (!isFinal) void apply(config);
   };
-  const soon = setTimeout(() => {
-    if (!isCertain) onKnown();
-  }, SOON_MS);
-  const late = setTimeout(assume, LATE_MS);
+  const provisionalTimer = setTimeout(() => {
+    if (!isFinal) onChange();
+  }, PROVISIONAL_AFTER_MS);
+  const assumeTimer = setTimeout(assume, ASSUME_AFTER_MS);
   fetchConfig({ fetch, json }, options.endpoint, options.project).then(
-    (known) => {
+    (newConfig) => {
       if (isStopped) return;
-      memory.write('config', known);
-      void know(known, true);
+      storage.write('config', newConfig);
+      void apply(newConfig, true);
     },
     (error: unknown) => {
       debug('no configuration:', error);
-      early = undefined;
+      earlyEvents = undefined;
       assume();
     },
   );

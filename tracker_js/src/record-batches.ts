@@ -1,31 +1,34 @@
-import type { Item } from './delivery';
 import { type Batch, openBatch } from './batch';
+import type { Item } from './delivery-types';
 
-/** How late a viewer may see what is going on, and how many requests a busy page makes. */
+/** The longest delay for a live viewer. Shorter, a busy page would make more requests. */
 const BATCH_MS = 5_000;
-/** What is not sent yet is written to disk again when something comes to it, so a full batch is not large; a snapshot makes one of its own. */
+/** An open batch is saved on disk again whenever it grows, so batches stay small. A snapshot gets its own batch. */
 const BATCH_CHARACTERS = 100_000;
-/** The server takes 10 MiB inflated; the rest is for the envelope. */
+/** The server takes 10 MiB uncompressed; the rest is for the envelope. */
 const MAX_BYTES = 10 * 1_024 * 1_024 - 1_024;
 const MAX_BYTES_A_CHARACTER = 3;
 
-export interface Batches {
-  /** One rrweb event as JSON. False: too large for any request. */
+export interface RecordBatches {
+  /** Adds one rrweb event as JSON. Returns false where it is too large for any request. */
   push: (json: string) => boolean;
-  /** Closes the batch that is being filled. */
-  cut: () => void;
+  /** Closes the open batch. */
+  close: () => void;
 }
 
 const isTooLarge = (json: string): boolean =>
   json.length * MAX_BYTES_A_CHARACTER > MAX_BYTES && new TextEncoder().encode(json).length > MAX_BYTES;
 
-/** Gathers the events of one session; the first one of a batch decides when it goes. `send` gets a batch as it grows. */
-export function createBatches(sessionId: string, send: (batch: Item) => void): Batches {
+/**
+ * Gathers the rrweb events of one session. A batch is sent at the latest `BATCH_MS` after its first event; `send` also
+ * gets it whenever it grows.
+ */
+export function createRecordBatches(sessionId: string, send: (batch: Item) => void): RecordBatches {
   let batch: Batch | undefined;
   let characters = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const cut = (): void => {
+  const close = (): void => {
     if (!batch) return;
     const full = batch;
     batch = undefined;
@@ -34,19 +37,19 @@ export function createBatches(sessionId: string, send: (batch: Item) => void): B
     send(full);
   };
   return {
-    cut,
+    close,
     push(json) {
       if (isTooLarge(json)) return false;
       // The Meta event of a snapshot goes with it.
-      if (batch && characters > BATCH_CHARACTERS / 2 && characters + json.length > BATCH_CHARACTERS) cut();
+      if (batch && characters > BATCH_CHARACTERS / 2 && characters + json.length > BATCH_CHARACTERS) close();
       if (!batch) {
         batch = openBatch('/track/recording', sessionId);
         characters = 0;
-        timer = setTimeout(cut, BATCH_MS);
+        timer = setTimeout(close, BATCH_MS);
       }
-      batch.fill(json);
+      batch.append(json);
       characters += json.length + 1;
-      if (characters >= BATCH_CHARACTERS) cut();
+      if (characters >= BATCH_CHARACTERS) close();
       else send(batch);
       return true;
     },

@@ -1,57 +1,57 @@
 import { record } from '@rrweb/record';
-import type { Mirror, RecordedEvent } from './record-types';
-import type { PartContext, Teardown } from './types';
-import type { Reel } from './record-reel';
-import { all, guard, listen } from './guard';
-import { watchHands } from './hands';
-import { createInliner } from './record-inline';
-import { stopListening } from './record-listening';
+import type { PartContext } from './context';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
+import { whenIdle } from './idle';
+import { blockSelector, maskSelector } from './mask-selectors';
+import type { RecordBuffer } from './record-buffer';
+import { createInliner } from './record-inline-assets';
+import { stopListening } from './record-listeners';
 import { createMasker, isEmpty } from './record-mask';
-import { blockSelector, maskSelector } from './record-selectors';
-import { ACTS, FULL_SNAPSHOT, INCREMENTAL, META, MUTATION, SCROLL } from './record-types';
+import { USER_ACTIONS, FULL_SNAPSHOT, INCREMENTAL, META, type Mirror, MUTATION, type RecordedEvent, SCROLL } from './rrweb-types';
+import { watchUserInput } from './user-input';
 
-/** A replay of any minute needs no more than five of them; a snapshot of a large page weighs as much as some minutes of events. */
+/** Bounds the events that a replay of any minute needs. A snapshot of a large page weighs as much as some minutes of events. */
 const CHECKOUT_MS = 5 * 60_000;
-/** While an error is waited for: so much before it is shown at least. */
+/** While an error is waited for: at least so much before it can be replayed. */
 const CHECKOUT_WAITING_MS = 60_000;
-/** Nobody is there: what the page does by itself is not told until somebody comes back. */
-const REST_MS = 5 * 60_000;
-/** A page that is never idle is taken all the same. */
+/** Without user actions for this long, changes of the page are not recorded until the next action. */
+const PAUSE_AFTER_MS = 5 * 60_000;
+/** A page that is never idle is recorded all the same. */
 const IDLE_TIMEOUT_MS = 2_000;
 const CANVAS_FRAMES_A_SECOND = 2;
-const ASK = 'tracker: snapshot';
+const SNAPSHOT_REQUEST = 'tracker: snapshot';
 
 export interface Capture {
-  /** From now on in another recording, which begins with a full snapshot. */
-  renew: (reel: Reel) => void;
-  /** Tells nothing until the visitor does something here: another tab, or another page in this one, is recorded now. */
-  rest: () => void;
+  /** Continues in another recording, which begins with a full snapshot. */
+  renew: (buffer: RecordBuffer) => void;
+  /** Records nothing until the visitor acts on this page: another tab, or another page in this one, is recorded now. */
+  pause: () => void;
   stop: Teardown;
 }
 
-/** rrweb at work: masks what it tells, and hands it on while somebody is there. `onAct`: the visitor did something. */
-export function capture(context: PartContext, first: Reel, onAct: () => void): Capture {
+/** Runs rrweb, masks its events and passes them on while the visitor is active. `onAct` is called when the visitor acts. */
+export function capture(context: PartContext, first: RecordBuffer, onUserAction: () => void): Capture {
   const { options, secrets, session, debug, json } = context;
   const block = blockSelector(options);
   const mirror = record.mirror as Mirror;
-  let reel = first;
-  let stopped = false;
-  let resting = false;
-  let planned = false;
-  let actedAt = Date.now();
+  let buffer = first;
+  let isStopped = false;
+  let isPaused = false;
+  let isPlanned = false;
+  let lastActionAt = Date.now();
   let snapshotAt = 0;
-  let latest = 0;
+  let latestTimestamp = 0;
 
-  const tell = (event: RecordedEvent): void => {
-    // A clock that was set back must not put an event before the snapshot that it needs.
-    event.timestamp = latest = Math.max(latest, event.timestamp);
-    if (reel.push(json.toJson(event), event.type === META)) return;
-    debug('an rrweb event is larger than the server takes, and is left out');
+  const push = (event: RecordedEvent): void => {
+    // A clock that is set back must not put an event before the snapshot that it needs.
+    event.timestamp = latestTimestamp = Math.max(latestTimestamp, event.timestamp);
+    if (buffer.push(json.toJson(event), event.type === META)) return;
+    debug('an rrweb event is too large and is dropped');
     if (event.type === FULL_SNAPSHOT) stop();
   };
   const inliner = options.inlineImages
     ? createInliner(mirror, context.fetch, (event) => {
-        if (!stopped && !resting) tell(event);
+        if (!isStopped && !isPaused) push(event);
       })
     : undefined;
   const masker = createMasker({
@@ -60,99 +60,98 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     mirror,
     block,
     maskText: maskSelector(options),
-    onImage: (node) => inliner?.image(node),
+    onImage: (node) => inliner?.inlineImage(node),
   });
 
-  const refresh = guard(() => {
-    // Each snapshot listens to all frames anew.
+  const takeSnapshot = guard(() => {
+    // Each snapshot adds listeners to all frames again.
     stopListening('load');
     record.takeFullSnapshot(true);
-    askFrames();
+    requestFrameSnapshots();
   });
-  /** A frame of another site tells its own snapshot, without which it would be blank from ours on. */
-  const askFrames = guard(() => {
-    if (options.recordCrossOriginIframes) for (const frame of Array.from(window as ArrayLike<Window>)) frame.postMessage(ASK, '*');
+  /** A frame of another site has to send its own snapshot: it would be blank after the page's next one. */
+  const requestFrameSnapshots = guard(() => {
+    if (options.recordCrossOriginIframes) for (const frame of Array.from(window as ArrayLike<Window>)) frame.postMessage(SNAPSHOT_REQUEST, '*');
   });
-  const refreshSoon = (): void => {
-    if (planned) return;
-    planned = true;
+  const takeSnapshotSoon = (): void => {
+    if (isPlanned) return;
+    isPlanned = true;
     const take = (): void => {
-      planned = false;
-      if (!stopped && !resting) refresh();
+      isPlanned = false;
+      if (!isStopped && !isPaused) takeSnapshot();
     };
-    if (typeof requestIdleCallback === 'function') requestIdleCallback(take, { timeout: IDLE_TIMEOUT_MS });
-    else setTimeout(take);
+    whenIdle(take, IDLE_TIMEOUT_MS);
   };
 
   const emit = (event: RecordedEvent): void => {
-    if (stopped || isEmpty(event)) return;
+    if (isStopped || isEmpty(event)) return;
     if (event.type !== INCREMENTAL) {
-      tell(event);
+      push(event);
       if (event.type !== FULL_SNAPSHOT) return;
       snapshotAt = Date.now();
-      inliner?.fonts();
+      inliner?.inlineFonts();
       return;
     }
-    const isAct = ACTS.includes(event.data.source) || (event.data.source === SCROLL && hands.areMoving());
+    const isUserAction = USER_ACTIONS.includes(event.data.source) || (event.data.source === SCROLL && userInput.isRecent());
     const snapshotBefore = snapshotAt;
     const now = Date.now();
-    if (isAct) {
-      actedAt = now;
-      onAct();
-      // May begin another session, which takes a snapshot.
+    if (isUserAction) {
+      lastActionAt = now;
+      onUserAction();
+      // This may begin another session, which takes a snapshot.
       session.touch(true);
-      if (resting) {
-        resting = false;
-        refresh();
+      if (isPaused) {
+        isPaused = false;
+        takeSnapshot();
       }
-    } else if (resting || now - actedAt > REST_MS) {
-      resting = true;
+    } else if (isPaused || now - lastActionAt > PAUSE_AFTER_MS) {
+      isPaused = true;
       return;
     }
-    // A snapshot that was taken just now holds what a mutation tells.
-    if (stopped || (event.data.source === MUTATION && snapshotAt !== snapshotBefore)) return;
-    tell(event);
-    if (now - snapshotAt > (reel.waitsForError ? CHECKOUT_WAITING_MS : CHECKOUT_MS)) refreshSoon();
+    // A snapshot that was taken in this call already has the mutation.
+    if (isStopped || (event.data.source === MUTATION && snapshotAt !== snapshotBefore)) return;
+    push(event);
+    if (now - snapshotAt > (buffer.waitsForError ? CHECKOUT_WAITING_MS : CHECKOUT_MS)) takeSnapshotSoon();
   };
 
-  const hands = watchHands();
-  const teardowns: Teardown[] = [hands.stop];
-  const stopAll = all(teardowns);
+  const userInput = watchUserInput();
+  const teardowns: Teardown[] = [userInput.stop];
+  const stopAll = combineTeardowns(teardowns);
   const stop = (): void => {
-    stopped = true;
+    isStopped = true;
     stopAll();
   };
   if (inliner) teardowns.push(inliner.stop);
   teardowns.push(
     listen(window, 'message', ({ data, source }: MessageEvent) => {
-      if (!options.recordCrossOriginIframes || data !== ASK || source !== window.parent || source === window) return;
-      // Whether somebody is there is for the page around it to say.
-      resting = false;
-      refreshSoon();
+      if (!options.recordCrossOriginIframes || data !== SNAPSHOT_REQUEST || source !== window.parent || source === window) return;
+      // The page around the frame knows whether the visitor is active.
+      isPaused = false;
+      takeSnapshotSoon();
     }),
     listen(document, 'input', (event) => {
-      masker.typed((event.composedPath()[0] ?? event.target) as Element);
+      masker.addTypedField((event.composedPath()[0] ?? event.target) as Element);
     }),
   );
   const stopRrweb = record({
     emit: (event) => {
       emit(event as unknown as RecordedEvent);
     },
-    // As a plugin, since what a frame tells the page around it goes past `emit`. When it throws, nothing is told.
+    // As a plugin, since events that a frame sends to the page around it do not pass `emit`. When it throws, the event is not recorded.
     plugins: [
       {
         name: 'tracker/mask',
         options: {},
         eventProcessor: (event) => {
-          masker.event(event as unknown as RecordedEvent);
+          masker.maskEvent(event as unknown as RecordedEvent);
           return event;
         },
       },
     ],
     blockSelector: block,
-    // By the elements' names, which takes in those types that rrweb does not know.
+    // By element name, which includes input types that rrweb does not know.
     maskInputOptions: { input: true, textarea: true, select: true } as object,
-    maskInputFn: masker.input,
+    maskInputFn: masker.maskInput,
     slimDOMOptions: 'all',
     recordAfter: 'DOMContentLoaded',
     recordCanvas: options.recordCanvas,
@@ -169,18 +168,18 @@ export function capture(context: PartContext, first: Reel, onAct: () => void): C
     stopListening('load');
     stopListening('message');
   });
-  askFrames();
+  requestFrameSnapshots();
   // Its first snapshot was too large.
-  if (stopped) stopAll();
+  if (isStopped) stopAll();
 
   return {
-    rest() {
-      resting = true;
+    pause() {
+      isPaused = true;
     },
     renew(next) {
-      reel = next;
-      resting = false;
-      refresh();
+      buffer = next;
+      isPaused = false;
+      takeSnapshot();
     },
     stop,
   };

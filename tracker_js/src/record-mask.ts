@@ -1,39 +1,38 @@
-import type { Attributes, Changed, EventData, Mirror, RecordedEvent, SerializedNode } from './record-types';
-import type { Config, Secrets } from './types';
-import { isField, isPrivate, MASK, mayBecomeSecret } from './mask';
-import { CANVAS, ELEMENT, INCREMENTAL, INPUT, META, MUTATION, SCROLL, SELECTION, TEXT } from './record-types';
+import type { Config } from './config';
+import { isField, isPrivate, MASK, mayBecomeSecret, type Secrets } from './mask';
+import { type Attributes, CANVAS, type Changed, ELEMENT, type EventData, INCREMENTAL, INPUT, META, type Mirror, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from './rrweb-types';
 
-/** How much of an element is told: all, its shape (`[data-private]`), or that it is there. */
+/** How much of an element is recorded: everything, its shape (`[data-private]`), or only that it exists. */
 const OPEN = 0;
 const PRIVATE = 1;
 const BLOCKED = 2;
 type Level = typeof OPEN | typeof PRIVATE | typeof BLOCKED;
 
-/** Shape and place of a private element. What draws (`d`, `src`) is its content. */
+/** Shape and place of a private element. Attributes that draw (`d`, `src`) are content. */
 const SHAPE = /^(class|id|style|type|role|dir|lang|width|height|colspan|rowspan|cols|rows|size|hidden|disabled|open|viewBox|xmlns|contenteditable|data-private|_cssText|rr_(width|height|scroll\w+|open_mode|media\w+))$/;
-/** Never typed and often long: nothing is looked for in them. */
-const PLAIN = /^(class|id|style|type|role|for|name|rel|width|height|d|points|transform|viewBox|fill|stroke|x|y|r|cx|cy|xmlns|_cssText|rr_\w+)$/;
-/** Programs and their keys: a replay runs none. `srcdoc` is recorded as the document that it is. */
-const NEVER = /^(on.*|nonce|srcdoc|ping)$/;
+/** Attributes that are never typed and often long: they are not searched. */
+const UNSEARCHED = /^(class|id|style|type|role|for|name|rel|width|height|d|points|transform|viewBox|fill|stroke|x|y|r|cx|cy|xmlns|_cssText|rr_\w+)$/;
+/** Programs and their keys: a replay runs none. `srcdoc` is recorded as the document that it becomes. */
+const NOT_RECORDED = /^(on.*|nonce|srcdoc|ping)$/;
 const ADDRESSES = /^(href|xlink:href|src|srcset|action|formaction|cite|data|poster|background|rr_src)$/;
-/** Their addresses lead somewhere else, and are not needed to draw the page. */
+/** Elements whose addresses lead elsewhere and are not needed to draw the page. */
 const LINKS = /^(a|area|form|button|input|base|iframe|frame|embed|object|q|blockquote|del|ins)$/;
-/** Typed letter by letter into a button is nothing. */
+/** The value of a button is not typed. */
 const BUTTONS = /^(submit|button|reset|image)$/;
 const CHECKED = /^(checkbox|radio)$/;
-/** What says in the page what is in a field. */
-const ECHOES = /^(title|output)$/;
+/** Elements that often repeat a typed value. */
+const REPEATING = /^(title|output)$/;
 const MARKS = ['data-private', 'data-allow', 'contenteditable'];
-/** A shorter value stands in other texts by chance. */
-const MIN_ECHO = 4;
+/** Shorter values appear in other texts by chance. */
+const MIN_REPEATED = 4;
 
 export interface Masker {
-  /** rrweb's `maskInputFn`: one mask for all values, so that neither letters nor their number are told. */
-  input: (text: string, field: Element) => string;
+  /** rrweb's `maskInputFn`: one mask for all values, so that neither letters nor their number are recorded. */
+  maskInput: (text: string, field: Element) => string;
   /** Masks an event in place. */
-  event: (event: RecordedEvent) => void;
-  /** Somebody types here: what is in it is not told where the page repeats it. */
-  typed: (field: Element) => void;
+  maskEvent: (event: RecordedEvent) => void;
+  /** The visitor types into this field: its value is masked wherever the page repeats it. */
+  addTypedField: (field: Element) => void;
 }
 
 export interface MaskOptions {
@@ -43,43 +42,43 @@ export interface MaskOptions {
   /** Selectors; empty for none. */
   maskText: string;
   block: string;
-  /** An image that may be told. */
+  /** Called for each image whose content may be recorded. */
   onImage: (image: SerializedNode) => void;
 }
 
 const elementOf = (node: Node | null): Element | null => (node?.nodeType === Node.ELEMENT_NODE ? (node as Element) : (node?.parentElement ?? null));
 
-/** The element that a shadow tree or a frame hangs on. */
+/** Returns the element to which a shadow tree or a frame belongs. */
 function hostOf(node: Node): Element | null {
   const root = node.getRootNode();
   if (root.nodeType === Node.DOCUMENT_FRAGMENT_NODE) return (root as ShadowRoot).host ?? null;
   return root === document ? null : ((root as Document).defaultView?.frameElement ?? null);
 }
 
-/** A style, or what has changed of one: an object of values, of pairs of a value and its priority. */
-function withoutPictures(style: unknown): unknown {
+/** Takes a style attribute, or the changes of one: an object of values, or of pairs of a value and its priority. */
+function withoutImages(style: unknown): unknown {
   if (typeof style === 'string') return style.replace(/url\([^)]*\)/gi, 'none');
   if (typeof style !== 'object' || style === null) return style;
-  if (Array.isArray(style)) return style.map(withoutPictures);
-  return Object.fromEntries(Object.entries(style).map(([name, value]) => [name, withoutPictures(value)]));
+  if (Array.isArray(style)) return style.map(withoutImages);
+  return Object.fromEntries(Object.entries(style).map(([name, value]) => [name, withoutImages(value)]));
 }
 
 const isNothing = ({ source, texts, attributes, removes, adds }: EventData): boolean =>
   source === MUTATION && !texts?.length && !attributes?.length && !removes?.length && !adds?.length;
 
-/** True for what is left of an event when all of it was masked away: it need not be sent. */
+/** True for an event of which masking has left nothing: it is not sent. */
 export const isEmpty = ({ type, data }: RecordedEvent): boolean => type === INCREMENTAL && isNothing(data);
 
 export function createMasker({ secrets, masking, mirror, maskText, block, onImage }: MaskOptions): Masker {
   const allowed = masking.allow.map((name) => name.toLowerCase());
   const fields = new Set<Element>();
-  /** What is told as masked already, texts by their ids and attributes by id and name: a mask for each letter would count the letters. */
+  /** What is recorded as masked already, texts by id and attributes by id and name: a mask for each letter would reveal their number. */
   const masked = new Set<string>();
-  const isRepeated = (what: string, told: unknown): boolean => {
+  const isRepeated = (what: string, result: unknown): boolean => {
     const isKnown = masked.has(what);
-    if (told === MASK) masked.add(what);
+    if (result === MASK) masked.add(what);
     else masked.delete(what);
-    return told === MASK && isKnown;
+    return result === MASK && isKnown;
   };
 
   const levelOf = (node: Node | null): Level => {
@@ -93,14 +92,14 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
   const isAllowed = (field: Element): boolean =>
     field.closest('[data-allow]') !== null || ['name', 'id'].some((name) => allowed.includes(field.getAttribute(name)?.toLowerCase() ?? ''));
   const isOpen = (field: Element): boolean => masking.inputs !== 'all' && isAllowed(field) && !secrets.isSecret(field) && levelOf(field) === OPEN;
-  const input = (text: string, field: Element): string => {
+  const maskInput = (text: string, field: Element): string => {
     if (text === '' || BUTTONS.test((field as HTMLInputElement).type)) return text;
     return isOpen(field) && !mayBecomeSecret(text) ? secrets.scrub(text) : MASK;
   };
 
-  /** A text without what somebody typed into a field, also where the page mirrors it (`data-value`). */
+  /** Masks typed values in a text, also where the page repeats them (`data-value`). */
   const scrub = (text: string): string => {
-    let told = secrets.scrub(text);
+    let result = secrets.scrub(text);
     for (const field of fields) {
       if (!field.isConnected) {
         fields.delete(field);
@@ -108,16 +107,16 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
       }
       const value = (isField(field) ? field.value : field.textContent) ?? '';
       if (value === '' || isOpen(field)) continue;
-      if (told === value) return MASK;
-      if (value.length >= MIN_ECHO) told = told.split(value).join(MASK);
+      if (result === value) return MASK;
+      if (value.length >= MIN_REPEATED) result = result.split(value).join(MASK);
     }
-    return told;
+    return result;
   };
   const blank = (text: string): string => (text.trim() === '' ? text : MASK);
   const textIn = (text: string, parent: string, level: Level): string => {
     if (parent === 'style' || text === '') return text;
     if (level !== OPEN || parent === 'textarea') return blank(text);
-    return ECHOES.test(parent) ? scrub(text) : secrets.scrub(text);
+    return REPEATING.test(parent) ? scrub(text) : secrets.scrub(text);
   };
   const address = (tag: string, url: string): string => {
     if (/^(data:|blob:|#|about:)/i.test(url)) return url;
@@ -126,31 +125,31 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     return url.includes('?') ? url.replace(/[^\s,]+\?[^\s,]*/g, secrets.url) : url;
   };
 
-  /** Undefined: it is not told. */
+  /** Returns undefined for an attribute that is not recorded. */
   const attribute = (name: string, value: unknown, tag: string, type: string, level: Level, field: Element | undefined): unknown => {
-    if (NEVER.test(name)) return undefined;
+    if (NOT_RECORDED.test(name)) return undefined;
     const isForm = /^(input|textarea|select)$/.test(tag);
     if (isForm && name === 'value' && !BUTTONS.test(type)) {
       if (CHECKED.test(type) && level === OPEN) return scrub(String(value));
-      return value === '' ? value : field ? input(String(value), field) : MASK;
+      return value === '' ? value : field ? maskInput(String(value), field) : MASK;
     }
     if (level !== OPEN) {
       if (!SHAPE.test(name)) return undefined;
-      return name === 'style' ? withoutPictures(value) : value;
+      return name === 'style' ? withoutImages(value) : value;
     }
-    if (typeof value !== 'string' || value === '' || PLAIN.test(name)) return value;
+    if (typeof value !== 'string' || value === '' || UNSEARCHED.test(name)) return value;
     if (ADDRESSES.test(name)) return address(tag, value);
-    // What an element of the page's own takes for its value is a field's, whatever it is called.
+    // The `value` of a custom element is that of a field.
     if (name === 'value' && tag.includes('-')) return MASK;
     return scrub(value);
   };
   const mask = (attributes: Attributes, tag: string, type: string, level: Level, field: Element | undefined): void => {
     for (const name of Object.keys(attributes)) {
-      // Removed from the page.
+      // Null: the attribute was removed.
       if (attributes[name] === null) continue;
-      const told = attribute(name, attributes[name], tag, type, level, field);
-      if (told === undefined) Reflect.deleteProperty(attributes, name);
-      else attributes[name] = told;
+      const result = attribute(name, attributes[name], tag, type, level, field);
+      if (result === undefined) Reflect.deleteProperty(attributes, name);
+      else attributes[name] = result;
     }
   };
 
@@ -165,7 +164,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
       const { attributes } = node;
       const element = (mirror.getNode(node.id) as Element | null) ?? undefined;
       if (element && (level === OPEN || 'data-allow' in attributes) && (MARKS.some((mark) => mark in attributes) || (maskText && element.matches(maskText)))) level = levelOf(element);
-      // Of a frame on another site, whose elements are out of reach.
+      // An element in a frame of another site, which is unreachable.
       else if (!element && 'data-private' in attributes) level = PRIVATE;
       mask(attributes, tag, typeof attributes.type === 'string' ? attributes.type.toLowerCase() : '', level, element);
       if (tag === 'img' && level === OPEN) onImage(node);
@@ -177,7 +176,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     const element = elementOf(mirror.getNode(changed.id));
     const tag = element?.localName ?? '';
     const { attributes } = changed;
-    // An input event says it, once; an attribute that a framework keeps in step says it letter by letter.
+    // An input event has the value once. An attribute that a framework keeps in sync has it letter by letter.
     if (element && isField(element) && 'value' in attributes && !isOpen(element)) Reflect.deleteProperty(attributes, 'value');
     mask(attributes, tag, element?.getAttribute('type')?.toLowerCase() ?? '', element ? levelOf(element) : OPEN, element ?? undefined);
     for (const name of Object.keys(attributes)) if (isRepeated(`${changed.id} ${name}`, attributes[name])) Reflect.deleteProperty(attributes, name);
@@ -220,7 +219,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
         return data;
       }
       case SCROLL: {
-        // How far a field is scrolled is how much is in it.
+        // How far a field is scrolled reveals how much is in it.
         const field = element();
         return field && isField(field) ? nothing() : data;
       }
@@ -235,9 +234,9 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
   };
 
   return {
-    input,
-    typed: (field) => fields.add(field),
-    event(event) {
+    maskInput,
+    addTypedField: (field) => fields.add(field),
+    maskEvent(event) {
       if (event.type === META) event.data.href = secrets.url(event.data.href ?? '');
       else if (event.type === INCREMENTAL) event.data = incremental(event.data);
       else if (event.data?.node) walk(event.data.node, '', OPEN);

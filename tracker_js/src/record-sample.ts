@@ -1,4 +1,7 @@
-import { hash } from './hash';
+import { fnv1a } from './fnv-hash';
 
-/** Whether a session is one of the share that is recorded: the same on all its pages, and apart from the project's `sampling_rate`. */
-export const isSampled = (sessionId: string, share: number): boolean => hash(`recording ${sessionId}`) / 2 ** 32 < share;
+/**
+ * Whether a session is recorded by `recordSample`. The same on all pages of the session, and independent of the
+ * project's `sampling_rate`.
+ */
+export const isSampled = (sessionId: string, share: number): boolean => fnv1a(`recording ${sessionId}`) / 2 ** 32 < share;

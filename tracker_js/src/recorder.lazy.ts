@@ -1,145 +1,144 @@
-import type { Capture } from './record-capture';
-import type { Part, PartContext } from './types';
-import { all, guard, listen } from './guard';
-import { createBatches } from './record-batches';
-import { capture } from './record-capture';
-import { createReel, type Reel } from './record-reel';
+import type { Part, PartContext } from './context';
+import { combineTeardowns, guard, listen } from './guard';
+import { createRecordBatches } from './record-batches';
+import { createRecordBuffer, type RecordBuffer } from './record-buffer';
+import { type Capture, capture } from './record-capture';
 import { isSampled } from './record-sample';
 import { uuid } from './uuid';
 
-/** What the pages and tabs of a visit have to know of its recording. */
-interface Note {
-  /** The session. */
+/** What the pages and tabs of a session share about its recording. */
+interface SharedState {
+  /** The session's id. */
   id: string;
-  /** When it was first seen, epoch milliseconds. */
+  /** When the recording began, epoch milliseconds. */
   since: number;
-  /** An error has happened: with `recordErrorsOnly`, the rest of the visit is recorded. */
+  /** An error has happened: with `recordErrorsOnly`, the rest of the session is recorded. */
   failed?: boolean | undefined;
-  /** The tab that records: two at a time would be one muddled replay. */
+  /** The tab that records. Only one at a time: a replay cannot show two. */
   tab: string;
 }
-const NOTE = 'recording';
-/** rrweb is one for a page: two recordings at a time would be half of each. */
-let current: { context: PartContext; ask: () => void } | undefined;
+const STORAGE_NAME = 'recording';
+/** rrweb can run only once per page. */
+let active: { context: PartContext; request: () => void } | undefined;
 
-/** True in a frame of a page that records it. */
+/** True in a frame whose page records it. */
 function isWithin(): boolean {
   try {
     return window.parent !== window && 'tracker' in window.parent;
   } catch {
-    // Of another site, which cannot see into this one.
+    // The page around is of another site and cannot be read.
     return false;
   }
 }
 
-export const start: Part['start'] = (context, asked = false) => {
-  const { options, session, memory, debug } = context;
+export const start: Part['start'] = (context, isRequested = false) => {
+  const { options, session, storage, debug } = context;
   if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
-  if (current) {
-    if (current.context === context) current.ask();
-    else debug('another tracker of this page records it');
+  if (active) {
+    if (active.context === context) active.request();
+    else debug('another tracker records this page');
     return () => undefined;
   }
   const tab = uuid();
-  let running: Capture | undefined;
-  let reel: Reel | undefined;
-  let note: Note;
-  let ageTimer: ReturnType<typeof setTimeout> | undefined;
+  let capturing: Capture | undefined;
+  let buffer: RecordBuffer | undefined;
+  let shared: SharedState;
+  let lengthTimer: ReturnType<typeof setTimeout> | undefined;
 
-  const keep = (change: Partial<Note>): void => {
-    const stored = memory.read(NOTE) as Note | undefined;
+  const update = (change: Partial<SharedState>): void => {
+    const stored = storage.read(STORAGE_NAME) as SharedState | undefined;
     // Another tab may know more.
-    note = { ...note, ...(stored?.id === note.id && stored), ...change };
-    memory.write(NOTE, note);
+    shared = { ...shared, ...(stored?.id === shared.id && stored), ...change };
+    storage.write(STORAGE_NAME, shared);
   };
-  const claim = (): void => {
-    if (note.tab !== tab) keep({ tab });
+  const claimTab = (): void => {
+    if (shared.tab !== tab) update({ tab });
   };
-  const openReel = (id: string): Reel => {
-    note = { id, since: Date.now(), tab };
-    keep({ tab, ...(context.hasFailed && { failed: true }) });
-    const youngFor = asked ? 0 : note.since + options.recordMinSeconds * 1_000 - Date.now();
-    const made = createReel(
-      createBatches(id, (item) => {
+  const openBuffer = (id: string): RecordBuffer => {
+    shared = { id, since: Date.now(), tab };
+    update({ tab, ...(context.hasFailed && { failed: true }) });
+    const tooShortForMs = isRequested ? 0 : shared.since + options.recordMinSeconds * 1_000 - Date.now();
+    const opened = createRecordBuffer(
+      createRecordBatches(id, (item) => {
         context.send('recordings', item);
       }),
-      options.recordErrorsOnly && !asked && note.failed !== true,
-      youngFor > 0,
+      options.recordErrorsOnly && !isRequested && shared.failed !== true,
+      tooShortForMs > 0,
     );
-    clearTimeout(ageTimer);
-    if (youngFor > 0) ageTimer = setTimeout(guard(made.aged), youngFor);
-    return made;
+    clearTimeout(lengthTimer);
+    if (tooShortForMs > 0) lengthTimer = setTimeout(guard(opened.setLongEnough), tooShortForMs);
+    return opened;
   };
   const end = (): void => {
-    running?.stop();
-    running = undefined;
-    reel?.cut();
-    reel = undefined;
-    clearTimeout(ageTimer);
+    capturing?.stop();
+    capturing = undefined;
+    buffer?.close();
+    buffer = undefined;
+    clearTimeout(lengthTimer);
   };
   const begin = guard((id: string) => {
-    if (!asked && !isSampled(id, options.recordSample)) {
-      debug('this session is not of the share that is recorded');
+    if (!isRequested && !isSampled(id, options.recordSample)) {
+      debug('no recording: the session is not sampled');
       end();
       return;
     }
-    reel?.cut();
-    reel = openReel(id);
-    if (running) running.renew(reel);
-    else running = capture(context, reel, claim);
+    buffer?.close();
+    buffer = openBuffer(id);
+    if (capturing) capturing.renew(buffer);
+    else capturing = capture(context, buffer, claimTab);
   });
-  /** A page that is opened in the background is recorded when it is looked at. */
-  const beginIfSeen = (): void => {
-    if (!running && document.visibilityState === 'visible') begin(session.id);
+  /** A page that is opened in the background is recorded once it is visible. */
+  const beginIfVisible = (): void => {
+    if (!capturing && document.visibilityState === 'visible') begin(session.id);
   };
-  const failed = (): void => {
-    if (reel?.waitsForError !== true) return;
-    keep({ failed: true });
-    reel.failed();
+  const onError = (): void => {
+    if (buffer?.waitsForError !== true) return;
+    update({ failed: true });
+    buffer.setFailed();
   };
 
   const teardowns = [
     () => {
-      current = undefined;
+      active = undefined;
     },
     end,
-    context.beforeFlush(() => reel?.cut()),
+    context.beforeFlush(() => buffer?.close()),
     session.onRenew((id) => {
-      if (running) begin(id);
-      else beginIfSeen();
+      if (capturing) begin(id);
+      else beginIfVisible();
     }),
-    listen(document, 'visibilitychange', beginIfSeen),
+    listen(document, 'visibilitychange', beginIfVisible),
     listen(window, 'pageshow', ({ persisted }: PageTransitionEvent) => {
-      if (persisted) running?.rest();
+      if (persisted) capturing?.pause();
     }),
     listen(window, 'storage', ({ key }: StorageEvent) => {
-      if (!running || !key?.startsWith(`tracker.${NOTE}.`)) return;
-      const stored = memory.read(NOTE) as Partial<Note> | undefined;
-      if (stored?.id === note.id && stored.failed) failed();
+      if (!capturing || !key?.startsWith(`tracker.${STORAGE_NAME}.`)) return;
+      const stored = storage.read(STORAGE_NAME) as Partial<SharedState> | undefined;
+      if (stored?.id === shared.id && stored.failed) onError();
       if (stored?.tab === tab) return;
-      note.tab = '';
-      running.rest();
+      shared.tab = '';
+      capturing.pause();
     }),
   ];
   if (options.recordErrorsOnly) {
     teardowns.push(
       listen(window, 'error', ({ target }) => {
-        // Not of an image that did not load.
-        if (target === window) failed();
+        // Not an image that failed to load.
+        if (target === window) onError();
       }),
-      listen(window, 'unhandledrejection', failed),
+      listen(window, 'unhandledrejection', onError),
     );
   }
-  current = {
+  active = {
     context,
-    ask() {
-      asked = true;
-      // What is held back is wanted now.
-      reel?.failed();
-      reel?.aged();
-      beginIfSeen();
+    request() {
+      isRequested = true;
+      // Events that were held back are wanted now.
+      buffer?.setFailed();
+      buffer?.setLongEnough();
+      beginIfVisible();
     },
   };
-  beginIfSeen();
-  return all(teardowns);
+  beginIfVisible();
+  return combineTeardowns(teardowns);
 };

@@ -1,13 +1,13 @@
-import type { DeliveryOptions } from './delivery';
+import type { DeliveryOptions } from './delivery-types';
 
-/** Browsers let all keepalive requests and beacons of a page have 64 KiB in flight together; the rest of it is for headers and for others on the page. */
+/** Browsers allow 64 KiB for all keepalive requests and beacons of a page together. The rest is for headers and for other scripts. */
 const KEEPALIVE_BYTES = 60_000;
 
 export interface Requests {
   post: (path: string, body: BodyInit, options?: RequestInit) => Promise<Response>;
   /**
-   * For a page that is going: the browser finishes the request without it. Undefined where there is no room for it
-   * now. Rejects like `post`, and where the answer cannot be known.
+   * For a page that is going: the browser finishes the request without it. Undefined where it has no room now. Rejects
+   * like `post`, and where the response cannot be known.
    */
   postLast: (path: string, text: string) => Promise<Response> | undefined;
 }
@@ -15,14 +15,14 @@ export interface Requests {
 export const utf8 = (text: string): number => new TextEncoder().encode(text).length;
 
 /**
- * Requests that need no CORS preflight: no header of ours, so the key goes in the query and JSON as `text/plain` (what
- * a string body is, and what beacons send). No cookies either: the server wants none.
+ * Requests that need no CORS preflight: they set no headers, so the key goes into the query and JSON is sent as
+ * `text/plain`, the type of a string body and of beacons. They send no cookies.
  */
 export function createRequests({ endpoint, project, fetch }: Pick<DeliveryOptions, 'endpoint' | 'project' | 'fetch'>): Requests {
   const query = project && `?key=${encodeURIComponent(project)}`;
   const url = (path: string): string => `${endpoint}/api/v1${path}${query}`;
   let inFlight = 0;
-  // One that somebody put there before us may throw.
+  // Async, since a `fetch` that another script has wrapped may throw.
   const post = async (path: string, body: BodyInit, options?: RequestInit): Promise<Response> =>
     fetch(url(path), { method: 'POST', body, credentials: 'omit', ...options });
   return {
@@ -30,7 +30,7 @@ export function createRequests({ endpoint, project, fetch }: Pick<DeliveryOption
     postLast(path, text) {
       const bytes = utf8(text);
       if (inFlight + bytes > KEEPALIVE_BYTES) return undefined;
-      // The answer to a beacon is never seen: should the page live on, the text is sent again.
+      // The response to a beacon is unknown: if the page lives on, the item is sent again.
       if (!('keepalive' in Request.prototype)) return navigator.sendBeacon(url(path), text) ? Promise.reject(new Error('beacon')) : undefined;
       inFlight += bytes;
       return post(path, text, { keepalive: true }).finally(() => {

@@ -1,12 +1,12 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
-import { debounce } from './timing';
+import type { Context } from './context';
+import { combineTeardowns, listen, type Teardown } from './guard';
+import { debounce } from './throttle-debounce';
 
-const REST_MS = 250;
+const PAUSE_MS = 250;
 
 export function initResize({ emit, beforeLeave }: Context): Teardown {
-  const tell = debounce(() => {
+  const report = debounce(() => {
     emit('resize', { event_data: { width: innerWidth, height: innerHeight, pixel_ratio: devicePixelRatio } });
-  }, REST_MS);
-  return all([tell.cancel, beforeLeave(tell.flush), listen(window, 'resize', tell)]);
+  }, PAUSE_MS);
+  return combineTeardowns([report.cancel, beforeLeave(report.flush), listen(window, 'resize', report)]);
 }

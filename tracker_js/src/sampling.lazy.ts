@@ -1,5 +1,5 @@
-// BLAKE2b (RFC 7693), as far as it is needed: a key of 8 bytes, a message of 16, a digest of 8. Loaded only for projects
-// that record a share of their sessions, so that their pages and the server choose the same ones.
+// BLAKE2b (RFC 7693), as far as needed: a key of 8 bytes, a message of 16, a digest of 8. Loaded only for projects
+// that sample sessions, so that the tag and the server choose the same ones.
 const WORD = (1n << 64n) - 1n;
 // prettier-ignore
 const IV = [
@@ -19,7 +19,7 @@ const SIGMA = [
   '6fe9b308c2d714a5',
   'a2847615fb9e3cd0',
 ].map(digits);
-/** Which words a step mixes: four columns, then four diagonals. */
+/** The words that a step mixes: four columns, then four diagonals. */
 const STEPS = ['048c', '159d', '26ae', '37bf', '05af', '16bc', '278d', '349e'].map(digits);
 const ROUNDS = 12;
 
@@ -45,23 +45,23 @@ function compress(state: Words, block: Words, count: bigint, isLast: boolean): W
   return state.map((word, index) => word ^ at(v, index) ^ at(v, index + 8));
 }
 
-/** The bytes of a word in the other order. */
-function turn(word: bigint): bigint {
-  let turned = 0n;
-  for (let byte = 0n; byte < 64n; byte += 8n) turned = (turned << 8n) | ((word >> byte) & 255n);
-  return turned;
+/** Reverses the bytes of a word. */
+function reverseBytes(word: bigint): bigint {
+  let reversed = 0n;
+  for (let byte = 0n; byte < 64n; byte += 8n) reversed = (reversed << 8n) | ((word >> byte) & 255n);
+  return reversed;
 }
 
-/** Where a session stands among all of its project, from 0 to 2^64 - 1. */
-export function placeOf(projectId: number, sessionId: string): bigint {
+/** Returns the hash of a session within its project, from 0 to 2^64 - 1. */
+export function hashOf(projectId: number, sessionId: string): bigint {
   const id = sessionId.replace(/-/g, '');
   const [low = '', high = ''] = id.match(/.{16}/g) ?? [];
   const parameters = 0x01010000n | (8n << 8n) | 8n;
   const state = IV.map((word, index) => (index === 0 ? word ^ parameters : word));
-  const keyed = compress(state, [turn(BigInt(projectId))], 128n, false);
-  const [digest = 0n] = compress(keyed, [turn(BigInt(`0x${low}`)), turn(BigInt(`0x${high}`))], 144n, true);
-  return turn(digest);
+  const keyed = compress(state, [reverseBytes(BigInt(projectId))], 128n, false);
+  const [digest = 0n] = compress(keyed, [reverseBytes(BigInt(`0x${low}`)), reverseBytes(BigInt(`0x${high}`))], 144n, true);
+  return reverseBytes(digest);
 }
 
-/** Whether a session is of the share that its project records; `is_recorded` of the server says the same. */
-export const isRecorded = (projectId: number, sessionId: string, rate: number): boolean => placeOf(projectId, sessionId) < rate * 2 ** 64;
+/** Whether the project samples a session. The server's `is_recorded` gives the same answer. */
+export const isRecorded = (projectId: number, sessionId: string, rate: number): boolean => hashOf(projectId, sessionId) < rate * 2 ** 64;

@@ -1,26 +1,25 @@
-import type { Teardown } from './types';
-import { all, guard, listen } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 
 export interface Changes {
-  /** Whether something may look different than when `arm` was called. */
-  readonly seen: boolean;
-  /** From now on. */
-  arm: () => void;
+  /** Whether the page may look different than when `reset` was called. */
+  readonly hasChanged: boolean;
+  /** Starts to watch for changes. */
+  reset: () => void;
   stop: Teardown;
 }
 
-/** They change without a trace in the document, as shadow trees do. */
+/** Elements that change without a mutation, as shadow trees do. */
 const MOVING = 'canvas,video,iframe';
 const isMoving = (): boolean =>
   document.querySelector(MOVING) !== null ||
   (document.getAnimations?.().length ?? 0) > 0 ||
   [...document.querySelectorAll('*')].some(({ shadowRoot }) => shadowRoot !== null);
 
-/** What engines put into the page's body while they draw is not seen by anybody. */
+/** Screenshot engines put hidden elements into the body while they draw. */
 const isUnseen = (node: Node): boolean => node.nodeType === Node.ELEMENT_NODE && (node as HTMLElement).style?.visibility === 'hidden';
 
-const counts = ({ type, target, addedNodes, removedNodes }: MutationRecord): boolean => {
-  // Within what was taken out again: where it was taken from says so.
+const isVisibleChange = ({ type, target, addedNodes, removedNodes }: MutationRecord): boolean => {
+  // Within a removed element: the mutation of its parent counts.
   if (!target.isConnected) return false;
   if (target === document.body) return type !== 'childList' || [...addedNodes, ...removedNodes].some((node) => !isUnseen(node));
   let top = target;
@@ -28,36 +27,36 @@ const counts = ({ type, target, addedNodes, removedNodes }: MutationRecord): boo
   return !isUnseen(top);
 };
 
-/** Looks for the first change only: one is as good as a thousand. */
+/** Watches for the first change only. */
 export function watchChanges(): Changes {
-  let seen = true;
+  let hasChanged = true;
   const change = (): void => {
-    seen = true;
+    hasChanged = true;
     observer.disconnect();
   };
   const observer = new MutationObserver(
     guard((records: MutationRecord[]) => {
-      if (records.some(counts)) change();
+      if (records.some(isVisibleChange)) change();
     }),
   );
   return {
-    get seen() {
-      if (observer.takeRecords().some(counts)) change();
-      return seen || isMoving();
+    get hasChanged() {
+      if (observer.takeRecords().some(isVisibleChange)) change();
+      return hasChanged || isMoving();
     },
-    arm() {
-      seen = false;
+    reset() {
+      hasChanged = false;
       observer.disconnect();
       observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
     },
-    stop: all([
+    stop: combineTeardowns([
       () => {
-        seen = true;
+        hasChanged = true;
         observer.disconnect();
       },
       listen(document, 'input', change),
       listen(document, 'change', change),
-      // Of an image or a style sheet that came late.
+      // An image or a style sheet that was loaded late.
       listen(document, 'load', change),
       listen(window, 'resize', change),
     ]),

@@ -1,20 +1,20 @@
-import { toDataUrl } from './data-url';
+import { blobToDataUrl } from './data-url';
 
-/** Of an image as it is sent, decoded from base64. */
+/** Of the image as it is sent, decoded from base64. */
 const MAX_BYTES = 500_000;
 const QUALITIES = [0.8, 0.6, 0.4, 0.25];
 /** Each step has half as many pixels. */
-const STEP = Math.SQRT1_2;
-/** Smaller, nothing on it could be read. */
+const SCALE_STEP = Math.SQRT1_2;
+/** A smaller image would be unreadable. */
 const MIN_SCALE = 0.1;
 
-export interface Shot {
+export interface EncodedScreenshot {
   image_data: string;
   width: number;
   height: number;
 }
 
-/** Off this thread where the browser can. */
+/** Off the main thread where the browser can. */
 const encode = (canvas: HTMLCanvasElement, quality: number): Promise<Blob | null> =>
   new Promise((resolve) => {
     canvas.toBlob(resolve, 'image/jpeg', quality);
@@ -28,15 +28,15 @@ function shrink(canvas: HTMLCanvasElement, scale: number): HTMLCanvasElement {
   return smaller;
 }
 
-/** A JPEG of at most 500 KB: first at a lower quality, then in a smaller size. Undefined where none can be made. */
-export async function toShot(canvas: HTMLCanvasElement): Promise<Shot | undefined> {
-  for (let scale = 1; scale >= MIN_SCALE; scale *= STEP) {
-    const drawn = scale === 1 ? canvas : shrink(canvas, scale);
-    // Once it has been too large at its lowest quality, it is not tried at its best again.
+/** Returns a JPEG of at most 500 KB: at a lower quality first, then at a smaller size. Undefined where that fails. */
+export async function encodeScreenshot(canvas: HTMLCanvasElement): Promise<EncodedScreenshot | undefined> {
+  for (let scale = 1; scale >= MIN_SCALE; scale *= SCALE_STEP) {
+    const scaled = scale === 1 ? canvas : shrink(canvas, scale);
+    // An image that was too large at the lowest quality is not tried again at the best.
     for (const quality of scale === 1 ? QUALITIES : QUALITIES.slice(1)) {
-      const blob = await encode(drawn, quality);
+      const blob = await encode(scaled, quality);
       if (blob?.type !== 'image/jpeg') return undefined;
-      if (blob.size <= MAX_BYTES) return { image_data: await toDataUrl(blob), width: drawn.width, height: drawn.height };
+      if (blob.size <= MAX_BYTES) return { image_data: await blobToDataUrl(blob), width: scaled.width, height: scaled.height };
     }
   }
   return undefined;

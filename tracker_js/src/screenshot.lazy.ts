@@ -1,38 +1,42 @@
-import type { Engine } from './engine';
-import type { PartContext, ScreenshotPart } from './types';
-import { drawModern } from './engine-modern';
-import { all, guard, listen } from './guard';
-import { hash } from './hash';
-import { blockSelector, maskSelector } from './record-selectors';
+import type { PartContext, ScreenshotPart } from './context';
+import { fnv1a } from './fnv-hash';
+import { combineTeardowns, listen } from './guard';
+import { whenIdle } from './idle';
+import { blockSelector, maskSelector } from './mask-selectors';
 import { type Changes, watchChanges } from './screenshot-changes';
-import { type Shot, toShot } from './screenshot-encode';
+import { type EncodedScreenshot, encodeScreenshot } from './screenshot-encode';
+import type { Engine } from './screenshot-engine';
+import { drawModern } from './screenshot-engine-modern';
 
-/** A single-page app changes its URL first and its page then. */
+/** A single-page app changes its URL before its content. */
 const SETTLE_MS = 500;
 /** A page that is never idle is taken all the same. */
 const IDLE_TIMEOUT_MS = 2_000;
-/** What a phone's browser can draw (4096 × 4096); a page of 1,280 pixels width fits at full size up to 13,000 pixels height. */
+/**
+ * The most that a phone's browser can draw (4096 × 4096). A page of 1,280 pixels width fits at full size up to a
+ * height of 13,000 pixels.
+ */
 const MAX_PIXELS = 4_096 * 4_096;
 const MAX_SIDE = 16_384;
 
 /** What was sent, so that an unchanged page is not sent twice. */
-interface Taken {
-  /** The images by session, address and content. */
+interface SentScreenshots {
+  /** Session, address and content hash of each image. */
   keys: Set<string>;
-  /** The page of the last one, and what has changed on it: it need not even be drawn again. */
+  /** The page of the last image, and whether it has changed since: an unchanged page is not even drawn. */
   page: string;
   changes?: Changes | undefined;
 }
-const taken = new WeakMap<PartContext, Taken>();
-const takenOf = (context: PartContext): Taken => {
-  const known = taken.get(context) ?? { keys: new Set(), page: '' };
-  taken.set(context, known);
-  return known;
+const takenByContext = new WeakMap<PartContext, SentScreenshots>();
+const sentOf = (context: PartContext): SentScreenshots => {
+  const sent = takenByContext.get(context) ?? { keys: new Set(), page: '' };
+  takenByContext.set(context, sent);
+  return sent;
 };
-/** One after the other: two at once would only take the page twice as long. */
+/** One after the other: two at once would block the page twice as long. */
 let running: Promise<void> = Promise.resolve();
 
-/** What the page's own background is: the root's, else the body's, else paper. */
+/** Returns the page's background: that of the root, else of the body, else white. */
 function background(): string {
   for (const element of [document.documentElement, document.body]) {
     const colour = element ? getComputedStyle(element).backgroundColor : '';
@@ -51,8 +55,8 @@ async function engineOf({ options, load, debug }: PartContext): Promise<Engine> 
   }
 }
 
-/** The whole page, at full size unless it is too large to draw. */
-async function draw(context: PartContext): Promise<Shot | undefined> {
+/** Draws the whole page, at full size unless it is too large to draw. */
+async function draw(context: PartContext): Promise<EncodedScreenshot | undefined> {
   const { options, secrets, fetch, debug } = context;
   const blank = ['[data-private],[contenteditable]:not([contenteditable="false" i])', blockSelector(options), maskSelector(options)].join(',');
   const page = document.documentElement;
@@ -63,86 +67,82 @@ async function draw(context: PartContext): Promise<Shot | undefined> {
   const drawing = { secrets, fetch, blank, width, height, scale, background: background() };
   const engine = await engineOf(context);
   const canvas = await engine(drawing).catch((error: unknown) => {
-    // A colour that html2canvas does not know, for example.
+    // For example a colour that html2canvas does not know.
     if (engine === drawModern) throw error;
     debug('html2canvas failed:', error);
     return drawModern(drawing);
   });
-  return toShot(canvas);
+  return encodeScreenshot(canvas);
 }
 
 async function takeNow(context: PartContext, isWanted: () => boolean): Promise<void> {
   if (!isWanted()) return;
   const { secrets, session, send, debug, json } = context;
-  const known = takenOf(context);
+  const sent = sentOf(context);
   const url = location.href;
   const timestamp = new Date().toISOString();
   const sessionId = session.touch(false);
   const page = `${sessionId} ${url}`;
-  const isSent = (): void => {
-    debug('the page has not changed since its last screenshot');
+  const debugUnchanged = (): void => {
+    debug('no screenshot: unchanged page');
   };
-  if (known.page === page && known.changes?.seen === false) {
-    isSent();
+  if (sent.page === page && sent.changes?.hasChanged === false) {
+    debugUnchanged();
     return;
   }
-  known.page = '';
-  known.changes?.arm();
+  sent.page = '';
+  sent.changes?.reset();
   try {
-    const shot = await draw(context);
-    // Drawing takes a moment; an image that began on one page and ended on another shows neither.
-    if (!shot || location.href !== url || !isWanted()) return;
-    known.page = page;
-    const key = `${page} ${hash(shot.image_data)}`;
-    if (known.keys.has(key)) {
-      isSent();
+    const screenshot = await draw(context);
+    // Drawing takes a moment: an image that began on one page and ended on another shows neither.
+    if (!screenshot || location.href !== url || !isWanted()) return;
+    sent.page = page;
+    const key = `${page} ${fnv1a(screenshot.image_data)}`;
+    if (sent.keys.has(key)) {
+      debugUnchanged();
       return;
     }
-    known.keys.add(key);
-    const body = json.toJson({ session_id: sessionId, page_url: secrets.url(url), timestamp, ...shot });
+    sent.keys.add(key);
+    const body = json.toJson({ session_id: sessionId, page_url: secrets.url(url), timestamp, ...screenshot });
     send('images', { path: '/track/screenshot', events: 0, sessionId, body: () => body });
   } catch (error) {
-    // A policy of the page forbids it, or it cannot be drawn: the events alone must do.
+    // A content security policy forbids it, or the page cannot be drawn.
     debug('no screenshot:', error);
   }
 }
 
 const queue = (context: PartContext, isWanted: () => boolean): Promise<void> => (running = running.then(() => takeNow(context, isWanted)));
 
-/** One image of the page as it is now, unless it has not changed. */
+/** Takes one image of the page now, unless the page has not changed. */
 export const take: ScreenshotPart['take'] = (context) => queue(context, () => true);
 
-/** One image of each page, when it has come to rest. */
+/** Takes one image of each page, once it is idle. */
 export const start: ScreenshotPart['start'] = (context) => {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
   const takeIdle = (): void => void queue(context, () => !stopped);
-  const whenIdle = guard(() => {
-    if (typeof requestIdleCallback === 'function') requestIdleCallback(takeIdle, { timeout: IDLE_TIMEOUT_MS });
-    else takeIdle();
-  });
   const schedule = (): void => {
-    // Before that, the images are not there yet.
+    // Images are not loaded before.
     if (document.readyState !== 'complete') return;
     clearTimeout(timer);
-    timer = setTimeout(whenIdle, SETTLE_MS);
+    timer = setTimeout(whenIdle, SETTLE_MS, takeIdle, IDLE_TIMEOUT_MS);
   };
-  const known = takenOf(context);
+  const sent = sentOf(context);
   const changes = watchChanges();
-  known.changes = changes;
+  sent.changes = changes;
   schedule();
-  return all([
+  return combineTeardowns([
     () => {
       stopped = true;
       clearTimeout(timer);
       changes.stop();
-      known.changes = undefined;
+      sent.changes = undefined;
     },
     listen(window, 'load', schedule),
     context.onNavigate((samePath) => {
       if (!samePath) schedule();
     }),
-    // A visit begins with a picture, also one that begins on a page left open over lunch.
+    // A session begins with a screenshot, also one that begins on a page left open.
     context.session.onRenew(schedule),
   ]);
 };

@@ -1,17 +1,17 @@
-import type { PartContext, Teardown } from './types';
-import { all } from './guard';
-import { watchHands } from './hands';
-import type { ListenDeep } from './shadows';
-import { targetOf } from './target';
-import { throttle, type Timed } from './timing';
+import type { PartContext } from './context';
+import { targetOf } from './event-target';
+import { combineTeardowns, type Teardown } from './guard';
+import type { ListenDeep } from './shadow-trees';
+import { throttle, type Timed } from './throttle-debounce';
+import { watchUserInput } from './user-input';
 
 const SCROLL_MS = 100;
-/** Boxes that are remembered at a time; a page rarely has more than a few that somebody scrolls. */
+/** Scrolling boxes that are remembered at a time; visitors rarely scroll more than a few of a page. */
 const MAX_BOXES = 20;
 
-/** The page's scrolling, and that of boxes inside it, each at most ten a second and always where it came to rest. */
+/** Emits scrolling of the page and of boxes in it, each at most ten times a second and always at its final position. */
 export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<PartContext, 'emit' | 'session' | 'selectorOf' | 'beforeLeave'>, listenDeep: ListenDeep): Teardown {
-  const tellPage = throttle(() => {
+  const reportPage = throttle(() => {
     const page = document.documentElement;
     const seen = (scrollY + innerHeight) / Math.max(page.scrollHeight, 1);
     emit('scroll', {
@@ -21,11 +21,11 @@ export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<Par
     });
   }, SCROLL_MS);
   const boxes = new Map<Element, Timed<[]>>();
-  const tellBox = (box: Element): void => {
-    let tell = boxes.get(box);
-    if (!tell) {
+  const reportBox = (box: Element): void => {
+    let report = boxes.get(box);
+    if (!report) {
       if (boxes.size >= MAX_BOXES) flushBoxes();
-      tell = throttle(() => {
+      report = throttle(() => {
         emit('scroll', {
           target_tag: box.localName,
           target_selector: selectorOf(box),
@@ -34,30 +34,30 @@ export function initScrolls({ emit, session, selectorOf, beforeLeave }: Pick<Par
           event_data: { box: true },
         });
       }, SCROLL_MS);
-      boxes.set(box, tell);
+      boxes.set(box, report);
     }
-    tell();
+    report();
   };
   const flushBoxes = (): void => {
-    for (const tell of boxes.values()) tell.flush();
+    for (const report of boxes.values()) report.flush();
     boxes.clear();
   };
-  const hands = watchHands();
+  const userInput = watchUserInput();
   listenDeep('scroll', (event) => {
-    // The event alone does not keep a visit alive.
-    if (hands.areMoving()) session.touch(true);
+    // The event alone does not keep a session alive.
+    if (userInput.isRecent()) session.touch(true);
     const target = targetOf(event);
-    if (target === document) tellPage();
-    else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) tellBox(target as Element);
+    if (target === document) reportPage();
+    else if ((target as Node | null)?.nodeType === Node.ELEMENT_NODE) reportBox(target as Element);
   });
-  return all([
-    hands.stop,
-    tellPage.cancel,
+  return combineTeardowns([
+    userInput.stop,
+    reportPage.cancel,
     () => {
-      for (const tell of boxes.values()) tell.cancel();
+      for (const report of boxes.values()) report.cancel();
     },
     beforeLeave(() => {
-      tellPage.flush();
+      reportPage.flush();
       flushBoxes();
     }),
   ]);

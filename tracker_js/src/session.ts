@@ -1,22 +1,21 @@
-import type { Memory } from './memory';
-import type { Teardown } from './types';
-import { guard } from './guard';
+import { guard, type Teardown } from './guard';
+import type { ProjectStorage } from './local-storage';
 import { uuid } from './uuid';
 
-/** A visit ends after 30 minutes without activity: the pause that analytics tools agree on. */
+/** A session ends after 30 minutes without activity, as analytics tools agree on. */
 const IDLE_MS = 30 * 60_000;
-/** And after a day: a page that moves by itself would never end it. */
-const LONGEST_MS = 24 * 60 * 60_000;
-/** Mouse moves come ten a second; the storage is written at most this often. */
+/** A session ends after a day: a page that acts by itself would never end it. */
+const MAX_SESSION_MS = 24 * 60 * 60_000;
+/** Mouse moves come ten times a second; the storage is written at most this often. */
 const SAVE_MS = 5_000;
 
-interface Visit {
+interface StoredSession {
   id: string;
   /** First and last activity, epoch milliseconds. */
   born: number;
   at: number;
-  /** The server has acknowledged its start. */
-  started?: boolean;
+  /** The server has acknowledged the start of the session. */
+  started?: boolean | undefined;
   user?: string;
 }
 
@@ -24,79 +23,82 @@ export interface Session {
   readonly id: string;
   readonly started: boolean;
   readonly user: string | undefined;
-  /** The session's id now. Activity keeps it alive, or begins a new one after the pause; what happens by itself (an error, a resize) does neither. */
+  /**
+   * Returns the id of the current session. Activity keeps it alive, or begins a new one after a pause. Without
+   * activity (an error, a resize) neither happens.
+   */
   touch: (activity: boolean) => string;
-  /** Calls back, within `touch`, when the session is another one than it was. */
+  /** Calls back, within `touch`, when a new session has begun. */
   onRenew: (callback: (id: string) => void) => Teardown;
-  /** A visit has one user: a second one begins a new visit, and none forgets the user too. */
+  /** A session has one user: another user begins a new session, and so does none. */
   setUser: (user?: string) => void;
   markStarted: (id: string) => void;
   save: () => void;
 }
 
-export function createSession(memory: Memory, now: () => number = Date.now): Session {
+export function createSession(storage: ProjectStorage, now: () => number = Date.now): Session {
   const callbacks = new Set<(id: string) => void>();
 
-  const alive = ({ at, born }: Visit): boolean => now() - at < IDLE_MS && now() - born < LONGEST_MS;
-  const read = (): Visit | undefined => {
-    const visit = memory.read('session') as Visit | undefined;
-    return visit && /^[\da-f-]{36}$/.test(visit.id) && visit.at > 0 && visit.born > 0 ? visit : undefined;
+  const alive = ({ at, born }: StoredSession): boolean => now() - at < IDLE_MS && now() - born < MAX_SESSION_MS;
+  const read = (): StoredSession | undefined => {
+    const current = storage.read('session') as StoredSession | undefined;
+    return current && /^[\da-f-]{36}$/.test(current.id) && current.at > 0 && current.born > 0 ? current : undefined;
   };
-  const begin = (user?: string): Visit => ({ id: uuid(), born: now(), at: now(), ...(user && { user }) });
-  const resume = (user?: string): Visit => {
+  const begin = (user?: string): StoredSession => ({ id: uuid(), born: now(), at: now(), ...(user && { user }) });
+  const resume = (user?: string): StoredSession => {
     const stored = read();
     return stored && alive(stored) ? stored : begin(user ?? stored?.user);
   };
 
-  let visit = resume();
-  let told = visit.id;
+  let current = resume();
+  let notifiedId = current.id;
   let savedAt = 0;
   const save = (): void => {
     savedAt = now();
     const stored = read();
-    // Another tab of the same visit may know more; or it has begun the next one, to which all tabs go over.
-    if (stored?.id === visit.id) visit = { ...stored, ...visit, at: Math.max(visit.at, stored.at), started: Boolean(visit.started ?? stored.started) };
-    else if (stored && stored.born > visit.born && alive(stored)) visit = stored;
-    memory.write('session', visit);
+    // Another tab of the same session may know more, or has begun the next session, which all tabs join.
+    if (stored?.id === current.id) current = { ...stored, ...current, at: Math.max(current.at, stored.at), started: current.started ?? stored.started };
+    else if (stored && stored.born > current.born && alive(stored)) current = stored;
+    storage.write('session', current);
   };
   save();
 
   return {
     get id() {
-      return visit.id;
+      return current.id;
     },
     get started() {
-      return visit.started === true;
+      return current.started === true;
     },
     get user() {
-      return visit.user;
+      return current.user;
     },
     setUser(user) {
-      if (user === undefined || (visit.user !== undefined && visit.user !== user)) visit = begin(user);
-      else visit.user = user;
+      if (user === undefined || (current.user !== undefined && current.user !== user)) current = begin(user);
+      else current.user = user;
       save();
     },
     touch(activity) {
       if (activity) {
-        // Before giving up an old visit: another tab may have kept it alive, or begun the next.
-        const renewed = !alive(visit);
-        if (renewed) visit = resume(visit.user);
-        visit.at = now();
-        if (renewed || visit.at - savedAt > SAVE_MS) save();
+        // Another tab may have kept the session alive, or begun the next one.
+        const renewed = !alive(current);
+        if (renewed) current = resume(current.user);
+        current.at = now();
+        if (renewed || current.at - savedAt > SAVE_MS) save();
       }
-      if (visit.id !== told) {
-        told = visit.id;
-        for (const callback of [...callbacks]) guard(callback)(told);
+      if (current.id !== notifiedId) {
+        notifiedId = current.id;
+        for (const callback of [...callbacks]) guard(callback)(notifiedId);
       }
-      return visit.id;
+      return current.id;
     },
     onRenew(callback) {
       callbacks.add(callback);
       return () => callbacks.delete(callback);
     },
     markStarted(id) {
-      if (visit.id !== id) return;
-      visit.started = true;
+      if (current.id !== id) return;
+      current.started = true;
       save();
     },
     save,

@@ -1,22 +1,21 @@
-import type { Teardown } from './types';
-import { guard, listen } from './guard';
+import { combineTeardowns, guard, listen, type Teardown } from './guard';
 import { uuid } from './uuid';
 
 const KEY = 'tracker.tab';
-/** What happened in one millisecond is told a millisecond apart, so that a busy page is a little ahead of the clock. */
+/** Events within one millisecond get times a millisecond apart, so the clock of a busy page runs a little ahead. */
 const MAX_AHEAD_MS = 60_000;
 
-/** The stream of one tab. */
+/** The identity and the clock of one tab. */
 export interface Tab {
   readonly id: string;
-  /** The time now, later than any it gave before: events of a tab are in order by it, also when the clock is set back. */
+  /** Returns the current time, always later than before: the events of a tab are ordered by it, also when the clock is set back. */
   timestamp: () => string;
   stop: Teardown;
 }
 
 /**
- * The same from page to page. It stands in the storage only between two pages: a duplicated tab gets a copy of the
- * storage of a page that is open, finds nothing there, and is a tab of its own. Where nothing may be stored, each page is one.
+ * The id stays the same from page to page. It is in the sessionStorage only between two pages: a duplicated tab gets a
+ * copy of the storage of an open page, finds no id there, and gets its own. Without storage each page has its own id.
  */
 export function openTab(mayStore: () => boolean): Tab {
   let id = uuid().slice(0, 8);
@@ -27,7 +26,7 @@ export function openTab(mayStore: () => boolean): Tab {
     sessionStorage.removeItem(KEY);
     if (stored) {
       id = stored;
-      // Not one of the future, left by a clock that was wrong.
+      // A wrong clock may have left a time in the future.
       if (Number(time) < Date.now() + MAX_AHEAD_MS) last = Number(time);
     }
   })();
@@ -45,8 +44,6 @@ export function openTab(mayStore: () => boolean): Tab {
       last = Math.max(Date.now(), last + 1);
       return new Date(last).toISOString();
     },
-    stop() {
-      for (const teardown of teardowns) teardown();
-    },
+    stop: combineTeardowns(teardowns),
   };
 }

@@ -1,94 +1,95 @@
-import type { LoadPart, Options, Tracker } from './types';
-import { type Core, forget, MAX_HELD, type Say, startCore, type Wanted } from './core';
+import type { Options, Tracker } from './api.js';
+import type { LoadPart } from './context';
+import { type Core, type CoreOptions, type DebugLog, eraseUnsent, MAX_HELD, startCore } from './core';
 import { guard } from './guard';
-import { type Memory, openMemory } from './memory';
+import { openProjectStorage, type ProjectStorage } from './local-storage';
 
-/** What an option says, also one from an attribute. */
+/** True for an option that is on, also one from an attribute. */
 const isOn = (value: unknown): boolean => value === '' || (Boolean(value) && value !== 'false');
 
-/** The object that stands at `window.tracker`. Nothing in it throws, whatever it is given. */
+/** Returns the object that stands at `window.tracker`: the page's calls and the visitor's consent. None of its methods throws. */
 export function createTracker(defaults: Options, load: LoadPart): Tracker {
   let core: Core | undefined;
-  let started: Wanted | undefined;
-  /** What was called before the start; undefined after a refusal or a stop, for then nothing is kept. */
+  let started: CoreOptions | undefined;
+  /** Calls that came before the core was started; undefined after an opt-out or a stop, when calls are ignored. */
   let waiting: ((core: Core) => void)[] | undefined = [];
   let consent: boolean | undefined;
 
-  const resolve = (given?: Options): Wanted => {
-    const { project, endpoint, ...wanted } = { ...defaults, ...given };
-    return { ...wanted, project: project ?? '', endpoint: (endpoint ?? location.origin).replace(/\/+$/, '') };
+  const resolve = (given?: Options): CoreOptions => {
+    const { project, endpoint, ...options } = { ...defaults, ...given };
+    return { ...options, project: project ?? '', endpoint: (endpoint ?? location.origin).replace(/\/+$/, '') };
   };
-  const act = guard((call: (core: Core) => void): void => {
-    if (core) call(core);
-    else if (waiting && waiting.length < MAX_HELD) waiting.push(call);
+  const call = guard((act: (core: Core) => void): void => {
+    if (core) act(core);
+    else if (waiting && waiting.length < MAX_HELD) waiting.push(act);
   });
-  const sayOf = ({ debug }: Wanted): Say => (...said) => {
-    if (isOn(debug)) console.info('tracker:', ...said);
+  const debugLogOf = ({ debug }: CoreOptions): DebugLog => (...messages) => {
+    if (isOn(debug)) console.info('tracker:', ...messages);
   };
-  const run = guard((wanted: Wanted): void => {
-    const memory = openMemory(wanted.project);
-    const debug = sayOf(wanted);
-    if (consent) memory.write('consent', true);
-    else consent ??= memory.read('consent') as boolean | undefined;
+  const run = guard((options: CoreOptions): void => {
+    const storage = openProjectStorage(options.project);
+    const debug = debugLogOf(options);
+    if (consent) storage.write('consent', true);
+    else consent ??= storage.read('consent') as boolean | undefined;
     if (consent === false) {
-      debug('not recorded: the visitor refused');
-      void refuse(wanted, memory);
+      debug('not recorded: the visitor opted out');
+      void optOut(options, storage);
       return;
     }
-    core ??= startCore(wanted, memory, consent ?? !isOn(wanted.consent), debug, load, () => void refuse(wanted, memory));
+    core ??= startCore(options, storage, consent ?? !isOn(options.consent), debug, load, () => void optOut(options, storage));
     if (consent) core.consent();
-    for (const call of waiting?.splice(0) ?? []) act(call);
+    for (const act of waiting?.splice(0) ?? []) call(act);
   });
 
-  /** Here or in another tab. The session is forgotten last: where it is left, the next page knows that there is more to forget. */
-  const refuse = (wanted: Wanted, memory: Memory): Promise<void> => {
-    const refused = core;
-    const debug = sayOf(wanted);
+  /** After an opt-out here or in another tab. The stored session is removed last: if erasing fails, the next page sees it and erases again. */
+  const optOut = (options: CoreOptions, storage: ProjectStorage): Promise<void> => {
+    const stopping = core;
+    const debug = debugLogOf(options);
     core = waiting = undefined;
     consent = false;
-    return (refused?.refuse() ?? forget(wanted, memory, debug, load)).then(() => {
-      // The visitor may have agreed meanwhile.
-      if (memory.read('consent') !== false) return;
-      memory.clear();
-      memory.write('consent', false);
+    return (stopping?.erase() ?? eraseUnsent(options, storage, debug, load)).then(() => {
+      // The visitor may have opted in meanwhile.
+      if (storage.read('consent') !== false) return;
+      storage.clear();
+      storage.write('consent', false);
     }, debug);
   };
 
   return {
     init: guard((options?: Options) => {
       if (started) return;
-      const wanted = (started = resolve(options));
+      const resolved = (started = resolve(options));
       waiting ??= [];
-      // A page that is made ready before anybody asked for it is no visit yet.
-      if (!(document as { prerendering?: boolean }).prerendering) run(wanted);
-      else document.addEventListener('prerenderingchange', () => { run(wanted); }, { once: true });
+      // A prerendered page is not a visit until it is shown.
+      if (!(document as { prerendering?: boolean }).prerendering) run(resolved);
+      else document.addEventListener('prerenderingchange', () => { run(resolved); }, { once: true });
     }),
     track(name, data) {
-      act((now) => { now.track(name, data); });
+      call((now) => { now.track(name, data); });
     },
     identify(userId, traits) {
-      if (userId) act((now) => { now.identify(String(userId).slice(0, 255), traits); });
+      if (userId) call((now) => { now.identify(String(userId).slice(0, 255), traits); });
     },
     reset() {
-      act((now) => { now.identify(); });
+      call((now) => { now.identify(); });
     },
     startRecording() {
-      act((now) => { now.record(true); });
+      call((now) => { now.record(true); });
     },
     stopRecording() {
-      act((now) => { now.record(false); });
+      call((now) => { now.record(false); });
     },
     optIn: guard(() => {
       consent = true;
       waiting ??= [];
       if (started) run(started);
-      else openMemory(resolve().project).write('consent', true);
+      else openProjectStorage(resolve().project).write('consent', true);
     }),
     async optOut() {
-      const wanted = started ?? resolve();
-      const memory = openMemory(wanted.project);
-      memory.write('consent', false);
-      await refuse(wanted, memory);
+      const options = started ?? resolve();
+      const storage = openProjectStorage(options.project);
+      storage.write('consent', false);
+      await optOut(options, storage);
     },
     flush: async () => core?.flush(),
     screenshot: async () => core?.screenshot(),

@@ -1,23 +1,23 @@
-import type { Context, Teardown } from './types';
-import { all, listen } from './guard';
+import type { Context } from './context';
+import { combineTeardowns, listen, type Teardown } from './guard';
 
-/** Hidden and visible, once each. */
+/** Emits each change between hidden and visible once. */
 export function initVisibility({ emit, beforeLeave }: Context): Teardown {
-  let told: string = document.visibilityState;
-  const tell = (state: string): void => {
-    if (state !== told) emit('visibility', { event_data: { state } });
-    told = state;
+  let reported: string = document.visibilityState;
+  const report = (state: string): void => {
+    if (state !== reported) emit('visibility', { event_data: { state } });
+    reported = state;
   };
-  const look = (): void => {
-    tell(document.visibilityState);
+  const check = (): void => {
+    report(document.visibilityState);
   };
-  return all([
-    // A page that is left is called hidden only when its last batch has gone.
+  return combineTeardowns([
+    // A page that is left is reported as hidden only after its last batch.
     beforeLeave((isGoing) => {
-      tell(isGoing ? 'hidden' : document.visibilityState);
+      report(isGoing ? 'hidden' : document.visibilityState);
     }),
-    listen(document, 'visibilitychange', look),
+    listen(document, 'visibilitychange', check),
     // From the back/forward cache.
-    listen(window, 'pageshow', look),
+    listen(window, 'pageshow', check),
   ]);
 }

@@ -1,15 +1,15 @@
 import { type Metric, onCLS, onFCP, onINP, onLCP, onTTFB } from 'web-vitals';
-import type { PartContext, Teardown } from './types';
-import { guard } from './guard';
-import { stopVitals } from './stoppable';
+import type { PartContext } from './context';
+import { guard, type Teardown } from './guard';
+import { stopVitals } from './removable-globals';
 
-/** Once a page: the library keeps what it knows of it for good. */
-let begun = false;
+/** Once per page: the library keeps its state. */
+let isStarted = false;
 
-/** Its digits, read as they are, may well be the number of a card: they would be masked. */
+/** Its digits could be taken for a card number and be masked. */
 const shorten = (id: string): string => id.replace(/\d{9,}/g, (digits) => Number(digits).toString(36));
 
-/** The element that a value is about: the largest one, the one that was acted on, the one whose jump weighed most. */
+/** Returns the element that a value is about: the largest one, the one that was used, the one whose shift was largest. */
 function elementOf({ name, entries }: Metric): Element | undefined {
   const last = entries[entries.length - 1] as unknown as { element?: Element; target?: Element } | undefined;
   if (name !== 'CLS') return last?.element ?? last?.target;
@@ -20,25 +20,25 @@ function elementOf({ name, entries }: Metric): Element | undefined {
 }
 
 /**
- * LCP, CLS, INP, FCP and TTFB as the `web-vitals` package has them. CLS and INP grow while a page lives and are told
- * each time it is hidden: of the same `id` the last one counts.
+ * Emits LCP, CLS, INP, FCP and TTFB as the `web-vitals` package measures them. CLS and INP grow while a page lives and
+ * are emitted each time it is hidden: the last event with an `id` counts.
  */
 export function initVitals({ emit, describe }: Pick<PartContext, 'emit' | 'describe'>): Teardown {
-  if (begun) return () => undefined;
-  begun = true;
+  if (isStarted) return () => undefined;
+  isStarted = true;
   let active = true;
   const [page] = performance.getEntriesByType('navigation');
-  const tell = guard((metric: Metric) => {
+  const report = guard((metric: Metric) => {
     if (!active) return;
     const { name, value, rating, id, navigationType } = metric;
     emit('web_vital', {
       ...describe(elementOf(metric) ?? null),
-      // Of a single-page app it is the page that was loaded.
+      // In a single-page app, the page that was loaded.
       page_url: page?.name ?? location.href,
       event_data: { name, value: name === 'CLS' ? Math.round(value * 10_000) / 10_000 : Math.round(value), rating, id: shorten(id), navigation: navigationType },
     });
   });
-  for (const on of [onTTFB, onFCP, onLCP, onCLS, onINP]) on(tell);
+  for (const on of [onTTFB, onFCP, onLCP, onCLS, onINP]) on(report);
   return () => {
     active = false;
     stopVitals();

@@ -1,19 +1,22 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { initConsole } from '../src/console';
-import { initDblclicks } from '../src/dblclicks';
-import { describe as describeTarget } from '../src/describe';
+import { initConsole } from '../src/console-calls';
+import type { PartContext } from '../src/context';
+import { describeElement } from '../src/describe-element';
+import { initDoubleClicks } from '../src/double-clicks';
+import type { EventFields } from '../src/event';
 import { initFocus } from '../src/focus';
 import { initForms } from '../src/forms';
+import type { Teardown } from '../src/guard';
 import { initInputs } from '../src/inputs';
 import { initKeys } from '../src/keys';
 import { MASK, watchSecrets } from '../src/mask';
-import { initMoves } from '../src/moves';
+import { initMouseMoves } from '../src/mouse-moves';
 import { initNetwork } from '../src/network';
-import { initPageTime } from '../src/pagetime';
-import { initResources } from '../src/resources';
+import type { ResolvedOptions } from '../src/options';
+import { initPageTime } from '../src/page-time';
+import { initResourceErrors } from '../src/resource-errors';
 import { initScrolls } from '../src/scrolls';
-import { type ListenDeep, watchShadows } from '../src/shadows';
-import type { EventFields, PartContext, Settings, Teardown } from '../src/types';
+import { type ListenDeep, watchShadowTrees } from '../src/shadow-trees';
 
 // What needs a browser that draws, or a visitor's own hand (dead clicks, web vitals), is in tests/e2e/tag/.
 
@@ -21,11 +24,11 @@ let told: (EventFields & { event_type: string })[] = [];
 let finishers: ((isGoing: boolean) => void)[] = [];
 let navigate: (samePath: boolean) => void = () => undefined;
 let teardowns: Teardown[] = [];
-let options: Partial<Settings> = {};
+let options: Partial<ResolvedOptions> = {};
 let context: PartContext;
 
 const touch = vi.fn(() => '');
-let shadows: ReturnType<typeof watchShadows>;
+let shadows: ReturnType<typeof watchShadowTrees>;
 
 const observe = (init: (context: PartContext, listenDeep: ListenDeep) => Teardown): void => {
   teardowns.push(init(context, shadows.listenDeep));
@@ -61,7 +64,7 @@ beforeEach(() => {
       finishers.push(finish);
       return () => undefined;
     },
-    describe: (target) => describeTarget(target, secrets),
+    describe: (target) => describeElement(target, secrets),
     selectorOf: (element) => element.localName,
     onNavigate(callback) {
       navigate = callback;
@@ -73,7 +76,7 @@ beforeEach(() => {
       return options;
     },
   } as Partial<PartContext> as PartContext;
-  shadows = watchShadows();
+  shadows = watchShadowTrees();
   teardowns = [secrets.stop, shadows.teardown];
 });
 afterEach(() => {
@@ -167,7 +170,7 @@ describe('keys', () => {
 test('mouse moves are told at most ten a second', () => {
   const times: number[] = [];
   context.emit = () => times.push(Date.now());
-  observe(initMoves);
+  observe(initMouseMoves);
   for (let ms = 0; ms < 1_000; ms += 10) {
     document.dispatchEvent(new MouseEvent('mousemove', { clientX: ms }));
     vi.advanceTimersByTime(10);
@@ -206,7 +209,7 @@ test('boxes that scroll at the same time are both told where they came to rest',
 
 test('a double click is told with its place', () => {
   document.body.innerHTML = '<button>a</button>';
-  observe(initDblclicks);
+  observe(initDoubleClicks);
   field('button').dispatchEvent(new MouseEvent('dblclick', { clientX: 3, clientY: 4, bubbles: true }));
   expect(told).toMatchObject([{ event_type: 'dblclick', target_tag: 'button', viewport_x: 3, viewport_y: 4, click_count: 2 }]);
 });
@@ -436,7 +439,7 @@ describe('console', () => {
 
 test('a resource that did not load is told without its query', () => {
   document.body.innerHTML = '<img src="https://cdn.example/x.png?token=1">';
-  observe(initResources);
+  observe(initResourceErrors);
   field('img').dispatchEvent(new Event('error'));
   expect(told).toMatchObject([{ event_type: 'error', target_tag: 'img', event_data: { kind: 'resource', url: 'https://cdn.example/x.png' } }]);
 });
@@ -447,6 +450,6 @@ test('a resource that failed before we came is told too', () => {
     { name: 'https://cdn.example/b.css', initiatorType: 'link', responseStatus: 200 },
     { name: 'https://cdn.example/api', initiatorType: 'fetch', responseStatus: 500 },
   ] as never);
-  observe(initResources);
+  observe(initResourceErrors);
   expect(data('error')).toEqual([{ kind: 'resource', message: 'did not load: https://cdn.example/a.css', url: 'https://cdn.example/a.css' }]);
 });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { LoadPart } from '../src/context';
+import { createDelivery } from '../src/delivery';
+import type { Item, Lane } from '../src/delivery-types';
 import { json } from '../src/json';
-import { createDelivery, type Item, type Lane } from '../src/delivery';
-import type { LoadPart } from '../src/types';
 
 const item = (n: number, open = false): Item => ({ path: '/track', events: 1, sessionId: 's', open, body: () => String(n) });
 const never = (): void => undefined;

@@ -1,25 +1,25 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Delivery, DeliveryOptions } from '../src/delivery-types';
+import { createEventBatches, type EventBatches } from '../src/event-batches';
+import type { ItemKey, ItemStore, StoredItem } from '../src/indexed-db';
 import { json } from '../src/json';
-import type { Delivery, DeliveryOptions } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
-import { createQueue, type Queue } from '../src/queue';
 import type { Requests } from '../src/requests';
-import type * as stores from '../src/store';
-import type { Key, Store, Stored } from '../src/store';
+import type * as stores from '../src/indexed-db';
 
 const SESSION = 'a0000000-0000-4000-8000-000000000000';
 const DAY = 86_400_000;
 const never = (): void => undefined;
 
 /** The disk of a browser, for all of its pages. */
-let disk: Map<string, Stored>;
+let disk: Map<string, StoredItem>;
 let writes: number;
 let isFull: boolean;
 let isEnding: boolean;
-vi.mock('../src/store', async (original) => ({
+vi.mock('../src/indexed-db', async (original) => ({
   ...(await original<typeof stores>()),
-  openStore(to: string): Promise<Store> {
-    const keys = (): Key[] => [...disk.keys()].map((text) => JSON.parse(text) as Key).filter(([server]) => server === to);
+  openItemStore(to: string): Promise<ItemStore> {
+    const keys = (): ItemKey[] => [...disk.keys()].map((text) => JSON.parse(text) as ItemKey).filter(([server]) => server === to);
     return Promise.resolve({
       write(puts, gone, onFail, onDone) {
         writes++;
@@ -75,7 +75,7 @@ function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions
   };
   const requests: Requests = { post: take, postLast: take };
   const outbox: Delivery = createOutbox({ endpoint: 'https://t.example', project, fetch, json, debug: never, onStop: never, ...options }, requests, () => 1);
-  const queue: Queue = createQueue(outbox);
+  const queue: EventBatches = createEventBatches(outbox);
   let n = 0;
   const page = {
     status,
@@ -87,7 +87,7 @@ function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions
       for (let i = 0; i < count; i++) queue.push(SESSION, String(n++));
     },
     leave(): void {
-      outbox.leave(queue.cut);
+      outbox.leave(queue.close);
     },
   };
   return page;
@@ -133,13 +133,13 @@ test('a complete batch counts for what it is, and its beginning goes when it is 
   const page = openPage(0);
   page.capture(2);
   await pass(500);
-  page.queue.cut();
+  page.queue.close();
   await pass(500);
   expect([disk.size, writes]).toEqual([2, 2]);
   await pass(500);
   const [[name, stored] = []] = disk;
   expect([disk.size, writes]).toEqual([1, 3]);
-  expect((JSON.parse(name ?? '') as Key)[4]).toBe(stored?.text.length);
+  expect((JSON.parse(name ?? '') as ItemKey)[4]).toBe(stored?.text.length);
 });
 
 test('a browser that at the end of a page removes what it is told to, and puts nothing, loses nothing', async () => {
@@ -192,7 +192,7 @@ test('what was written before it might be sent is masked on disk, too, and gone 
   let release: () => void = never;
   const ready = new Promise<void>((resolve) => (release = resolve));
   let secret = 'nothing';
-  const page = openPage(503, 'pk', { ready, seal: (text) => text.replaceAll(secret, '7') });
+  const page = openPage(503, 'pk', { ready, remask: (text) => text.replaceAll(secret, '7') });
   page.capture(51);
   await pass(1_000);
   expect([page.sent.length, onDisk()]).toEqual([0, [upTo(50), [50]]]);
@@ -329,7 +329,7 @@ test('what the server would not store at its own time any more is given up', asy
 
 test('the disk stays bounded: of what dead pages left behind the oldest is given up', async () => {
   for (const n of [0, 1, 2]) {
-    const key: Key = ['https://t.example pk', 'images', Date.now() + n, `page ${n}`, 1.5e6];
+    const key: ItemKey = ['https://t.example pk', 'images', Date.now() + n, `page ${n}`, 1.5e6];
     disk.set(JSON.stringify(key), { path: '/track/screenshot', sessionId: SESSION, text: `{"events":[${n}]}`, events: 1 });
   }
   const next = openPage();
@@ -376,7 +376,7 @@ test('what could not be written is written when the page comes back from the bac
 test('a batch that is too large goes when its halves are there', async () => {
   const page = openPage(0);
   page.capture(4);
-  page.queue.cut();
+  page.queue.close();
   await pass(600);
   expect(onDisk()).toEqual([upTo(4)]);
   page.once = [413];
@@ -391,7 +391,7 @@ test('a batch that is too large goes when its halves are there', async () => {
 test('a refused key leaves on disk what was there, for the day when it is in force again', async () => {
   const page = openPage(0);
   page.capture(2);
-  page.queue.cut();
+  page.queue.close();
   await pass(600);
   page.status = 403;
   await pass(2_000);
@@ -430,7 +430,7 @@ test('a page that has all stored at once still takes up what was left behind, be
   gone.leave();
   const next = openPage();
   next.capture(1);
-  next.queue.cut();
+  next.queue.close();
   for (let n = 0; n < 20; n++) await next.outbox.settled();
   await pass(1_000);
   expect(next.sent.map(({ events }) => events)).toEqual([[0], [0, 1]]);

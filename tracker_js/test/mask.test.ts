@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { describe as describeTarget } from '../src/describe';
+import { describeElement } from '../src/describe-element';
 import { isCard, isSecretValue, MASK, mayBecomeSecret, scrubText, watchSecrets } from '../src/mask';
 
 let secrets: ReturnType<typeof watchSecrets>;
@@ -129,7 +129,7 @@ test('what stands in a secret field is taken out of any text, also written as in
 });
 
 describe('the outline of an element', () => {
-  const outline = (selector: string): string => describeTarget(document.querySelector(selector), secrets).target_element ?? '';
+  const outline = (selector: string): string => describeElement(document.querySelector(selector), secrets).target_element ?? '';
 
   test('is its outer HTML as far as 255 characters go', () => {
     page('<div id="big"></div>');

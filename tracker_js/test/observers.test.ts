@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { initClicks } from '../src/clicks';
+import type { Context, Observer } from '../src/context';
 import { initErrors } from '../src/errors';
-import { guard } from '../src/guard';
+import type { EventFields } from '../src/event';
+import { guard, type Teardown } from '../src/guard';
 import { watchSecrets } from '../src/mask';
-import { initPages } from '../src/pages';
-import type { Context, EventFields, Observer, Teardown } from '../src/types';
+import { initPageViews } from '../src/page-views';
 
 let told: (EventFields & { event_type: string })[] = [];
 let finishers: ((isGoing: boolean) => void)[] = [];
@@ -74,7 +75,7 @@ describe('pages', () => {
 
   test('each change of the URL is a page view, and only a change', () => {
     history.replaceState(null, '', '/a');
-    observe((given) => initPages(given, () => undefined).stop);
+    observe((given) => initPageViews(given, () => undefined).stop);
     history.pushState(null, '', '/b');
     history.replaceState({ scroll: 1 }, '', '/b');
     history.replaceState(null, '', '/c');
@@ -83,7 +84,7 @@ describe('pages', () => {
 
   test('a failure of the page stays its own, and the patch goes when the tracker stops', () => {
     const before = Reflect.get(history, 'pushState') as unknown;
-    const { stop } = initPages(context, () => undefined);
+    const { stop } = initPageViews(context, () => undefined);
     expect(() => {
       history.pushState(null, '', 'https://elsewhere.example/');
     }).toThrow();

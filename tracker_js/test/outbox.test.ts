@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Delivery, DeliveryOptions } from '../src/delivery-types';
+import { createEventBatches } from '../src/event-batches';
 import { json } from '../src/json';
-import type { Delivery, DeliveryOptions } from '../src/delivery';
 import { createOutbox } from '../src/outbox.lazy';
-import { createQueue } from '../src/queue';
 import type { Requests } from '../src/requests';
 
 interface Sent {
@@ -39,9 +39,9 @@ function server(answers: (Response | Promise<Response>)[] = [], room = 60_000) {
 const open = (requests: Requests, options: Partial<DeliveryOptions> = {}): Delivery =>
   createOutbox({ endpoint: 'https://t.example', project: 'pk', fetch, json, debug: never, onStop: never, ...options }, requests, () => 1);
 const fill = (outbox: Delivery, count: number, text?: string): void => {
-  const queue = createQueue(outbox);
+  const queue = createEventBatches(outbox);
   for (let n = 0; n < count; n++) queue.push(SESSION, JSON.stringify({ n, text }));
-  queue.cut();
+  queue.close();
 };
 const numbers = (sent: Sent[]): number[] => sent.flatMap(({ events }) => events.map(({ n }) => n));
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
@@ -57,7 +57,7 @@ afterEach(() => {
 
 test('a batch goes when it has 50 events, the rest after 5 s', async () => {
   const { requests, sent } = server();
-  const queue = createQueue(open(requests));
+  const queue = createEventBatches(open(requests));
   for (let n = 0; n < 60; n++) queue.push(SESSION, JSON.stringify({ n }));
   await vi.advanceTimersByTimeAsync(4_999);
   expect(sent.map(({ events }) => events.length)).toEqual([50]);
@@ -68,7 +68,7 @@ test('a batch goes when it has 50 events, the rest after 5 s', async () => {
 
 test('events of two sessions never share a batch', async () => {
   const { requests, sent } = server();
-  const queue = createQueue(open(requests));
+  const queue = createEventBatches(open(requests));
   queue.push('one', '{"n":1}');
   queue.push('two', '{"n":2}');
   await vi.advanceTimersByTimeAsync(5_000);
@@ -182,10 +182,10 @@ test('a page that goes sends all that is not acknowledged once, whatever else is
   const outbox = open(requests);
   fill(outbox, 60);
   await vi.advanceTimersByTimeAsync(0);
-  const queue = createQueue(outbox);
+  const queue = createEventBatches(outbox);
   outbox.leave(() => {
     queue.push(SESSION, '{"n":60}');
-    queue.cut();
+    queue.close();
   });
   outbox.leave();
   await vi.advanceTimersByTimeAsync(0);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MASK, watchSecrets } from '../src/mask';
 import { createMasker, isEmpty, type Masker, type MaskOptions } from '../src/record-mask';
-import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/record-types';
+import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/rrweb-types';
 
 /** A book of the page's nodes, and a snapshot as rrweb makes it. */
 class Book {
@@ -39,7 +39,7 @@ const open = (html: string, options: Partial<MaskOptions> = {}): void => {
 };
 const event = (type: number, data: RecordedEvent['data']): RecordedEvent => {
   const made = { type, data, timestamp: 1 };
-  masker.event(made);
+  masker.maskEvent(made);
   return made;
 };
 const snapshot = (): string => JSON.stringify(event(FULL_SNAPSHOT, { node: book.serialize(document.body) }).data);
@@ -58,28 +58,28 @@ beforeEach(() => {
 describe('typed values', () => {
   it('are one mask, whatever their length', () => {
     open('<input id="a"><textarea id="b"></textarea><input id="c" type="password">');
-    for (const id of ['a', 'b', 'c']) expect([masker.input('x', find(id)), masker.input('long enough', find(id))]).toEqual([MASK, MASK]);
-    expect(masker.input('', find('a'))).toBe('');
+    for (const id of ['a', 'b', 'c']) expect([masker.maskInput('x', find(id)), masker.maskInput('long enough', find(id))]).toEqual([MASK, MASK]);
+    expect(masker.maskInput('', find('a'))).toBe('');
   });
 
   it('are told where the page allows it, unless they are secrets or may become one', () => {
     open('<input id="town" data-allow><input id="key" type="password" data-allow>');
-    expect(masker.input('Lisbon', find('town'))).toBe('Lisbon');
-    expect(masker.input('ada@', find('town'))).toBe(MASK);
-    expect(masker.input('hunter2', find('key'))).toBe(MASK);
+    expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
+    expect(masker.maskInput('ada@', find('town'))).toBe(MASK);
+    expect(masker.maskInput('hunter2', find('key'))).toBe(MASK);
   });
 
   it('are told of fields that the project allows, and never where it wants none', () => {
     const masking = { inputs: 'secrets' as const, fields: [], parameters: [], allow: ['Town'] };
     open('<input id="town">', { masking });
-    expect(masker.input('Lisbon', find('town'))).toBe('Lisbon');
+    expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
     open('<input id="town" data-allow>', { masking: { ...masking, inputs: 'all' } });
-    expect(masker.input('Lisbon', find('town'))).toBe(MASK);
+    expect(masker.maskInput('Lisbon', find('town'))).toBe(MASK);
   });
 
   it('of buttons are their labels', () => {
     open('<input id="a" type="reset">');
-    expect(masker.input('Start again', find('a'))).toBe('Start again');
+    expect(masker.maskInput('Start again', find('a'))).toBe('Start again');
   });
 
   it('in attributes are masked in snapshots, and told once in changes', () => {
@@ -94,7 +94,7 @@ describe('typed values', () => {
   it('are masked where the page mirrors them, not letter by letter', () => {
     open('<input id="a"><p id="b"></p>');
     const field = find('a') as HTMLInputElement;
-    masker.typed(field);
+    masker.addTypedField(field);
     const id = book.getId(find('b'));
     const tell = (value: string): RecordedEvent => {
       field.value = value;

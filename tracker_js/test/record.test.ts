@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Item } from '../src/delivery';
-import { createBatches } from '../src/record-batches';
-import { createReel } from '../src/record-reel';
+import type { Item } from '../src/delivery-types';
+import { blockSelector, maskSelector } from '../src/mask-selectors';
+import { createRecordBatches } from '../src/record-batches';
+import { createRecordBuffer } from '../src/record-buffer';
 import { isSampled } from '../src/record-sample';
-import { blockSelector, maskSelector } from '../src/record-selectors';
 
 const ID = '11111111-1111-4111-8111-111111111111';
 const eventsOf = (item: Item): unknown[] => (JSON.parse(item.body('2026-01-01T00:00:00.000Z')) as { events: unknown[] }).events;
@@ -18,7 +18,7 @@ afterEach(() => {
 describe('batches', () => {
   it('go after five seconds, under the name that they were begun with', () => {
     const sent: Item[] = [];
-    const batches = createBatches(ID, (item) => sent.push(item));
+    const batches = createRecordBatches(ID, (item) => sent.push(item));
     batches.push('1');
     const ahead = sent[0]?.body('then');
     batches.push('2');
@@ -32,7 +32,7 @@ describe('batches', () => {
 
   it('are cut when they are full, and a snapshot goes with its Meta event', () => {
     const closed: Item[] = [];
-    const batches = createBatches(ID, (item) => {
+    const batches = createRecordBatches(ID, (item) => {
       if (!item.open) closed.push(item);
     });
     batches.push('"meta"');
@@ -41,13 +41,13 @@ describe('batches', () => {
     expect(closed.map((item) => eventsOf(item).length)).toEqual([2]);
     for (let i = 0; i < 100; i++) batches.push(JSON.stringify('y'.repeat(5_000)));
     expect(closed.length).toBeGreaterThan(4);
-    batches.cut();
+    batches.close();
     expect(closed.flatMap(eventsOf)).toHaveLength(103);
   });
 
   it('take up to what the server takes, counted in bytes', () => {
     const sent: Item[] = [];
-    const batches = createBatches(ID, (item) => sent.push(item));
+    const batches = createRecordBatches(ID, (item) => sent.push(item));
     expect(batches.push(JSON.stringify('x'.repeat(10_000_000)))).toBe(true);
     expect(batches.push(JSON.stringify('€'.repeat(4_000_000)))).toBe(false);
     expect(sent).toHaveLength(1);
@@ -55,61 +55,61 @@ describe('batches', () => {
 });
 
 describe('a reel', () => {
-  const open = (waitsForError: boolean, isYoung: boolean): { told: string[]; reel: ReturnType<typeof createReel> } => {
+  const open = (waitsForError: boolean, isTooShort: boolean): { told: string[]; buffer: ReturnType<typeof createRecordBuffer> } => {
     const told: string[] = [];
     const batches = {
       push: (json: string) => {
         told.push(json);
         return true;
       },
-      cut: () => undefined,
+      close: () => undefined,
     };
-    return { told, reel: createReel(batches, waitsForError, isYoung) };
+    return { told, buffer: createRecordBuffer(batches, waitsForError, isTooShort) };
   };
 
   it('tells at once what is wanted', () => {
-    const { told, reel } = open(false, false);
-    reel.push('a', true);
+    const { told, buffer } = open(false, false);
+    buffer.push('a', true);
     expect(told).toEqual(['a']);
   });
 
   it('tells all of a visit once it is old enough', () => {
-    const { told, reel } = open(false, true);
-    for (const [json, begins] of [['a', true], ['b', false], ['c', true], ['d', true]] as const) reel.push(json, begins);
+    const { told, buffer } = open(false, true);
+    for (const [json, begins] of [['a', true], ['b', false], ['c', true], ['d', true]] as const) buffer.push(json, begins);
     expect(told).toEqual([]);
-    reel.aged();
-    reel.push('e', false);
+    buffer.setLongEnough();
+    buffer.push('e', false);
     expect(told).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
   it('waiting for an error keeps two segments, which begin with a snapshot', () => {
-    const { told, reel } = open(true, false);
+    const { told, buffer } = open(true, false);
     for (const segment of ['a', 'b', 'c']) {
-      reel.push(`${segment}1`, true);
-      reel.push(`${segment}2`, false);
+      buffer.push(`${segment}1`, true);
+      buffer.push(`${segment}2`, false);
     }
-    reel.failed();
+    buffer.setFailed();
     expect(told).toEqual(['b1', 'b2', 'c1', 'c2']);
-    expect(reel.waitsForError).toBe(false);
+    expect(buffer.waitsForError).toBe(false);
   });
 
   it('waits for both, an error and the age', () => {
-    const { told, reel } = open(true, true);
-    reel.push('a', true);
-    reel.failed();
+    const { told, buffer } = open(true, true);
+    buffer.push('a', true);
+    buffer.setFailed();
     expect(told).toEqual([]);
-    reel.aged();
+    buffer.setLongEnough();
     expect(told).toEqual(['a']);
   });
 
   it('that would become too large begins again with the next snapshot', () => {
-    const { told, reel } = open(true, false);
-    reel.push('a', true);
-    for (let i = 0; i < 17; i++) reel.push('x'.repeat(1_000_000), false);
-    reel.push('lost', false);
-    reel.push('b', true);
-    reel.push('c', false);
-    reel.failed();
+    const { told, buffer } = open(true, false);
+    buffer.push('a', true);
+    for (let i = 0; i < 17; i++) buffer.push('x'.repeat(1_000_000), false);
+    buffer.push('lost', false);
+    buffer.push('b', true);
+    buffer.push('c', false);
+    buffer.setFailed();
     expect(told).toEqual(['b', 'c']);
   });
 });

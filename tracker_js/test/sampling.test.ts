@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isRecorded, placeOf } from '../src/sampling.lazy';
+import { isRecorded, hashOf } from '../src/sampling.lazy';
 
 // Made with the server's `is_recorded` (http/dropped.py): hashlib's BLAKE2b of the id's bytes, keyed with the project's number.
 test.each([
@@ -12,7 +12,7 @@ test.each([
   [1099511627779, '90c192cf-d3ac-94af-0f21-ddb66cad4a26', 3265935613048464482n],
   [1099511627779, 'a170b338-3926-3059-f28c-105d1fb17c23', 10581970302811672633n],
 ])('project %i, session %s stands where the server has it', (project, session, place) => {
-  expect(placeOf(project, session)).toBe(place);
+  expect(hashOf(project, session)).toBe(place);
 });
 
 test('a larger share holds those of a smaller one', () => {

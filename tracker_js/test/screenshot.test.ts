@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { watchChanges } from '../src/screenshot-changes';
-import { toShot } from '../src/screenshot-encode';
+import { encodeScreenshot } from '../src/screenshot-encode';
 
 /** Encodes to so many bytes a pixel at quality 1, and in proportion below. */
 function fakeCanvas(bytesAPixel: number): HTMLCanvasElement {
@@ -22,20 +22,20 @@ describe('a shot', () => {
   });
 
   it('has its full quality where it fits', async () => {
-    const shot = await toShot(fakeCanvas(0.2));
+    const shot = await encodeScreenshot(fakeCanvas(0.2));
     expect(bytesOf(shot?.image_data ?? '')).toBe(320_000);
     expect([shot?.width, shot?.height]).toEqual([1_000, 2_000]);
   });
 
   it('loses quality first', async () => {
-    const shot = await toShot(fakeCanvas(0.5));
+    const shot = await encodeScreenshot(fakeCanvas(0.5));
     expect(bytesOf(shot?.image_data ?? '')).toBe(400_000);
     expect(shot?.width).toBe(1_000);
   });
 
   it('then its size, and is never larger than 500 KB', async () => {
     smaller(2);
-    const shot = await toShot(fakeCanvas(2));
+    const shot = await encodeScreenshot(fakeCanvas(2));
     expect(bytesOf(shot?.image_data ?? '')).toBeLessThanOrEqual(500_000);
     expect(shot?.width).toBe(707);
   });
@@ -45,7 +45,7 @@ describe('a shot', () => {
     canvas.toBlob = (done) => {
       done(null);
     };
-    expect(await toShot(canvas)).toBeUndefined();
+    expect(await encodeScreenshot(canvas)).toBeUndefined();
   });
 });
 
@@ -61,9 +61,9 @@ describe('changes', () => {
   const find = (id: string): HTMLElement => document.querySelector<HTMLElement>(`#${id}`) ?? document.body;
 
   it('are assumed until the page is watched', () => {
-    expect(changes.seen).toBe(true);
-    changes.arm();
-    expect(changes.seen).toBe(false);
+    expect(changes.hasChanged).toBe(true);
+    changes.reset();
+    expect(changes.hasChanged).toBe(false);
   });
 
   it.each([
@@ -74,18 +74,18 @@ describe('changes', () => {
     ['a shadow tree', () => find('a').attachShadow({ mode: 'open' })],
     ['a canvas', () => { document.body.append(document.createElement('canvas')); }],
   ])('are seen of %s', (_, act) => {
-    changes.arm();
+    changes.reset();
     act();
-    expect(changes.seen).toBe(true);
+    expect(changes.hasChanged).toBe(true);
   });
 
   it('are not those that drawing makes', () => {
-    changes.arm();
+    changes.reset();
     const frame = document.createElement('div');
     frame.style.visibility = 'hidden';
     document.body.append(frame);
     frame.append('x');
     frame.remove();
-    expect(changes.seen).toBe(false);
+    expect(changes.hasChanged).toBe(false);
   });
 });

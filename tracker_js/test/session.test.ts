@@ -1,12 +1,12 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { openMemory } from '../src/memory';
+import { openProjectStorage } from '../src/local-storage';
 import { createSession as create, type Session } from '../src/session';
 import { uuid } from '../src/uuid';
 
 const MINUTE = 60_000;
 let time = 1_700_000_000_000;
 const now = (): number => time;
-const createSession = (project: string): Session => create(openMemory(project), now);
+const createSession = (project: string): Session => create(openProjectStorage(project), now);
 
 beforeEach(() => {
   localStorage.clear();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runInThisContext } from 'node:vm';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Tracker } from '../src/types';
+import type { Tracker } from '../src/api.js';
 
 type Call = [string, ...unknown[]];
 type Stub = Tracker & { q?: Call[] };
@@ -30,7 +30,7 @@ const run = async (attributes: Record<string, string> = {}): Promise<void> => {
 const info = vi.fn();
 beforeEach(() => {
   localStorage.clear();
-  vi.stubGlobal('PARTS', {});
+  vi.stubGlobal('PART_HASHES', {});
   vi.stubGlobal('fetch', () => Promise.reject(new Error('offline')));
   vi.spyOn(console, 'info').mockImplementation(info);
 });

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Options, Tracker } from '../src/api.js';
+import type { Config } from '../src/config';
+import type { LoadPart, PartContext, PartName } from '../src/context';
 import { createTracker } from '../src/tracker';
-import type { Config, LoadPart, Options, PartContext, PartName, Tracker } from '../src/types';
 
 interface Post {
   path: string;
@@ -385,19 +387,19 @@ test('what a part has gathered goes when the page asks for it', async () => {
   config = { record: true };
   tracker.init();
   await tracker.flush();
-  const cut = vi.fn();
-  started.get('recorder')?.context.beforeFlush(cut);
+  const closeBatch = vi.fn();
+  started.get('recorder')?.context.beforeFlush(closeBatch);
   await tracker.flush();
-  expect(cut).toHaveBeenCalled();
+  expect(closeBatch).toHaveBeenCalled();
 });
 
 test('a flush waits for a recorder that is on its way, and sends what it saw first', async () => {
   let arrive = (): void => undefined;
   const arrived = new Promise<void>((resolve) => (arrive = resolve));
-  const cut = vi.fn();
+  const closeBatch = vi.fn();
   const recorder = {
     start({ beforeFlush }: PartContext) {
-      return beforeFlush(cut);
+      return beforeFlush(closeBatch);
     },
   };
   tracker = createTracker({ project: 'pk', endpoint: 'https://t.example' }, (name) => (name === 'recorder' ? arrived.then(() => recorder) : load(name)));
@@ -409,7 +411,7 @@ test('a flush waits for a recorder that is on its way, and sends what it saw fir
   });
   arrive();
   await flushed;
-  expect(cut).toHaveBeenCalledOnce();
+  expect(closeBatch).toHaveBeenCalledOnce();
 });
 
 test('a recording begins and ends when the page says so', async () => {
@@ -718,6 +720,17 @@ describe('a server that is slow to say how to record', () => {
     await pass(10_000);
     expect(started.has('behaviour')).toBe(true);
     expect(types()).toEqual(['pageview', 'custom']);
+  });
+
+  test('delays a recording that the page asks for until the rules are known', async () => {
+    await vi.dynamicImportSettled();
+    await pass(1_000);
+    tracker.startRecording();
+    await pass(500);
+    expect(started.has('recorder')).toBe(false);
+    answer({});
+    await pass(0);
+    expect(started.get('recorder')?.asked).toBe(true);
   });
 
   test('is not waited for when the page goes', async () => {

@@ -1,4 +1,4 @@
-"""Who did what: written once, never changed, read by owners."""
+"""The audit log: who did what. Lines are only added; owners read them."""
 
 from datetime import datetime
 from typing import Literal
@@ -39,12 +39,12 @@ Action = Literal[
     "analyst revoked",
 ]
 COMMAND_LINE = "command line"
-"""The actor of what an operator does by commands."""
+"""The actor of commands that the operator runs."""
 _sql = load(__file__, "audit")
 
 
 class AuditLine(Struct, frozen=True):
-    """One thing that was done."""
+    """One action in the audit log."""
 
     audit_id: int
     at: datetime
@@ -63,13 +63,13 @@ async def write(
     target: str | None = None,
     **details: object,
 ) -> None:
-    """Notes what `actor` (`user 7`, `key tb_a_AbCdE`, `local`, `command line`) did, to what; no secret, no address.
+    """Add a line: what `actor` (`user 7`, `key tb_a_AbCdE`, `local`, `command line`) did, to which `target`.
 
-    With the connection of a transaction it is noted if and only if that commits.
+    `details` must hold no secret and no address. In a transaction, the line is written if and only if that commits.
     """
     await connection.execute(_sql.write, project_id, actor, action, target, msgspec.json.encode(details))
 
 
 async def list_lines(pool: Pool, project_id: int, before: int | None, limit: int) -> list[AuditLine]:
-    """What was done in a project, newest first, from before an `audit_id` on."""
+    """Return the newest `limit` lines of a project, older than the audit id `before` if it is given."""
     return [AuditLine(*row) for row in await pool.fetch(_sql.list_lines, project_id, before, limit)]

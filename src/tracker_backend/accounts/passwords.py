@@ -1,4 +1,4 @@
-"""Passwords: which are taken, and their argon2id hashes."""
+"""Passwords: which are accepted, and their argon2id hashes."""
 
 import asyncio
 import base64
@@ -15,43 +15,46 @@ from tracker_backend.errors import Invalid, Unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
-SHORTEST, LONGEST = 10, 256
-_MOST_WAITING = 100  # of 0.1 s each: who comes later would wait longer than a request may take
-_hasher = PasswordHasher()  # the low-memory choice of RFC 9106: 64 MiB, three passes, four lanes
-_thread = ThreadPoolExecutor(1, thread_name_prefix="passwords")  # one at a time: the 64 MiB are of the process once
+MIN_LENGTH, MAX_LENGTH = 10, 256
+_MAX_WAITING = 100  # at 0.1 s each, a later one would wait longer than the request time-out
+_hasher = PasswordHasher()  # the second recommended option of RFC 9106: 64 MiB, 3 passes, 4 lanes
+_thread = ThreadPoolExecutor(
+    1, thread_name_prefix="passwords"
+)  # one at a time, so that a process needs the 64 MiB once
 _waiting = 0
 
 
-def check_new(password: str, email: str) -> None:
-    """Invalid, with what to do, for a password that is too short, too long, or the e-mail itself."""
-    length = len(_normal(password))
-    if length < SHORTEST:
-        raise Invalid(f"the password has {length} characters: take {SHORTEST} or more, such as a few words.")
-    if length > LONGEST:
-        raise Invalid(f"the password has {length} characters, more than {LONGEST}: take a shorter one.")
-    if _normal(password).strip().lower() == email:
-        raise Invalid("the password is the e-mail: take another one.")
+def check_new_password(password: str, email: str) -> None:
+    """Raise Invalid for a password that is too short, too long, or the e-mail itself."""
+    length = len(_normalize(password))
+    if length < MIN_LENGTH:
+        raise Invalid(f"the password has {length} characters: use {MIN_LENGTH} or more, such as a few words.")
+    if length > MAX_LENGTH:
+        raise Invalid(f"the password has {length} characters, more than {MAX_LENGTH}: use a shorter one.")
+    if _normalize(password).strip().lower() == email:
+        raise Invalid("the password is the e-mail: use another one.")
 
 
 async def make_hash(password: str) -> str:
-    """What is stored of a password; Unavailable while too many wait."""
-    return await _in_turn(_hasher.hash, _normal(password))
+    """Return the hash of a password. Raises Unavailable if too many requests wait."""
+    return await _run_in_thread(_hasher.hash, _normalize(password))
 
 
-async def fits(stored: str | None, password: str) -> bool:
-    """Whether this is the password of a stored hash. Without one (there is no such account) it takes the same work
-    to say no. Unavailable while too many wait.
+async def verify(stored: str | None, password: str) -> bool:
+    """Return whether a password matches a stored hash. Raises Unavailable if too many requests wait.
+
+    If `stored` is None (there is no such account), the same work is done, so that the time does not tell.
     """
-    return await _in_turn(_verify, stored or _nobodys(), _normal(password)) and stored is not None
+    return await _run_in_thread(_verify, stored or _dummy_hash(), _normalize(password)) and stored is not None
 
 
-def is_outdated(stored: str) -> bool:
-    """Whether a hash was made with other parameters than those of today."""
+def needs_rehash(stored: str) -> bool:
+    """Return whether a hash was made with other parameters than the current ones."""
     return _hasher.check_needs_rehash(stored)
 
 
-def _normal(password: str) -> str:
-    """The same bytes for the same letters, however a keyboard composes them (NFC, RFC 8265 4.2)."""
+def _normalize(password: str) -> str:
+    """Return the same characters however a keyboard composes them (NFC, RFC 8265 4.2)."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -62,17 +65,17 @@ def _verify(stored: str, password: str) -> bool:
         return False
 
 
-def _nobodys() -> str:
-    """A hash of today's parameters that no password is known to have."""
+def _dummy_hash() -> str:
+    """Return a hash with the current parameters that belongs to no known password."""
     sizes = (_hasher.salt_len, _hasher.hash_len)
     salt, digest = (base64.b64encode(secrets.token_bytes(size)).decode().rstrip("=") for size in sizes)
     costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
 
 
-async def _in_turn(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+async def _run_in_thread(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     global _waiting  # noqa: PLW0603 — of this process, like the thread
-    if _waiting >= _MOST_WAITING:
+    if _waiting >= _MAX_WAITING:
         raise Unavailable("too many passwords are being checked: try again.")
     _waiting += 1
     try:

@@ -1,4 +1,4 @@
-"""Ends a project: from then on nobody may write to it or read it. Its rows are left to `maintenance/projects`."""
+"""Deletion of a project: nobody can write or read it any more. The task `projects` removes its rows later."""
 
 from tracker_backend.accounts import audit
 from tracker_backend.errors import Invalid, NotFound
@@ -9,19 +9,19 @@ _sql = load(__file__, "project_deletion")
 
 
 async def delete_project(connection: Connection, actor: str, project_id: int, confirmed: str) -> None:
-    """Ends all access to a project, with a line of the audit, and leaves its rows to the task `projects`. Call it
-    in a transaction.
+    """End all access to a project and write the audit log. The task `projects` removes its rows later.
 
-    NotFound; Invalid where `confirmed` is not the project's name, and for the last project.
+    Call it in a transaction. Raises NotFound; Invalid if `confirmed` is not the name of the project, and for the last
+    project.
     """
     projects = {row[0]: row[1] for row in await connection.fetch(_sql.lock_projects)}
     name = projects.get(project_id)
     if name is None:
-        raise NotFound(f"there is no project {project_id} any more.")
+        raise NotFound(f"project {project_id} does not exist any more.")
     if confirmed != name:
         raise Invalid(f"`confirm` is {confirmed!r}: to delete project {project_id}, give its name, {name!r}.")
     if len(projects) == 1:
-        raise Invalid(f"project {project_id} is the only one: make another first, or delete its sessions.")
+        raise Invalid(f"project {project_id} is the only project: create another one first, or delete its sessions.")
     await connection.execute(_sql.mark_deleted, project_id)
     for statement in (
         _sql.delete_tickets,

@@ -1,4 +1,7 @@
-"""What a project decides about its data: who may send, how much of it is kept and for how long, what is masked."""
+"""The settings of a project: who may send, how much is recorded, how long it is kept, what is masked.
+
+The docstrings of the fields are tables of docs/reference/api.md (`make reference` writes them).
+"""
 
 import re
 from functools import lru_cache
@@ -8,46 +11,53 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracker_backend.errors import Invalid
-from tracker_backend.validation_errors import told
+from tracker_backend.validation_errors import explain
 
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Masking(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is masked beside what the browser marked and what looks like a secret."""
+    """What is masked in addition to what the browser marked and what looks like a secret."""
 
     inputs: Literal["secrets", "all"] = "secrets"
-    """`all`: no typed value is stored at all."""
+    """Which typed values are masked: those of secret form fields, or all."""
     fields: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
-    """Words in a field's name, id or class that make it a secret one, beside those known to the server."""
+    """Words in the name, id or class of a form field that make it secret, in addition to the server's own."""
     parameters: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
-    """Names of query parameters whose values are masked, beside those known to the server."""
+    """Query parameters whose values are masked, in addition to the server's own."""
     allow: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
-    """Fields' names or ids, and names of query parameters, that are stored although they look like secrets. What the
-    browser marked stays masked.
+    """Names or ids of form fields, and names of query parameters, that are stored although they look like secrets. What
+    the browser marked stays masked.
     """
 
 
-MOST = 1_000_000_000
-"""Requests a minute; beyond it a limit is none."""
+_HIGHEST_LIMIT = 1_000_000_000  # requests a minute
 
 
 class ProjectSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The settings of a project; the defaults are those of one that nobody has changed."""
+    """The settings of a project. A new project has the defaults."""
 
     allowed_origins: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
-    """Pages of which origins may send with the public key: `https://a.example`, `https://*.a.example`; none: all."""
+    """Origins whose pages may send with the public key: `https://shop.example`, `https://*.shop.example` (all names
+    below it, but not itself), `null` for pages without an origin. Empty: all. Pages of other origins get
+    [403](errors.md#forbidden).
+    """
     retention_days: Annotated[int, Meta(ge=1)] | None = None
-    """Rows are removed after so many days, if that is sooner than the server's own retention."""
+    """Days after which rows are removed: more than `TRACKER_LATE_DAYS`, at most `TRACKER_RETENTION_DAYS`, which is also
+    the default.
+    """
     sampling_rate: Annotated[float, Meta(ge=0, le=1)] = 1.0
-    """The share of sessions that is recorded."""
+    """Share of sessions that is recorded."""
     record: bool = False
-    """Whether the tag records pages by itself, without being told to."""
+    """Whether the tag records replays by default."""
     masking: Masking = Masking()
-    limit_key: Annotated[int, Meta(ge=0, le=MOST)] | None = None
-    """Requests a minute for each key and address, in place of TRACKER_LIMIT_KEY; 0 is off."""
-    limit_project: Annotated[int, Meta(ge=0, le=MOST)] | None = None
-    """Requests a minute for the whole project, in place of TRACKER_LIMIT_PROJECT; 0 is off."""
+    """What is masked in addition to what looks like a secret; see below."""
+    limit_key: Annotated[int, Meta(ge=0, le=_HIGHEST_LIMIT)] | None = None
+    """Requests per minute for each pair of key and address, instead of `TRACKER_LIMIT_KEY`. Only the operator may set
+    more than that, or 0, which is no limit: by [`project set`](cli.md#tracker-backend-project-set).
+    """
+    limit_project: Annotated[int, Meta(ge=0, le=_HIGHEST_LIMIT)] | None = None
+    """Requests per minute for the whole project, instead of `TRACKER_LIMIT_PROJECT`. The same rules apply."""
 
 
 DEFAULT = ProjectSettings()
@@ -58,18 +68,18 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 @lru_cache(maxsize=1024)
 def read_settings(text: bytes) -> ProjectSettings:
-    """Settings from their stored JSON; Invalid with the place for what does not fit."""
+    """Decode stored settings. Raises Invalid, with the place, if they are not valid."""
     try:
         return _decoder.decode(text)
     except msgspec.DecodeError as error:
-        raise Invalid(f"these settings of a project do not fit: {told(error, ProjectSettings)}.") from error
+        raise Invalid(f"these project settings are not valid: {explain(error, ProjectSettings)}.") from error
 
 
 def change_settings(text: bytes, change: dict[str, Any], late_days: int, retention_days: int) -> bytes:
-    """Stored settings with a change (RFC 7396: objects are merged, null means the default again), as JSON.
+    """Apply a merge patch (RFC 7396: objects are merged, null restores the default) to stored settings; returns JSON.
 
-    Invalid for what does not fit, and for a retention that ends within the days that events may be late, or goes on
-    after the server's own.
+    Raises Invalid for invalid settings, and for a retention that is not longer than `late_days` or longer than
+    `retention_days` of the server.
     """
     merged = _merge(msgspec.json.decode(text), change)
     settings = read_settings(msgspec.json.encode(merged))
@@ -78,13 +88,13 @@ def change_settings(text: bytes, change: dict[str, Any], late_days: int, retenti
     days = settings.retention_days
     if days is not None and days > retention_days:
         raise Invalid(
-            f"`retention_days` is {days}, longer than the server keeps any project: set it to {retention_days} or less,"
-            f" or have TRACKER_RETENTION_DAYS = {retention_days} raised first."
+            f"`retention_days` is {days}, longer than the server keeps data: set it to {retention_days} or less,"
+            f" or raise TRACKER_RETENTION_DAYS = {retention_days} first."
         )
     if days is not None and days <= late_days:
         raise Invalid(
             f"`retention_days` is {days}, but events arrive up to {late_days} days late (TRACKER_LATE_DAYS) and would"
-            f" be removed as they come: set it to {late_days + 1} or more."
+            f" be removed on arrival: set it to {late_days + 1} or more."
         )
     return msgspec.json.encode(merged)
 
@@ -102,13 +112,13 @@ def _merge(target: Any, change: dict[str, Any]) -> dict[str, Any]:
 
 
 def _origin(entry: str) -> str:
-    """An allowed origin as browsers write theirs: in lower case, without the scheme's own port."""
+    """Return an origin as browsers send it: in lower case, without the default port of its scheme."""
     origin = entry.strip().lower()
-    if origin == "null":  # what sandboxed frames and local files send
+    if origin == "null":  # sent by sandboxed frames and local files
         return origin
     if not _ORIGIN.fullmatch(origin):
         raise Invalid(
-            f"`allowed_origins` holds {entry!r}: write a scheme and a host, without a path, such as"
-            " https://shop.example, https://*.shop.example or http://localhost:3000; other alphabets as xn--…; or null."
+            f"`allowed_origins` holds {entry!r}: give a scheme and a host without a path, such as https://shop.example,"
+            " https://*.shop.example or http://localhost:3000, or null. Write other alphabets as xn--…."
         )
     return origin.removesuffix(_DEFAULT_PORTS.get(origin.partition("://")[0], " "))

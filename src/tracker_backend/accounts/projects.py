@@ -1,4 +1,4 @@
-"""Projects: those of a caller, and what people set of one."""
+"""Projects: create, list, change and archive them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -29,13 +29,13 @@ class ProjectLine(Struct, frozen=True, omit_defaults=True):
     timezone: str
     created_at: datetime
     archived_at: datetime | None = None
-    """It takes no data since then."""
+    """Since then the project accepts no data."""
     role: Role | None = None
-    """The person's who asks."""
+    """The role of the person who asks."""
 
 
 class Project(Struct, frozen=True):
-    """A project with the public write key that its pages carry."""
+    """A project with the public write key that its pages contain."""
 
     project_id: int
     name: str
@@ -43,73 +43,72 @@ class Project(Struct, frozen=True):
     timezone: str
     created_at: datetime
     archived_at: datetime | None
-    """It takes no data since then."""
+    """Since then the project accepts no data."""
     public_key: str
     settings: ProjectSettings
 
 
 class ProjectRequest(Struct, forbid_unknown_fields=True):
-    """A project to be made."""
+    """A project to create."""
 
     name: Name
     platform: Platform = "web"
-    timezone: Annotated[str, Meta(max_length=100, description="Whose days are counted: a name of the IANA list")] = (
-        "UTC"
-    )
+    timezone: Annotated[str, Meta(max_length=100, description="IANA time zone in which days are counted")] = "UTC"
 
 
 class ProjectChange(Struct, forbid_unknown_fields=True):
-    """What is to change; what is left out stays."""
+    """Changes of a project. Fields that are not given stay as they are."""
 
     name: Name | UnsetType = UNSET
     platform: Platform | UnsetType = UNSET
     timezone: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
-    settings: (
-        Annotated[dict[str, Any], Meta(description="Only what is to change; null means the default again")] | UnsetType
-    ) = UNSET
+    settings: Annotated[dict[str, Any], Meta(description="Only the changes; null restores the default")] | UnsetType = (
+        UNSET
+    )
 
 
 async def get_project(pool: Pool, project_id: int) -> Project:
-    """The project, or NotFound. Its public key is made when there is none yet."""
+    """Return a project; raises NotFound. Creates its public key if there is none."""
     row = await pool.fetchrow(_sql.get, project_id)
     if row is None:
-        raise _gone(project_id)
+        raise _not_found(project_id)
     key = await keys.public_key(pool, project_id)
     return Project(*row[:-1], public_key=key, settings=read_settings(bytes(row[-1])))
 
 
 async def get_settings(pool: Pool, project_id: int) -> tuple[ProjectSettings, bool]:
-    """What a project decides, and whether it is archived; the defaults and False for one that is gone."""
+    """Return the settings of a project and whether it is archived; the defaults and False if it was deleted."""
     row = await pool.fetchrow(_sql.get_settings, project_id)
     return (read_settings(bytes(row[0])), row[1]) if row else (ProjectSettings(), False)
 
 
 async def list_projects(pool: Pool, project_id: int | None = None) -> list[ProjectLine]:
-    """All projects, oldest first; or this one, none where it is gone."""
+    """Return all projects, oldest first; with `project_id` only that one, if it exists."""
     return [ProjectLine(*row) for row in await pool.fetch(_sql.list_projects, project_id)]
 
 
-async def list_of_person(pool: Pool, user_id: int) -> list[ProjectLine]:
-    """The projects of a person with their role in each, oldest first."""
-    return [ProjectLine(*row) for row in await pool.fetch(_sql.list_persons, user_id)]
+async def list_projects_of(pool: Pool, user_id: int) -> list[ProjectLine]:
+    """Return the projects of a person with their role in each, oldest first."""
+    return [ProjectLine(*row) for row in await pool.fetch(_sql.list_projects_of, user_id)]
 
 
 async def create_project(connection: Connection, actor: str, wanted: ProjectRequest, owner: int | None = None) -> int:
-    """Makes a project, of a person if told, with its public key and a line of the audit, in a transaction; Invalid for
-    an unknown time zone.
+    """Create a project with its public key, and write the audit log. `owner` is the id of the user who will own it.
+
+    Call it in a transaction. Raises Invalid for an unknown time zone.
     """
     await _check_timezone(connection, wanted.timezone)
     project_id: int = await connection.fetchval(_sql.insert, wanted.name, wanted.platform, wanted.timezone)
     if owner is not None:
         await connection.execute(_sql.insert_owner, project_id, owner)
     await keys.public_key(connection, project_id)
-    await _note(connection, actor, "project made", project_id, name=wanted.name, platform=wanted.platform)
+    await _write_audit(connection, actor, "project made", project_id, name=wanted.name, platform=wanted.platform)
     return project_id
 
 
-async def is_owned(pool: Pool) -> bool:
-    """Whether any project has an owner."""
-    return await pool.fetchval(_sql.is_owned)
+async def has_owner(pool: Pool) -> bool:
+    """Return whether any project has an owner."""
+    return await pool.fetchval(_sql.has_owner)
 
 
 async def change_project(
@@ -121,76 +120,78 @@ async def change_project(
     *,
     is_operator: bool = False,
 ) -> list[str]:
-    """Changes what is told, with a line of the audit, and returns the names of what is different now: `name`,
-    `settings.sampling_rate`.
+    """Change a project, write the audit log, and return the names of what changed: `name`, `settings.sampling_rate`.
 
-    Call it in a transaction. NotFound, or Invalid for what cannot be: only the operator lifts the server's limits.
+    Call it in a transaction. Raises NotFound; Invalid for invalid values. Only the operator may exceed the server's
+    rate limits.
     """
     row = await _lock(connection, project_id)
-    told = {name: getattr(change, name) for name in ("name", "platform", "timezone")}
-    values = {name: row[name] if value is UNSET else value for name, value in told.items()}
+    given = {name: getattr(change, name) for name in ("name", "platform", "timezone")}
+    values = {name: row[name] if value is UNSET else value for name, value in given.items()}
     if values["timezone"] != row["timezone"]:
         await _check_timezone(connection, values["timezone"])
     changed = [name for name, value in values.items() if value != row[name]]
     stored = bytes(row["settings"])
     if change.settings is not UNSET:
-        made = change_settings(stored, change.settings, settings.late_days, settings.retention_days)
-        before, after = read_settings(stored), read_settings(made)
+        patched = change_settings(stored, change.settings, settings.late_days, settings.retention_days)
+        before, after = read_settings(stored), read_settings(patched)
         names = ProjectSettings.__struct_fields__
         different = [name for name in names if getattr(before, name) != getattr(after, name)]
         if not is_operator:
             _check_limits(after, different, settings)
         changed += [f"settings.{name}" for name in different]
-        stored = made
+        stored = patched
     if changed:
         await connection.execute(_sql.change, project_id, *values.values(), stored)
-        await _note(connection, actor, "project changed", project_id, fields=changed)
+        await _write_audit(connection, actor, "project changed", project_id, fields=changed)
     return changed
 
 
 def _check_limits(wanted: ProjectSettings, changed: list[str], settings: Settings) -> None:
-    """The operator's limits protect all projects: a project may set lower ones itself."""
+    """Raise Invalid for limits above those of the server, which protect all projects."""
     for name in ("limit_key", "limit_project"):
         value, most = getattr(wanted, name), getattr(settings, name)
         if name in changed and value is not None and most and not 0 < value <= most:
             raise Invalid(
-                f"`settings.{name}` is {value}, and this server lets {most} requests a minute pass"
-                f" ({variable(name)}): give 1 to {most}, or ask its operator, who may set more by"
+                f"`settings.{name}` is {value}, but this server allows {most} requests per minute"
+                f" ({variable(name)}): give 1 to {most}, or ask the operator, who may set more with"
                 " `tracker-backend project set`."
             )
 
 
 async def archive_project(connection: Connection, actor: str, project_id: int, *, archived: bool) -> None:
-    """Has a project take no data any more, or again, with a line of the audit, in a transaction. NotFound."""
+    """Archive or restore a project and write the audit log. Call it in a transaction. Raises NotFound."""
     row = await _lock(connection, project_id)
     if (row["archived_at"] is not None) != archived:
         await connection.execute(_sql.set_archived, project_id, archived)
-        await _note(connection, actor, "project archived" if archived else "project restored", project_id)
+        await _write_audit(connection, actor, "project archived" if archived else "project restored", project_id)
 
 
-async def is_named(pool: Pool, project_id: int, name: str) -> bool:
-    """Whether a text names this project: its id, or a write key of it."""
-    if name == str(project_id):
+async def identifies_project(pool: Pool, project_id: int, text: str) -> bool:
+    """Return whether a text identifies this project: by its id or by one of its write keys."""
+    if text == str(project_id):
         return True
-    record = await keys.find_key(pool, keys.digest(name))
+    record = await keys.find_key(pool, keys.digest(text))
     return record is not None and record.kind == "write" and record.project_id == project_id
 
 
 async def _lock(connection: Connection, project_id: int) -> asyncpg.Record:
     row = await connection.fetchrow(_sql.lock, project_id)
     if row is None:
-        raise _gone(project_id)
+        raise _not_found(project_id)
     return row
 
 
 async def _check_timezone(connection: Connection, name: str) -> None:
     if not await is_time_zone(connection, name):
-        raise Invalid(f"`timezone` is {name!r}: give a name of the IANA list, such as Europe/Berlin or UTC.")
+        raise Invalid(f"`timezone` is {name!r}: give an IANA time zone, such as Europe/Berlin or UTC.")
 
 
-async def _note(connection: Connection, actor: str, action: audit.Action, project_id: int, **details: object) -> None:
+async def _write_audit(
+    connection: Connection, actor: str, action: audit.Action, project_id: int, **details: object
+) -> None:
     await audit.write(connection, actor, action, project_id=project_id, target=f"project {project_id}", **details)
 
 
-def _gone(project_id: int) -> NotFound:
-    return NotFound(f"there is no project {project_id} any more.")
+def _not_found(project_id: int) -> NotFound:
+    return NotFound(f"project {project_id} does not exist any more.")

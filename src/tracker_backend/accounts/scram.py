@@ -1,15 +1,15 @@
-"""A password as PostgreSQL stores it, so that no statement and no log of the database server holds it."""
+"""SCRAM verifiers of passwords, so that no statement and no log of PostgreSQL contains a password."""
 
 import hashlib
 import hmac
 import secrets
 from base64 import b64encode
 
-_ROUNDS = 4096  # PostgreSQL's own; these passwords are random, so that more would protect nothing
+_ROUNDS = 4096  # PostgreSQL's default; more would not protect these random passwords better
 
 
 def verifier(password: str) -> str:
-    """What `create role … password` takes in place of a password of ASCII characters: its SCRAM-SHA-256 verifier."""
+    """Return the SCRAM-SHA-256 verifier of an ASCII password; `create role … password` accepts it as the password."""
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, _ROUNDS)
     client = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -1,1 +1,1 @@
-"""What the command line can do, one noun a file: `add` says how it is asked, the rest does it."""
+"""The commands, one noun per file: `add` declares the command, `run` runs it."""

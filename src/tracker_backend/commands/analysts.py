@@ -1,4 +1,4 @@
-"""Logins of PostgreSQL that read projects by SQL."""
+"""The command `analyst`: PostgreSQL logins that read projects with SQL."""
 
 import argparse
 from typing import Any
@@ -11,31 +11,31 @@ from tracker_backend.storage.database import Database
 
 
 def add(commands: Any) -> None:
-    """Adds `analyst` to the command line."""
+    """Add `analyst` to the command line."""
     analyst = command(
         commands,
         "analyst",
         run,
-        "let logins of PostgreSQL read a project by SQL: Grafana, Metabase, pandas, psql",
+        "let PostgreSQL logins read a project with SQL: Grafana, Metabase, pandas, psql",
         "tracker-backend analyst create grafana --project 2",
     )
     actions = add_actions(analyst)
     for name, purpose in (
-        ("create", "make a login that reads a project; its address with the password is shown once"),
-        ("grant", "let a login read one more project"),
-        ("revoke", "end what a login reads of a project, with its next statement"),
-        ("drop", "end all that a login may read here, and drop it"),
+        ("create", "create a login that reads a project; its DSN with the password is shown once"),
+        ("grant", "let a login read another project"),
+        ("revoke", "stop a login from reading a project, from its next statement on"),
+        ("drop", "revoke all projects of a login, and drop it if `analyst create` created it"),
     ):
         example = f"tracker-backend analyst {name} grafana{'' if name == 'drop' else ' --project 2'}"
         action = command(actions, name, run, purpose, example)
-        action.add_argument("name", help="the login")
+        action.add_argument("name", help="name of the login")
         if name != "drop":
             add_project_option(action)
-    command(actions, "list", run, "list who reads which project", "tracker-backend analyst list")
+    command(actions, "list", run, "list which login reads which project", "tracker-backend analyst list")
 
 
 async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    """Runs one of them."""
+    """Run an action."""
     if options.action == "list":
         return await analysts.list_grants(database.pool)
     name: str = options.name
@@ -49,7 +49,5 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
     change = analysts.grant if options.action == "grant" else analysts.revoke
     changed = await change(database.pool, name, project_id)
     if options.action == "revoke" and not changed:
-        raise NotFound(
-            f"{name} does not read project {project_id}: `tracker-backend analyst list` shows who reads what."
-        )
+        raise NotFound(f"{name} does not read project {project_id}: `tracker-backend analyst list` lists the grants.")
     return {"role": name, "project_id": project_id, "changed": changed}

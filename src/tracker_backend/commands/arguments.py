@@ -1,4 +1,4 @@
-"""What all commands share: how one is made, and the project that it is about."""
+"""What all commands share: how a command is declared, and its option `--project`."""
 
 import argparse
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ Command = Callable[[Settings, argparse.Namespace, Database], Awaitable[Any]]
 
 
 def command(commands: Any, name: str, run: Command | None, purpose: str, example: str) -> argparse.ArgumentParser:
-    """A command and what it does; `run` is None for those that need no open database."""
+    """Declare a command. `run` gets an open database; it is None for commands that open none."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=purpose.partition(":")[0],
@@ -26,19 +26,23 @@ def command(commands: Any, name: str, run: Command | None, purpose: str, example
 
 
 def add_actions(parser: argparse.ArgumentParser) -> Any:
-    """What can be done with a noun: `project create`, `project list`."""
+    """Let a command have actions: `project create`, `project list`."""
     return parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
 
 def add_project_option(*parsers: argparse.ArgumentParser, required: bool = False) -> None:
-    """`--project`, for commands about one."""
+    """Add the option `--project`."""
+    text = "number of the project" + ("" if required else "; default: the first project")
     for parser in parsers:
-        parser.add_argument("--project", type=int, required=required, help="number of the project (the first one)")
+        parser.add_argument("--project", type=int, required=required, help=text)
 
 
 async def project_of(options: argparse.Namespace, database: Database) -> int:
-    """The number of `--project`, else of the first one; SettingsError where there is none."""
+    """Return the project id of `--project`, by default that of the first project.
+
+    Raises SettingsError if that project does not exist.
+    """
     project_id: int = options.project or await keys.default_project(database.pool)
     if not await projects.list_projects(database.pool, project_id):
-        raise SettingsError(f"there is no project {project_id}: `tracker-backend project list` shows them.")
+        raise SettingsError(f"project {project_id} does not exist: `tracker-backend project list` lists all projects.")
     return project_id

@@ -1,4 +1,4 @@
-"""Keys, made, listed, rotated and revoked by commands; each act stands in the project's audit log."""
+"""The command `key`: create, list, rotate and revoke keys. Each action is written to the project's audit log."""
 
 import argparse
 from datetime import datetime
@@ -15,8 +15,8 @@ from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
 
 
-class Key(Struct, frozen=True):
-    """A key, shown this once."""
+class CreatedKey(Struct, frozen=True):
+    """A new key. It is not shown again."""
 
     key: str
     kind: keys.Kind
@@ -24,8 +24,8 @@ class Key(Struct, frozen=True):
     expires_at: datetime | None
 
 
-class Rotated(Struct, frozen=True):
-    """A new public write key."""
+class RotatedKey(Struct, frozen=True):
+    """A new public write key, and until when the replaced one stays valid."""
 
     write_key: str
     replaced: str | None
@@ -33,34 +33,45 @@ class Rotated(Struct, frozen=True):
 
 
 def add(commands: Any) -> None:
-    """Adds `key` to the command line."""
-    key = command(commands, "key", run, "make, list and revoke keys", "tracker-backend key create --kind read")
+    """Add `key` to the command line."""
+    key = command(
+        commands, "key", run, "create, list, rotate and revoke keys", "tracker-backend key create --kind read"
+    )
     actions = add_actions(key)
     create = command(
-        actions, "create", run, "make a key; it is shown once", "tracker-backend key create --kind admin --days 30"
+        actions, "create", run, "create a key and show it once", "tracker-backend key create --kind admin --days 30"
     )
     create.add_argument(
         "--kind",
         choices=["write", "read", "admin"],
         required=True,
-        help="to send, to look, or all that an owner may",
+        help="what the key may do: send; read; or everything that an owner may do",
     )
-    create.add_argument("--name", default="", help="what it is for")
-    create.add_argument("--days", type=float, help="days until it expires (never)")
-    command(actions, "list", run, "list keys by their first characters", "tracker-backend key list")
-    revoke = command(actions, "revoke", run, "end a key, within a second", "tracker-backend key revoke tb_r_AbCdE")
-    revoke.add_argument("prefix", help="its first 10 characters, as `key list` shows them")
+    create.add_argument("--name", default="", help="purpose of the key")
+    create.add_argument("--days", type=float, help="days until it expires, at most 3650; default: never")
+    command(actions, "list", run, "list keys by their first characters, newest first", "tracker-backend key list")
+    revoke = command(
+        actions, "revoke", run, "revoke a key; it takes effect within a second", "tracker-backend key revoke tb_r_AbCdE"
+    )
+    revoke.add_argument("prefix", help="first 10 characters of the key, as `key list` shows them")
     rotate = command(
-        actions, "rotate", run, "replace the write key that pages carry", "tracker-backend key rotate --grace-hours 48"
+        actions,
+        "rotate",
+        run,
+        "replace the public write key that pages contain",
+        "tracker-backend key rotate --grace-hours 48",
     )
     rotate.add_argument(
-        "--grace-hours", type=float, default=24, help="hours that the one before goes on (24); 0 ends it now"
+        "--grace-hours",
+        type=float,
+        default=24,
+        help="hours for which the replaced key stays valid, at most 8760; default: %(default)s; 0 revokes it now",
     )
     add_project_option(*actions.choices.values())
 
 
 async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    """Runs one of them."""
+    """Run an action."""
     project_id = await project_of(options, database)
     if options.action == "list":
         return await keys.list_keys(database.pool, project_id)
@@ -71,33 +82,33 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
     return await create_key(database.pool, project_id, options.kind, options.name, options.days)
 
 
-async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, days: float | None) -> Key:
-    """Makes a secret key; Invalid for days that cannot be."""
-    if days is not None and not 0 < days <= keys.MOST_DAYS:
-        raise Invalid(f"--days is {days:g}: give more than 0, at most {keys.MOST_DAYS}, or leave it out.")
+async def create_key(pool: Pool, project_id: int, kind: keys.Kind, name: str, days: float | None) -> CreatedKey:
+    """Create a secret key. Raises Invalid for `days` out of range."""
+    if days is not None and not 0 < days <= keys.MAX_DAYS:
+        raise Invalid(f"--days is {days:g}: give more than 0 and at most {keys.MAX_DAYS}, or omit the option.")
     async with pool.acquire() as connection, connection.transaction():
-        made = await keys.make_key(connection, COMMAND_LINE, project_id, kind, name, days)
-    return Key(made.key, kind, project_id, made.expires_at)
+        made = await keys.issue_key(connection, COMMAND_LINE, project_id, kind, name, days)
+    return CreatedKey(made.key, kind, project_id, made.expires_at)
 
 
-async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> Rotated:
-    """Replaces the public write key; the one before goes on for so many hours. Invalid for what cannot be."""
-    if not 0 <= grace_hours <= keys.MOST_GRACE_HOURS:
+async def rotate_key(pool: Pool, project_id: int, grace_hours: float) -> RotatedKey:
+    """Replace the public write key. The replaced key stays valid for `grace_hours`. Raises Invalid out of range."""
+    if not 0 <= grace_hours <= keys.MAX_GRACE_HOURS:
         raise Invalid(
-            f"--grace-hours is {grace_hours:g}: give 0 to {keys.MOST_GRACE_HOURS}; 0 ends the one before now."
+            f"--grace-hours is {grace_hours:g}: give 0 to {keys.MAX_GRACE_HOURS}; 0 revokes the replaced key now."
         )
     async with pool.acquire() as connection, connection.transaction():
         made = await keys.rotate_public_key(connection, COMMAND_LINE, project_id, grace_hours)
-    return Rotated(made.public_key, made.replaced, made.replaced_until)
+    return RotatedKey(made.public_key, made.replaced, made.replaced_until)
 
 
 async def revoke_key(pool: Pool, project_id: int, prefix: str) -> dict[str, int]:
-    """Ends the key with this prefix, or whose first characters these are; NotFound where none is valid."""
+    """Revoke the key that begins with `prefix`. Raises NotFound if no valid key does."""
     prefix = prefix[: keys.PREFIX_LENGTH]
     async with pool.acquire() as connection, connection.transaction():
         if not await keys.revoke_key(connection, COMMAND_LINE, project_id, prefix):
             raise NotFound(
-                f"no valid key of project {project_id} begins with {prefix}: `tracker-backend key list` shows them,"
+                f"no valid key of project {project_id} begins with {prefix}: `tracker-backend key list` lists the keys,"
                 " with --project those of another project."
             )
     return {"revoked": 1}

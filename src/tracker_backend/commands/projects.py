@@ -1,4 +1,4 @@
-"""Projects, made, changed, archived and deleted by commands; each act stands in the project's audit log."""
+"""The command `project`: create, change, archive and delete projects. Each action is written to the audit log."""
 
 import argparse
 from typing import Any, get_args
@@ -17,69 +17,85 @@ from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
-from tracker_backend.validation_errors import told
+from tracker_backend.validation_errors import explain
 
 
-class Deleted(Struct, frozen=True):
-    """A project that is gone, and how many sessions went with it."""
+class DeletedProject(Struct, frozen=True):
+    """A project that was deleted, with the number of its sessions."""
 
     project_id: int
     sessions: int
 
 
 def add(commands: Any) -> None:
-    """Adds `project` to the command line."""
+    """Add `project` to the command line."""
     project = command(
-        commands, "project", run, "make, set up and delete projects", "tracker-backend project create shop"
+        commands, "project", run, "create, configure and delete projects", "tracker-backend project create shop"
     )
     actions = add_actions(project)
-    command(actions, "list", run, "list projects", "tracker-backend project list --json")
-    create = command(actions, "create", run, "make a project with its write key", "tracker-backend project create shop")
-    create.add_argument("name", help="what people call it")
-    show = command(actions, "show", run, "show a project with its settings", "tracker-backend project show")
+    command(actions, "list", run, "list all projects", "tracker-backend project list --json")
+    create = command(
+        actions, "create", run, "create a project with its public write key", "tracker-backend project create shop"
+    )
+    create.add_argument("name", help="name of the project")
+    show = command(
+        actions,
+        "show",
+        run,
+        "show a project with its public write key and its settings",
+        "tracker-backend project show",
+    )
     rename = command(
         actions,
         "rename",
         run,
-        "change what a project is called, and what else is said of it",
+        "change the name, the platform or the time zone of a project",
         "tracker-backend project rename --name shop",
     )
-    rename.add_argument("--name", help="what people call it")
-    for action, platform, zone in ((create, "web", "UTC"), (rename, None, None)):
-        action.add_argument("--platform", default=platform, choices=get_args(projects.Platform), help="what it runs on")
-        action.add_argument("--timezone", default=zone, help="whose days are counted, such as Europe/Berlin")
+    rename.add_argument("--name", help="name of the project")
+    for action, platform, zone, note in ((create, "web", "UTC", "; default: %(default)s"), (rename, None, None, "")):
+        choices = get_args(projects.Platform)
+        action.add_argument("--platform", default=platform, choices=choices, help=f"platform of the project{note}")
+        text = f"IANA time zone in which days are counted, such as Europe/Berlin{note}"
+        action.add_argument("--timezone", default=zone, help=text)
     change = command(
         actions,
         "set",
         run,
-        "change settings of a project, each as name=value; an empty value is the default again",
+        "change settings of a project; an empty value restores the default",
         "tracker-backend project set --project 2 allowed_origins=https://*.shop.example retention_days=14",
     )
-    change.add_argument("values", nargs="+", metavar="NAME=VALUE", help="allowed_origins, retention_days, …")
+    change.add_argument(
+        "values", nargs="+", metavar="NAME=VALUE", help="settings and their new values, such as retention_days=14"
+    )
     archive = command(
-        actions, "archive", run, "have a project take no data any more", "tracker-backend project archive"
+        actions,
+        "archive",
+        run,
+        "stop a project from accepting data; it can still be read",
+        "tracker-backend project archive",
     )
     restore = command(
         actions,
         "restore",
         run,
-        "have an archived project take data again",
+        "let an archived project accept data again",
         "tracker-backend project restore --project 2",
     )
     delete = command(
         actions,
         "delete",
         run,
-        "delete a project with everything in it",
+        "delete a project with all its data; returns when the data is deleted",
         "tracker-backend project delete --project 2 --confirm shop",
     )
-    delete.add_argument("--confirm", required=True, metavar="NAME", help="the project's name")
+    delete.add_argument("--confirm", required=True, metavar="NAME", help="the name of the project, as confirmation")
     add_project_option(show, rename, change, archive, restore)
     add_project_option(delete, required=True)
 
 
 async def run(settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    """Runs one of them."""
+    """Run an action."""
     pool = database.pool
     if options.action == "list":
         return await projects.list_projects(pool)
@@ -101,7 +117,7 @@ async def run(settings: Settings, options: argparse.Namespace, database: Databas
 
 
 async def create(pool: Pool, name: str, platform: str, timezone: str) -> dict[str, object]:
-    """A project with its write key; Invalid for what cannot be."""
+    """Create a project and return it with its public write key. Raises Invalid for an invalid value."""
     wanted = _convert({"name": name, "platform": platform, "timezone": timezone}, ProjectRequest)
     async with pool.acquire() as connection, connection.transaction():
         project_id = await projects.create_project(connection, COMMAND_LINE, wanted)
@@ -109,7 +125,7 @@ async def create(pool: Pool, name: str, platform: str, timezone: str) -> dict[st
 
 
 async def change(pool: Pool, settings: Settings, project_id: int, values: dict[str, Any]) -> projects.Project:
-    """Changes a project's name, platform, time zone or settings."""
+    """Change the name, the platform, the time zone or the settings of a project."""
     wanted = _convert(values, ProjectChange)
     async with pool.acquire() as connection, connection.transaction():
         await projects.change_project(connection, COMMAND_LINE, project_id, wanted, settings, is_operator=True)
@@ -117,33 +133,33 @@ async def change(pool: Pool, settings: Settings, project_id: int, values: dict[s
 
 
 async def archive(pool: Pool, project_id: int, *, archived: bool) -> projects.Project:
-    """Has a project take no data any more, or again."""
+    """Archive or restore a project."""
     async with pool.acquire() as connection, connection.transaction():
         await projects.archive_project(connection, COMMAND_LINE, project_id, archived=archived)
     return await projects.get_project(pool, project_id)
 
 
-async def delete(database: Database, project_id: int, confirm: str) -> Deleted:
-    """Deletes a project and removes its rows and archived files before it returns."""
+async def delete(database: Database, project_id: int, confirm: str) -> DeletedProject:
+    """Delete a project. Its rows and archived files are removed before this returns."""
     async with database.pool.acquire() as connection, connection.transaction():
         await delete_project(connection, COMMAND_LINE, project_id, confirm)
-    return Deleted(project_id, await delete_projects(database.maintained))
+    return DeletedProject(project_id, await delete_projects(database.maintained))
 
 
 def read_values(texts: list[str]) -> dict[str, Any]:
-    """The change that `name=value` texts mean: a list is comma-separated, what is empty is the default again."""
+    """Parse `name=value` texts to a change of settings: lists are comma-separated, an empty value is null."""
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise Invalid(f"{text!r} is no setting: write name=value, such as retention_days=14.")
+            raise Invalid(f"{text!r} is not of the form name=value: write for example retention_days=14.")
         first, _, second = name.partition(".")
         kind = Masking if first == "masking" and second else ProjectSettings
         known = {field.name: field.type for field in msgspec.structs.fields(kind)}
         if (second or first) not in known or (second and kind is ProjectSettings) or name == "masking":
             names = [field.name for field in msgspec.structs.fields(ProjectSettings) if field.name != "masking"]
             names += [f"masking.{field.name}" for field in msgspec.structs.fields(Masking)]
-            raise Invalid(f"a project has no setting {name!r}: it has {', '.join(names)}.")
+            raise Invalid(f"a project has no setting {name!r}: its settings are {', '.join(names)}.")
         target = values.setdefault("masking", {}) if second else values
         target[second or first] = _value(name, value, known[second or first])
     return values
@@ -157,11 +173,11 @@ def _value(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.to_builtins(msgspec.convert(raw, kind, strict=False))
     except msgspec.ValidationError as error:
-        raise Invalid(f"{name} is {text!r}: {told(error, kind)}.") from error
+        raise Invalid(f"{name} is {text!r}: {explain(error, kind)}.") from error
 
 
 def _convert(values: dict[str, Any], kind: type[Any]) -> Any:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise Invalid(f"{told(error, kind)}.") from error
+        raise Invalid(f"{explain(error, kind)}.") from error

@@ -1,4 +1,7 @@
-"""What the operator does for people by commands: their links begin with TRACKER_PUBLIC_URL, else with this machine."""
+"""The command `user`: invite, list and remove people.
+
+One-time links begin with TRACKER_PUBLIC_URL; if it is not set, with the address of this machine.
+"""
 
 import argparse
 from datetime import datetime
@@ -17,8 +20,8 @@ from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
 
 
-class Made(Struct, frozen=True):
-    """A link that is shown once."""
+class CreatedLink(Struct, frozen=True):
+    """A new one-time link. It is not shown again."""
 
     link: str
     email: str
@@ -27,41 +30,43 @@ class Made(Struct, frozen=True):
     role: Role | None = None
 
 
-class Removed(Struct, frozen=True):
-    """Somebody who is no member any more."""
+class RemovedMember(Struct, frozen=True):
+    """A person who was removed from a project, with the role they had."""
 
     email: str
     project_id: int
     role: Role
 
 
-class Deleted(Struct, frozen=True):
-    """Somebody who has no account any more."""
+class DeletedAccount(Struct, frozen=True):
+    """An account that was deleted."""
 
     email: str
     projects: list[int]
-    """Those that they were in."""
+    """The projects that the person was a member of."""
 
 
 def add(commands: Any) -> None:
-    """Adds `user` to the command line."""
+    """Add `user` to the command line."""
     user = command(
         commands,
         "user",
         run,
-        "invite people, list and remove them",
+        "invite, list and remove people",
         "tracker-backend user invite ann@shop.example --role editor",
     )
     actions = add_actions(user)
-    command(actions, "list", run, "list people with their role in each project", "tracker-backend user list")
+    command(actions, "list", run, "list all accounts with their role in each project", "tracker-backend user list")
     invite = command(
         actions,
         "invite",
         run,
-        "invite somebody to a project; the link works once, within seven days",
+        "print a link that invites a person to a project; it works once, within seven days",
         "tracker-backend user invite ann@shop.example --role editor --project 2",
     )
-    invite.add_argument("--role", choices=["viewer", "editor", "owner"], required=True, help="what they may do")
+    invite.add_argument(
+        "--role", choices=["viewer", "editor", "owner"], required=True, help="role of the person in the project"
+    )
     link = command(
         actions,
         "password-link",
@@ -73,23 +78,23 @@ def add(commands: Any) -> None:
         actions,
         "remove",
         run,
-        "remove somebody from a project; the account stays",
+        "remove a person from a project; the account stays",
         "tracker-backend user remove ann@shop.example --project 2",
     )
     delete = command(
         actions,
         "delete",
         run,
-        "delete somebody's account, and take them out of every project",
+        "delete an account and remove the person from all projects",
         "tracker-backend user delete ann@shop.example",
     )
     for action in (invite, link, remove, delete):
-        action.add_argument("email", help="the person's e-mail")
+        action.add_argument("email", help="e-mail of the person")
     add_project_option(invite, remove)
 
 
 async def run(settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    """Runs one of them."""
+    """Run an action."""
     pool = database.pool
     if options.action == "list":
         return await people.list_accounts(pool)
@@ -103,51 +108,51 @@ async def run(settings: Settings, options: argparse.Namespace, database: Databas
     return await remove(pool, project_id, options.email)
 
 
-async def invite(settings: Settings, pool: Pool, project_id: int, email: str, role: Role) -> Made:
-    """An invitation to a project; Invalid for what is no e-mail."""
+async def invite(settings: Settings, pool: Pool, project_id: int, email: str, role: Role) -> CreatedLink:
+    """Create an invitation to a project. Raises Invalid for an invalid e-mail."""
     normal = people.check_email(email)
     async with pool.acquire() as connection, connection.transaction():
-        made = await one_time_links.invite(connection, COMMAND_LINE, project_id, role, normal)
-    return Made(_link(settings, made), normal, made.expires_at, project_id, role)
+        link = await one_time_links.create_invitation(connection, COMMAND_LINE, project_id, role, normal)
+    return CreatedLink(_link_address(settings, link), normal, link.expires_at, project_id, role)
 
 
-async def password_link(settings: Settings, pool: Pool, email: str) -> Made:
-    """A link that sets an account's password; SettingsError where there is no such account."""
+async def password_link(settings: Settings, pool: Pool, email: str) -> CreatedLink:
+    """Create a link that sets the password of an account. Raises SettingsError if the account does not exist."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
-        made = await one_time_links.offer_password(connection, account.email)
-        await people.note_about(connection, COMMAND_LINE, "password link made", account.user_id)
-    return Made(_link(settings, made), account.email, made.expires_at)
+        link = await one_time_links.create_password_link(connection, account.email)
+        await people.audit_action_on(connection, COMMAND_LINE, "password link made", account.user_id)
+    return CreatedLink(_link_address(settings, link), account.email, link.expires_at)
 
 
-async def remove(pool: Pool, project_id: int, email: str) -> Removed:
-    """Takes a person out of a project; NotFound who is not in it, Invalid for its last owner."""
+async def remove(pool: Pool, project_id: int, email: str) -> RemovedMember:
+    """Remove a person from a project. Raises NotFound if they are no member, Invalid for the last owner."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         try:
             member = await people.remove_member(connection, COMMAND_LINE, project_id, account.user_id)
         except NotFound as error:
             raise NotFound(
-                f"{account.email} is not in project {project_id}: `tracker-backend user list` shows who is."
+                f"{account.email} is not a member of project {project_id}: `tracker-backend user list` lists members."
             ) from error
-    return Removed(account.email, project_id, member.role)
+    return RemovedMember(account.email, project_id, member.role)
 
 
-async def delete(pool: Pool, email: str) -> Deleted:
-    """Deletes an account; Invalid for the last owner of a project."""
+async def delete(pool: Pool, email: str) -> DeletedAccount:
+    """Delete an account. Raises Invalid for the last owner of a project."""
     account = await _account(pool, email)
     async with pool.acquire() as connection, connection.transaction():
         projects = await people.delete_account(connection, COMMAND_LINE, account)
-    return Deleted(account.email, projects)
+    return DeletedAccount(account.email, projects)
 
 
 async def _account(pool: Pool, email: str) -> people.Account:
-    account = await people.find_account(pool, people.normal_email(email))
+    account = await people.find_account(pool, people.normalize_email(email))
     if account is None:
-        raise SettingsError(f"nobody has an account of {email}: `tracker-backend user list` shows who has.")
+        raise SettingsError(f"there is no account for {email}: `tracker-backend user list` lists all accounts.")
     return account
 
 
-def _link(settings: Settings, made: one_time_links.NewLink) -> str:
+def _link_address(settings: Settings, link: one_time_links.NewLink) -> str:
     base = settings.public_url or local_url(settings.host, settings.port)
-    return one_time_links.address(base, made.token)
+    return one_time_links.address(base, link.token)

@@ -1,4 +1,4 @@
-"""What a visitor has a right to, by commands: without a request's time-out, for as long as it takes."""
+"""The command `visitor`: export and erase a visitor's data. Unlike a request, a command has no time-out."""
 
 import argparse
 import asyncio
@@ -19,43 +19,43 @@ from tracker_backend.text_cleaning import clean_text
 
 
 def add(commands: Any) -> None:
-    """Adds `visitor` to the command line."""
+    """Add `visitor` to the command line."""
     visitor = command(
-        commands, "visitor", run, "export and erase visitors", "tracker-backend visitor erase customer-17"
+        commands, "visitor", run, "export, erase and check visitors", "tracker-backend visitor erase customer-17"
     )
     actions = add_actions(visitor)
     export = command(
         actions,
         "export",
         run,
-        "write all sessions of a visitor to a file, which `import` reads",
+        "write all sessions of a visitor to a file, which only you can read; `import` reads it",
         "tracker-backend visitor export customer-17 customer-17.ndjson",
     )
     erase = command(
         actions,
         "erase",
         run,
-        "erase a visitor for good; prints the receipt",
+        "erase a visitor permanently and print the receipt",
         "tracker-backend visitor erase customer-17",
     )
     check = command(
         actions,
         "check",
         run,
-        "prove that nothing is left of an erased visitor",
+        "check that no data of an erased visitor is left",
         "tracker-backend visitor check 0d3f8c52-6f4b-4c0e-9a53-2f1f6d1f7c11 customer-17",
     )
-    check.add_argument("erasure", type=UUID, help="the erasure_id of the receipt")
+    check.add_argument("erasure", type=UUID, help="`erasure_id` of the receipt")
     for action in (export, erase, check):
-        action.add_argument("id", help="the user id that the sessions name")
+        action.add_argument("id", help="the visitor's user id, as the sessions contain it")
         add_project_option(action)
-    export.add_argument("file", type=Path, metavar="FILE", help="what to write")
+    export.add_argument("file", type=Path, metavar="FILE", help="file to write")
     for action in (erase, check):
-        action.add_argument("--session", action="store_true", help="the id is that of one session")
+        action.add_argument("--session", action="store_true", help="ID is the id of a session, not a user id")
 
 
 async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    """Runs one of them."""
+    """Run an action."""
     project_id = await project_of(options, database)
     context = erasures.context_of(database.maintained)
     wanted = clean_text(options.id)

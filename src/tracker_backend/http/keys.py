@@ -22,13 +22,13 @@ class KeyRequest(Struct, forbid_unknown_fields=True):
 
     kind: keys.Kind
     name: Annotated[str, Meta(max_length=100, description="What it is for")] = ""
-    days: Annotated[float, Meta(gt=0, le=keys.MOST_DAYS, description="Until it expires; null: never")] | None = None
+    days: Annotated[float, Meta(gt=0, le=keys.MAX_DAYS, description="Until it expires; null: never")] | None = None
 
 
 class Rotation(Struct, forbid_unknown_fields=True):
     """How long the public key that is replaced goes on."""
 
-    grace_hours: Annotated[float, Meta(ge=0, le=keys.MOST_GRACE_HOURS, description="0: it ends now")] = 24
+    grace_hours: Annotated[float, Meta(ge=0, le=keys.MAX_GRACE_HOURS, description="0: it ends now")] = 24
 
 
 class KeyList(Struct, frozen=True):
@@ -64,7 +64,7 @@ async def create_key(request: AnyRequest, body: RawBody) -> Response[keys.NewKey
     caller = await services.access.check(request, "admin")
     wanted = read_form(request, body, _key)
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await keys.make_key(connection, caller.actor, caller.project_id, wanted.kind, wanted.name, wanted.days)
+        made = await keys.issue_key(connection, caller.actor, caller.project_id, wanted.kind, wanted.name, wanted.days)
     return Response(made, status_code=201, headers=NO_STORE)
 
 

@@ -19,8 +19,8 @@ from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.storage.pool import Connection
 
-Email = Annotated[str, Meta(max_length=people.LONGEST_EMAIL)]
-Password = Annotated[str, Meta(max_length=4 * passwords.LONGEST, description="10 to 256 characters")]
+Email = Annotated[str, Meta(max_length=people.MAX_EMAIL_LENGTH)]
+Password = Annotated[str, Meta(max_length=4 * passwords.MAX_LENGTH, description="10 to 256 characters")]
 
 
 class Credentials(Struct, frozen=True):
@@ -73,10 +73,10 @@ async def login(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
     """
     check_origin(request)
     sent = read_form(request, body, _credentials)
-    account = await check_password(request, people.normal_email(sent.email), sent.password)
+    account = await check_password(request, people.normalize_email(sent.email), sent.password)
     if account is None:
         raise refusal()
-    if passwords.is_outdated(account.password_hash):
+    if passwords.needs_rehash(account.password_hash):
         renewed = await passwords.make_hash(sent.password)
         if await people.set_password(services_of(request).pool, account, renewed):
             account = msgspec.structs.replace(account, password_hash=renewed)
@@ -97,7 +97,7 @@ async def logout(request: AnyRequest) -> Response[None]:
     async with services.pool.acquire() as connection, connection.transaction():
         user_id = await logins.delete_login(connection, digest(_token(request)))
         if user_id is not None:
-            await people.note(connection, user_id, "logout")
+            await people.audit_own_action(connection, user_id, "logout")
     return Response(None, status_code=204, cookies=[ended])
 
 
@@ -122,7 +122,7 @@ async def change_password(request: AnyRequest, body: RawBody) -> None:
     services = services_of(request)
     person = await services.access.person(request)
     sent = read_form(request, body, _change)
-    passwords.check_new(sent.new, person.email)
+    passwords.check_new_password(sent.new, person.email)
     account = await check_password(request, person.email, sent.current)
     if account is None:
         raise Forbidden("`current` is not your password: type it again, or ask the operator for a new link.")
@@ -139,9 +139,9 @@ async def check_password(request: AnyRequest, email: str, password: str) -> Acco
     services = services_of(request)
     await services.access.count_attempt(request, email)
     account = await people.find_account(services.pool, email)
-    if await passwords.fits(account.password_hash if account else None, password) and account:
+    if await passwords.verify(account.password_hash if account else None, password) and account:
         return account
-    await people.note(services.pool, account.user_id if account else None, "login refused")
+    await people.audit_own_action(services.pool, account.user_id if account else None, "login refused")
     return None
 
 
@@ -160,8 +160,8 @@ async def replace_password(
     if not await people.set_password(connection, account, password_hash):
         raise Invalid("the password was changed by somebody else just now: log in again.")
     await logins.end_logins(connection, account.user_id, except_token)
-    await one_time_links.withdraw_passwords(connection, account.email)
-    await people.note(connection, account.user_id, "password changed")
+    await one_time_links.withdraw_password_links(connection, account.email)
+    await people.audit_own_action(connection, account.user_id, "password changed")
 
 
 async def enter(request: AnyRequest, connection: Connection, account: Account) -> Response[LoggedIn]:
@@ -176,7 +176,7 @@ async def enter(request: AnyRequest, connection: Connection, account: Account) -
     expires_at = datetime.now(UTC) + timedelta(days=LIFE_DAYS)
     if not await logins.log_in(connection, digest(token), account.user_id, account.password_hash, expires_at):
         raise refusal()
-    await people.note(connection, account.user_id, "login")
+    await people.audit_own_action(connection, account.user_id, "login")
     device = access.cookies.make_device(account.email, request.headers.get("cookie"), secure=secure)
     answer = LoggedIn(account.user_id, account.email, access.cookies.csrf_token(token))
     return Response(answer, cookies=[cookie, device], headers=NO_STORE)

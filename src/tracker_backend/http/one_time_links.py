@@ -97,7 +97,7 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
         return await _join_as_who_is_logged_in(request, link, sent.token)
     email = people.check_email(sent.email)
     _check_whose(link, email)
-    passwords.check_new(sent.password, email)  # of any account: what is refused here tells of none
+    passwords.check_new_password(sent.password, email)  # of any account: what is refused here tells of none
     pool = services_of(request).pool
     account = await people.find_account(pool, email)
     password_hash = None
@@ -173,8 +173,8 @@ async def _make_account(connection: Connection, link: Link, email: str, password
 async def _join(connection: Connection, link: Link, account: Account) -> None:
     actor = f"user {account.user_id}"
     if link.project_id is None or link.role is None:
-        await people.own_everything(connection, account.user_id)
-        await people.note(connection, account.user_id, "person joined")
+        await people.make_owner_of_all_projects(connection, account.user_id)
+        await people.audit_own_action(connection, account.user_id, "person joined")
         return
     await people.join(connection, link.project_id, account.user_id, link.role)
     await audit.write(

@@ -27,7 +27,7 @@ class InvitationRequest(Struct, frozen=True):
     """Who is invited."""
 
     role: Role
-    email: Annotated[str, Meta(max_length=people.LONGEST_EMAIL)] | None = None
+    email: Annotated[str, Meta(max_length=people.MAX_EMAIL_LENGTH)] | None = None
     """Nobody else can use the link. Without it whoever has the link can."""
 
 
@@ -94,7 +94,7 @@ async def invite(request: AnyRequest, body: RawBody) -> Response[Invited]:
             raise Invalid(f"{email} is {member.role} of this project already: change the role instead.")
     created_by = caller.person.user_id if caller.person else None
     async with services.pool.acquire() as connection, connection.transaction():
-        made = await one_time_links.invite(
+        made = await one_time_links.create_invitation(
             connection, caller.actor, caller.project_id, sent.role, email, created_by, caller.key
         )
     link = one_time_links.address(_base(request), made.token)
@@ -116,7 +116,9 @@ async def withdraw_invitation(request: AnyRequest, invitation_id: FromPath[int])
     services = services_of(request)
     caller = await services.access.check(request, "admin")
     async with services.pool.acquire() as connection, connection.transaction():
-        if not await one_time_links.withdraw(connection, caller.actor, caller.project_id, _number(invitation_id)):
+        if not await one_time_links.withdraw_invitation(
+            connection, caller.actor, caller.project_id, _number(invitation_id)
+        ):
             raise NotFound(f"there is no open invitation {invitation_id} in this project.")
 
 

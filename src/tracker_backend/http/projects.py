@@ -64,7 +64,7 @@ async def projects_of(request: AnyRequest) -> list[ProjectLine]:
         person = caller.person
         if person is None:
             return await projects.list_projects(services.pool, caller.project_id)
-    return await projects.list_of_person(services.pool, person.user_id)
+    return await projects.list_projects_of(services.pool, person.user_id)
 
 
 @post("/projects", operation_class=operation(ProjectRequest, {"name": "shop"}), summary="Make a project", tags=[_TAG])
@@ -75,7 +75,7 @@ async def create_project(request: AnyRequest, body: RawBody) -> Project:
     """
     services = services_of(request)
     person = await services.access.person(request)
-    if "owner" not in person.roles.values() and await projects.is_owned(services.pool):
+    if "owner" not in person.roles.values() and await projects.has_owner(services.pool):
         raise Forbidden("only who owns a project makes another: ask an owner, or an operator of the server.")
     wanted = read_form(request, body, _project)
     async with services.pool.acquire() as connection, connection.transaction():

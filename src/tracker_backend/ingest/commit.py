@@ -187,7 +187,7 @@ class GroupCommit:
         size = (image.format, image.width, image.height, len(image.data), image.sha256)
         for attempt in range(_ID_ATTEMPTS):
             # Clients that send whole seconds need more than the 128 ids of one millisecond.
-            identifier = self._node.take_at(moment, secrets.randbelow(SPREAD_MS) if attempt else 0)
+            identifier = self._node.id_at(moment, secrets.randbelow(SPREAD_MS) if attempt else 0)
             values = (identifier, *placed.key, moment, image.page_url, *size, *content)
             if await connection.fetchval(_sql.insert_screenshot, *values) is not None:
                 await connection.execute(_sql.set_ref, *_identity(placed.batch), identifier)

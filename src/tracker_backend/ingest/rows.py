@@ -116,7 +116,7 @@ class _Placement:
         project_id, session_id, offset = self._batch.project_id, self._session_id, self._offset
         rows: list[_Row] = []
         page, host, path = None, "", ""
-        ids = self._node.take(len(placed))
+        ids = self._node.next_ids(len(placed))
         for event, identifier, time, client_time in zip(events, ids, placed, times, strict=True):
             data = event.event_data
             if time != client_time + offset:
@@ -134,7 +134,7 @@ class _Placement:
         data, size = recording.data, recording.inflated_size
         if hidden := among(recording.open_inputs, secret):
             data, size = hide_in_frame(data, hidden)
-        (identifier,) = self._node.take(1)
+        (identifier,) = self._node.next_ids(1)
         source = {"id": identifier, "at": self._received // 1000, "events": recording.count}
         if recording.is_initial is not None:
             source["initial"] = recording.is_initial

@@ -16,7 +16,7 @@ from tracker_backend.masking.secret_fields import EVERY_FIELD, among, bounded
 from tracker_backend.recordings.frames import hide_in_frame
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import lift_limit
+from tracker_backend.storage.statements import allow_bulk_changes
 
 _NOTHING: frozenset[str] = frozenset()
 _TYPING = sorted(TYPING)
@@ -91,7 +91,7 @@ async def _hide_typed(connection: Connection, key: SessionKey, rules: Rules, fie
             rows.append((row["event_id"], row["timestamp"], event.input_value, event.target_element, masked))
     if rows:
         times = [row[1] for row in rows]
-        await lift_limit(connection)
+        await allow_bulk_changes(connection)
         await connection.execute(_sql.hide_typed, *key, min(times), max(times), *zip(*rows, strict=True))
 
 

@@ -29,9 +29,13 @@ class TrackRequest(Struct, gc=False):
     """`POST /api/v1/track`."""
 
     session_id: UUID
+    """The session, named by the client. An unknown id starts a session."""
     events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS)]
+    """The events, as below."""
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    """The client's name for this batch. A retry under the same name is stored once."""
     sent_at: Time | None = None
+    """The client's clock at this attempt, from which the server [corrects](events.md#clocks) times."""
 
 
 class LooseTrackRequest(Struct):
@@ -53,37 +57,51 @@ class RecordingRequest(Struct):
 
 
 class ScreenshotRequest(Struct):
-    """`POST /api/v1/track/screenshot`; `image_data` is a `data:image/…;base64,` URL."""
+    """`POST /api/v1/track/screenshot`."""
 
     session_id: UUID
+    """The session. An unknown id starts a session."""
     page_url: Annotated[str, Meta(min_length=1)]
+    """URL of the page."""
     timestamp: Time
+    """When the screenshot was taken, in the formats of an event's `timestamp`."""
     image_data: str
+    """A URL `data:image/png;base64,…`, `image/jpeg` or `image/webp`."""
     width: int | float | None = None
     height: int | float | None = None
+    """Accepted and ignored: the server measures the image."""
 
 
 class SessionRequest(Struct):
     """`POST /api/v1/sessions`."""
 
     page_url: Annotated[str, Meta(min_length=1)]
+    """The first page."""
     session_id: UUID | None = None
+    """The session. If it is missing, the server creates an id."""
     user_id: Label = None
     user_email: Label = None
     fingerprint: Label = None
+    """Who the visitor is."""
     referrer: str | None = None
+    """The page from which the visitor came."""
     user_agent: str | None = None
+    """Used instead of the request's header."""
     screen_width: Size = None
     screen_height: Size = None
     viewport_width: Size = None
     viewport_height: Size = None
+    """Sizes in CSS pixels."""
     device_type: Label = None
     browser: Label = None
     os: Label = None
+    """Used instead of what the user agent says."""
     language: Label = None
     app_id: Label = None
     ticket_id: Label = None
+    """Labels of your own."""
     metadata: dict[str, Raw] | None = None
+    """Your own data. Fields that are not in this table are added to it."""
 
 
 T = TypeVar("T")
@@ -152,10 +170,10 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$"
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:
-        told = validation_errors.told(error, decoder.type)
+        detail = validation_errors.explain(error, decoder.type)
         if place != "$":
-            told = told.replace("`$", f"`{place}") if "`$" in told else f"{told} - at `{place}`"
-        raise Invalid(f"{told}.") from error
+            detail = detail.replace("`$", f"`{place}") if "`$" in detail else f"{detail} - at `{place}`"
+        raise Invalid(f"{detail}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(error) from error
 

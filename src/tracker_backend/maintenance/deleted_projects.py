@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from tracker_backend import archive
 from tracker_backend.errors import SettingsError
 from tracker_backend.storage import rollups
-from tracker_backend.storage.bulk_delete import remove_span
+from tracker_backend.storage.bulk_delete import delete_time_range
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
@@ -59,7 +59,7 @@ async def _delete_rows(store: Store, project_id: int) -> int:
         sessions = [row[0] for row in await connection.fetch(_sql.lock_sessions, project_id)]
         span = await _days_with_rows(connection, project_id)
         if span is not None:  # again: a batch may have been stored while days were deleted
-            await remove_span(connection, project_id, *span)
+            await delete_time_range(connection, project_id, *span)
         await connection.execute(_sql.delete_sessions, project_id, sessions)
         await connection.execute(_sql.delete_batches, project_id)
     async with store.pool.acquire() as connection, connection.transaction():
@@ -79,7 +79,7 @@ async def _delete_days(store: Store, project_id: int) -> None:
     day, end = span
     while day < end:
         async with store.pool.acquire() as connection, connection.transaction():
-            await remove_span(connection, project_id, day, day + _DAY)
+            await delete_time_range(connection, project_id, day, day + _DAY)
         day += _DAY
 
 

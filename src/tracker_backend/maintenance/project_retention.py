@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tracker_backend.accounts.project_settings import read_settings
-from tracker_backend.storage.bulk_delete import remove_span
+from tracker_backend.storage.bulk_delete import delete_time_range
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import lift_limit
+from tracker_backend.storage.statements import allow_bulk_changes
 from tracker_backend.storage.store import SERIES, Store
 
 _DAY = timedelta(days=1)
@@ -39,7 +39,7 @@ async def _delete_old_rows(store: Store, project_id: int, days: int) -> int:
     removed = 0
     while day < limit:
         async with store.pool.acquire() as connection, connection.transaction():
-            removed += await remove_span(connection, project_id, day, day + _DAY)
+            removed += await delete_time_range(connection, project_id, day, day + _DAY)
         day += _DAY
     return removed + await _delete_old_sessions(store, project_id, limit)
 
@@ -54,7 +54,7 @@ async def _delete_old_sessions(store: Store, project_id: int, limit: datetime) -
     removed = 0
     while True:
         async with store.pool.acquire() as connection, connection.transaction():
-            await lift_limit(connection)
+            await allow_bulk_changes(connection)
             rows = await connection.fetch(_sql.lock_sessions, project_id, limit, after, _PAGE)
             if not rows:
                 return removed

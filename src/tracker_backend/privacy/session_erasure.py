@@ -11,7 +11,7 @@ from msgspec import Struct
 from tracker_backend.storage.nodes import Node
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import count_of, lift_limit
+from tracker_backend.storage.statements import allow_bulk_changes, rows_affected
 
 _ALL_DAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 _sql = load(__file__, "session_erasure")
@@ -72,14 +72,14 @@ async def erase_session_in(
     if before_delete is not None:
         await asyncio.to_thread(before_delete)
     span = (*key, *(_ALL_DAYS if bounds is None else (bounds["first"], bounds["last"])))
-    await lift_limit(connection)
+    await allow_bulk_changes(connection)
     events: int = await connection.fetchval(_sql.mark_events, *span)  # deleting whole compressed batches counts nothing
     await connection.execute(_sql.delete_events, *span)
     screenshots, recordings = [
-        count_of(await connection.execute(statement, *span))
+        rows_affected(await connection.execute(statement, *span))
         for statement in (_sql.delete_screenshots, _sql.delete_recordings)
     ]
-    batches = count_of(await connection.execute(_sql.delete_batches, *key))
+    batches = rows_affected(await connection.execute(_sql.delete_batches, *key))
     await connection.execute(_sql.delete_tickets, *key)
     if bounds is not None:
         await connection.execute(_sql.delete_session, *key, node.number)

@@ -12,7 +12,7 @@ from tracker_backend.errors import Unavailable
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import count_of
+from tracker_backend.storage.statements import rows_affected
 from tracker_backend.storage.store import Store
 
 _ATTEMPTS = 30
@@ -76,4 +76,4 @@ async def remove(pool: Pool, hashes: Sequence[bytes]) -> None:
 
 async def remove_expired(store: Store) -> int:
     """Removes tombstones whose time is over; returns how many."""
-    return count_of(await store.pool.execute(_sql.remove_expired))
+    return rows_affected(await store.pool.execute(_sql.remove_expired))

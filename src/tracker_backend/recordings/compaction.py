@@ -128,7 +128,7 @@ async def _content(connection: Connection, key: tuple[int, UUID], row: PackableR
 
 
 async def _insert(store: Store, connection: Connection, key: tuple[int, UUID], frames: Sequence[Frame]) -> None:
-    records = [(number, *key, *frame) for number, frame in zip(store.node.take(len(frames)), frames, strict=True)]
+    records = [(number, *key, *frame) for number, frame in zip(store.node.next_ids(len(frames)), frames, strict=True)]
     if records:
         await connection.copy_records_to_table(
             "recordings", schema_name="tracker", records=records, columns=RECORDING_COLUMNS

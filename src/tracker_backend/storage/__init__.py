@@ -1,1 +1,1 @@
-"""The only place that knows PostgreSQL's two tiers."""
+"""The database: connections, migrations, the embedded PostgreSQL, and what the two tiers do differently."""

@@ -1,4 +1,4 @@
-"""Opening a database: pool, check of its schema, node number, and the store of its tier."""
+"""An open database: connection pools, schema check, node number, and the store of its tier."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -12,57 +12,59 @@ from tracker_backend.storage.pool import Pool, connect, open_pool, open_small_po
 from tracker_backend.storage.store import Store
 from tracker_backend.storage.timescale import TimescaleStore
 
-_WRITERS = 5  # of `pool_max`: the three queues of the writer, keys, the lease
+_WRITERS = 5  # connections of `pool_max` for the three queues of the writer, keys and the lease
 _STORES: dict[str, type[Store]] = {store.tier: store for store in (PlainStore, TimescaleStore)}
 
 
 class Database:
-    """An open database. `open` refuses one whose schema is not this server's; `close` gives everything back."""
+    """An open database. `open` checks the schema; `close` ends the lease and the connections."""
 
     def __init__(
         self, settings: Settings, pool: Pool, write_pool: Pool, slow_pool: Pool, installation: Installation
     ) -> None:
         self.installation = installation
         self.pool = pool
-        """For reads. However many wait here, writes have connections of their own."""
+        """For reads. Writes have connections of their own, so that they never wait for reads."""
         self.write_pool = write_pool
-        """For batches, keys and this process's lease."""
+        """For batches, keys and the lease of this process."""
         self._slow_pool = slow_pool
         self.node = Node(write_pool)
-        kind, secret = _STORES[installation.tier], installation.secret
-        self.store = kind(settings, write_pool, self.node, secret)
-        self.maintained = kind(settings, slow_pool, self.node, secret)
-        """The same store for maintenance: its statements may take longer than a request."""
-        self._keeper: asyncio.Task[None] | None = None
+        store_class, secret = _STORES[installation.tier], installation.secret
+        self.store = store_class(settings, write_pool, self.node, secret)
+        self.maintained = store_class(settings, slow_pool, self.node, secret)
+        """The same store for maintenance: its statements have no time-out."""
+        self._lease_task: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, settings: Settings, dsn: str) -> "Database":
-        """Raises SettingsError when the database cannot be reached, SchemaError when it must be migrated first."""
+        """Raises SettingsError if the database cannot be reached, SchemaError if it must be migrated first."""
         timeout = settings.request_timeout
         async with AsyncExitStack() as opened:
 
-            async def keep(pool: Pool) -> Pool:
+            async def close_on_error(pool: Pool) -> Pool:
                 opened.callback(pool.terminate)
                 return pool
 
             readers = max(1, settings.pool_max - _WRITERS)
-            pool = await keep(await open_pool(settings, dsn, min(settings.pool_min, readers), readers, timeout))
-            write_pool = await keep(await open_pool(settings, dsn, 2, _WRITERS, timeout))
+            pool = await close_on_error(
+                await open_pool(settings, dsn, min(settings.pool_min, readers), readers, timeout)
+            )
+            write_pool = await close_on_error(await open_pool(settings, dsn, 2, _WRITERS, timeout))
             async with pool.acquire() as connection:
                 installation = await check(connection)
-            slow_pool = await keep(await open_small_pool(settings, dsn))
+            slow_pool = await close_on_error(await open_small_pool(settings, dsn))
             database = cls(settings, pool, write_pool, slow_pool, installation)
             await database.node.lease()
-            database._keeper = asyncio.create_task(database.node.keep(), name="node-lease")
-            opened.pop_all()  # all is well: `close` ends them
+            database._lease_task = asyncio.create_task(database.node.keep_lease(), name="node-lease")
+            opened.pop_all()  # no error: from now on `close` closes them
         return database
 
     async def close(self) -> None:
-        """Ends the lease and the connections; a database that is away is left behind."""
-        if self._keeper is not None:
-            self._keeper.cancel()
+        """End the lease and the connections. Does not wait for a database that cannot be reached."""
+        if self._lease_task is not None:
+            self._lease_task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._lease_task
         pools = (self.pool, self.write_pool, self._slow_pool)
         try:
             async with asyncio.timeout(5):
@@ -75,7 +77,7 @@ class Database:
 
 
 async def is_new(settings: Settings, dsn: str) -> bool:
-    """Whether the database was never migrated."""
+    """Return whether the database was never migrated."""
     connection = await connect(settings, dsn)
     try:
         return await read_installation(connection) is None
@@ -84,7 +86,7 @@ async def is_new(settings: Settings, dsn: str) -> bool:
 
 
 async def migrate(settings: Settings, dsn: str) -> tuple[Installation, list[str]]:
-    """Applies migrations and the intervals of the settings; returns the installation and the files applied."""
+    """Apply migrations and the intervals of the settings. Returns the installation and the applied files' names."""
     connection = await connect(settings, dsn)
     try:
         installation, applied = await run_migrations(connection)

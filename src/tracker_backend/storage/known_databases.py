@@ -1,7 +1,7 @@
-"""Remembers which databases this server filled, so that one that is suddenly empty is refused, not filled anew.
+"""The databases in which this server has stored data, in `databases.json` of the data folder.
 
-A wrong DATABASE_URL or a volume that was not mounted looks like a fresh database: without this, visits would go
-into it unnoticed.
+A wrong DATABASE_URL or a volume that is not mounted looks like a new database. The server refuses such a database,
+because otherwise it would store sessions in it without notice.
 """
 
 import logging
@@ -24,9 +24,9 @@ def _path(settings: Settings) -> Path:
 
 
 def _name(dsn: str) -> str:
-    """Host, port and database of a DSN, without the role and its password."""
+    """Return host, port and database of a DSN, without role and password."""
     parts = urlsplit(dsn)
-    query = parse_qs(parts.query)  # a Unix socket's folder stands there
+    query = parse_qs(parts.query)  # the folder of a Unix socket is a parameter
     host = parts.netloc.rpartition("@")[2] or ":".join(query.get("host", ["local"]) + query.get("port", []))
     return f"{host}{parts.path}"
 
@@ -41,8 +41,8 @@ def _known(settings: Settings) -> dict[str, str]:
         return {}
 
 
-async def refuse_lost(settings: Settings, dsn: str) -> None:
-    """SchemaError if this server had data at that place before and now finds another database or none."""
+async def check_known(settings: Settings, dsn: str) -> None:
+    """Raise SchemaError if this server stored data at this DSN before, and now there is another database or none."""
     before = _known(settings).get(_name(dsn))
     if before is None:
         return
@@ -55,13 +55,13 @@ async def refuse_lost(settings: Settings, dsn: str) -> None:
         found = "is empty" if installation is None else f"is another one ({installation.installation_id})"
         raise SchemaError(
             f"the database at {_name(dsn)} {found}, but this server stored data there before (installation {before}). "
-            f"Bring that database back (a volume not mounted? a backup to restore?), or remove {_path(settings)} to go "
-            "on with this one."
+            f"Restore that database (is a volume not mounted? is there a backup?), or remove {_path(settings)} to use "
+            "this one."
         )
 
 
-def remember(settings: Settings, dsn: str, installation: Installation) -> None:
-    """Notes the database in the data folder; a folder that cannot be written is only logged."""
+def add(settings: Settings, dsn: str, installation: Installation) -> None:
+    """Add a database. If the file cannot be written, only a warning is logged."""
     known = _known(settings)
     if known.get(_name(dsn)) == str(installation.installation_id):
         return
@@ -70,4 +70,4 @@ def remember(settings: Settings, dsn: str, installation: Installation) -> None:
         known[_name(dsn)] = str(installation.installation_id)
         _path(settings).write_bytes(msgspec.json.encode(known))
     except OSError as error:
-        _log.warning("%s cannot be written, so an emptied database would not be noticed: %s", _path(settings), error)
+        _log.warning("%s cannot be written, so the server will not notice a lost database: %s", _path(settings), error)

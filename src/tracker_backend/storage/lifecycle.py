@@ -1,4 +1,4 @@
-"""The database that a server uses: the one of DATABASE_URL, or its own for as long as it runs."""
+"""The database of a server or a command: that of DATABASE_URL, or an embedded PostgreSQL with its start and stop."""
 
 import asyncio
 import logging
@@ -15,41 +15,44 @@ from tracker_backend.storage.embedded.config import MAX_CONNECTIONS
 from tracker_backend.storage.migrate import Installation
 
 _WATCH_SECONDS = 2
-_SPARE_CONNECTIONS = 20  # for commands, analysts and PostgreSQL's own
+_SPARE_CONNECTIONS = 20  # for commands, analysts and PostgreSQL itself
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def serving_database(settings: Settings) -> AsyncGenerator[str]:
-    """The DSN of a database, migrated, with the intervals of these settings. An embedded one is started before, started
-    again should it die, and stopped after.
+    """Yield the DSN of a migrated database with the intervals of these settings.
+
+    An embedded PostgreSQL is started before, restarted if it dies, and stopped after.
     """
     if settings.database_url is not None:
-        await known_databases.refuse_lost(settings, settings.database_url)
+        await known_databases.check_known(settings, settings.database_url)
         installation = await _migrate(settings, settings.database_url)
-        known_databases.remember(settings, settings.database_url, installation)
+        known_databases.add(settings, settings.database_url, installation)
         yield settings.database_url
         return
     async with _embedded(settings) as (postgres, dsn):
         _log.info("%s", postgres.description)
         await _migrate(settings, dsn)
-        with _watched(postgres):
+        with _restarted_on_failure(postgres):
             yield dsn
 
 
 @asynccontextmanager
 async def command_database(settings: Settings) -> AsyncGenerator[str]:
-    """The DSN for a command, beside a running server or without one. Only a new database is migrated: a command's
-    environment need not be the server's, and its intervals must not replace the server's.
+    """Yield the DSN for a command, which may run beside a server.
+
+    Only a new database is migrated: a command may run with other settings than the server, and must not replace its
+    intervals.
     """
     dsn = settings.database_url or running_dsn(settings.resolved_data_dir)
     if dsn is not None:
         yield dsn
         return
-    async with _embedded(settings) as (_, own):
-        if await is_new(settings, own):
-            await _migrate(settings, own)
-        yield own
+    async with _embedded(settings) as (_, dsn):
+        if await is_new(settings, dsn):
+            await _migrate(settings, dsn)
+        yield dsn
 
 
 @asynccontextmanager
@@ -64,16 +67,17 @@ async def _embedded(settings: Settings) -> AsyncGenerator[tuple[EmbeddedPostgres
 
 
 @contextmanager
-def _watched(postgres: EmbeddedPostgres) -> Generator[None]:
-    """Starts the database again if it dies (out of memory, a stray kill). In a thread: the process that owns the
-    database has no event loop of its own while workers serve.
+def _restarted_on_failure(postgres: EmbeddedPostgres) -> Generator[None]:
+    """Restart the database if it dies (out of memory, killed by mistake).
+
+    This runs in a thread: the process that owns the database has no event loop while workers serve.
     """
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(_WATCH_SECONDS):
             if not postgres.is_running:
-                _log.warning("the embedded PostgreSQL has ended: it is started again")
+                _log.warning("the embedded PostgreSQL has died and is restarted")
                 try:
                     postgres.start()
                 except EmbeddedError as error:
@@ -90,5 +94,5 @@ def _watched(postgres: EmbeddedPostgres) -> Generator[None]:
 
 async def _migrate(settings: Settings, dsn: str) -> Installation:
     installation, applied = await migrate(settings, dsn)
-    _log.info("storage tier %s, %d migrations applied now", installation.tier, len(applied))
+    _log.info("storage tier %s, %d migrations applied", installation.tier, len(applied))
     return installation

@@ -1,7 +1,7 @@
-"""The migration runner: forward only, each file in its transaction, checksummed, one tier for a database's life.
+"""The migration runner: forward only, one transaction per file, checksummed. The tier of a database never changes.
 
-`schema/core` and the tier's own folder are one sequence, ordered by number. A file whose first line is
-`-- no transaction` holds one statement that PostgreSQL forbids inside one.
+The files of `schema/core` and of the tier's folder are one sequence, ordered by number. A file that begins with
+`-- no transaction` holds one statement that PostgreSQL does not allow in a transaction.
 """
 
 import hashlib
@@ -15,29 +15,29 @@ from tracker_backend.bundled import SCHEMA
 from tracker_backend.errors import SchemaError
 from tracker_backend.storage.pool import Connection
 
-_LOCK = 0x747261636B6572  # "tracker": one migration at a time in a database
+_LOCK = 0x747261636B6572  # "tracker" in ASCII; one migration at a time per database
 
 
 class Migration(msgspec.Struct, frozen=True):
     """One file of `schema/`."""
 
     name: str
-    """Folder and file: `core/0001_projects.sql`."""
+    """Folder and file name: `core/0001_projects.sql`."""
     sql: str
     checksum: str
 
 
 class Installation(msgspec.Struct, frozen=True):
-    """What a database says of itself: its tier and its identity, both for life."""
+    """The tier and the identity of a database. Neither ever changes."""
 
     tier: str
     installation_id: uuid.UUID
     secret: bytes = b""
-    """Known once all migrations are applied."""
+    """Set when all migrations have been applied."""
 
 
 def files(tier: str, folder: Path = SCHEMA) -> list[Migration]:
-    """The migrations of a tier in order of their numbers."""
+    """Return the migrations of a tier, ordered by number."""
     paths = sorted(
         [*folder.glob("core/*.sql"), *folder.glob(f"{tier}/*.sql")], key=lambda path: (path.name, path.parent.name)
     )
@@ -49,10 +49,10 @@ def files(tier: str, folder: Path = SCHEMA) -> list[Migration]:
 
 
 async def find_tier(connection: Connection) -> str:
-    """`timescale` where the extension can be had with its Community licence, else `plain`."""
-    # The loader defines this setting, so it tells without special rights whether the library is preloaded: where it
-    # is not, creating the extension ends the connection. pg_settings, unlike current_setting(), leaves out what only
-    # stands in a configuration file.
+    """Return `timescale` if TimescaleDB Community is available, else `plain`."""
+    # This setting exists only if the library is preloaded, and reading it needs no special rights. Creating the
+    # extension without the library would end the connection. Unlike current_setting(), pg_settings does not contain
+    # settings that are only in a configuration file.
     available = await connection.fetchval(
         "select exists (select from pg_settings where name = 'timescaledb.max_background_workers')"
         " and exists (select from pg_available_extensions where name = 'timescaledb')"
@@ -68,7 +68,7 @@ async def find_tier(connection: Connection) -> str:
 
 
 async def read_installation(connection: Connection) -> Installation | None:
-    """The database's own record, or None if nothing was ever migrated."""
+    """Return the record in the database; None if it was never migrated."""
     if await connection.fetchval("select to_regclass('tracker.installation')") is None:
         return None
     row = await connection.fetchrow("select tier, installation_id from tracker.installation")
@@ -76,7 +76,7 @@ async def read_installation(connection: Connection) -> Installation | None:
 
 
 async def check(connection: Connection) -> Installation:
-    """The installation, once every migration is applied as it stands here; SchemaError otherwise."""
+    """Return the installation. Raises SchemaError if a migration is missing, unknown or was changed."""
     installation = await read_installation(connection)
     if installation is None:
         raise SchemaError("the database has no tracker schema: run `tracker-backend migrate`.")
@@ -94,7 +94,7 @@ async def _with_secret(connection: Connection, installation: Installation) -> In
 
 
 async def migrate(connection: Connection) -> tuple[Installation, list[str]]:
-    """Brings the database up to date; returns its installation and the names of what was applied."""
+    """Apply all pending migrations. Returns the installation and the names of the applied files."""
     applied: list[str] = []
     try:
         async with connection.transaction():
@@ -124,7 +124,7 @@ async def _install(connection: Connection) -> Installation:
     if installation is not None:
         return installation
     tier = await find_tier(connection)
-    # Not `if not exists`, which needs the right to create also where the schema is there.
+    # Not `if not exists`: it needs the right to create even if the schema exists.
     if await connection.fetchval("select to_regnamespace('tracker') is null"):
         await connection.execute("create schema tracker")
     await connection.execute(
@@ -171,7 +171,7 @@ async def _pending(connection: Connection, migrations: list[Migration]) -> list[
 
 
 async def _apply(connection: Connection, migration: Migration) -> bool:
-    """Applies one file; False if another process was faster."""
+    """Apply one file. Returns False if another process has applied it."""
     async with connection.transaction():
         await _lock(connection)
         if await connection.fetchval("select exists (select from tracker.migrations where name = $1)", migration.name):

@@ -1,8 +1,8 @@
-"""Ids that the writer gives itself: below 2^53 for browsers, in order of time, unique across processes.
+"""Ids of rows, which each process generates itself: ordered by time, unique across processes, below 2^53 for browsers.
 
-An id is a counter and a node number: `counter << 6 | node`. The counter is milliseconds since 2020 times 128, so that a
-process gives 128 ids a millisecond and borrows from the next when it needs more; 40 bits of milliseconds last until
-2054. The node number is leased from the database, with a counter that the holder may not pass (see `tracker.nodes`).
+An id is a counter and a node number: `counter << 6 | node`. The counter is milliseconds since 2020 times 128, so a
+process has 128 ids per millisecond and uses those of the next millisecond if it needs more. 40 bits of milliseconds
+last until 2054. The node number is leased from the database, with a highest counter for the holder (`tracker.nodes`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ PER_MS = 128
 NODE_BITS = 6
 _NODES = 1 << NODE_BITS
 SPREAD_MS = 60_000
-"""How much later than its row's time the time inside a screenshot's id may be; `find_screenshot` knows it too."""
+"""How much later than the time of its row the time in a screenshot's id may be; `find_screenshot` uses it too."""
 LEASE = timedelta(seconds=60)
 _RENEW_SECONDS = 15
 _RETRY_SECONDS = 2
@@ -35,12 +35,12 @@ def _now_counter() -> int:
 
 
 def milliseconds_of(identifier: int) -> int:
-    """Epoch milliseconds inside an id."""
+    """Return the epoch milliseconds in an id."""
     return (identifier >> NODE_BITS) // PER_MS + EPOCH_MS
 
 
 class Node:
-    """This process's node number and its ids. `lease` first, `keep` in the background, `release` at the end."""
+    """Node number and ids of this process. Call `lease`, then run `keep_lease` as a task, and `release` at the end."""
 
     def __init__(self, pool: Pool) -> None:
         self.number = -1
@@ -51,18 +51,18 @@ class Node:
         self._sequence = 0
 
     async def lease(self) -> None:
-        """Takes a free node number; Unavailable when all 64 are held."""
+        """Lease a free node number. Raises Unavailable if all 64 are leased."""
         for _ in range(_NODES):
             start = _now_counter()
             row = await self._pool.fetchrow(_sql.lease_node, self._holder, LEASE, start, _WINDOW)
             if row is not None:
                 self.number, self._reserved = row["node"], row["reserved"]
-                self._counter = self._reserved - _WINDOW  # the holder before may have given this one
+                self._counter = self._reserved - _WINDOW  # the previous holder may have used this counter
                 return
-        raise Unavailable(f"all {_NODES} node numbers are held by running server processes: stop some of them.")
+        raise Unavailable(f"all {_NODES} node numbers are leased by running server processes: stop some of them.")
 
-    async def keep(self) -> None:
-        """Renews the lease until cancelled; a database that is away is tried again, a lost lease is replaced."""
+    async def keep_lease(self) -> None:
+        """Renew the lease until cancelled. Errors of the database are retried; a lost lease is replaced."""
         pause = _RENEW_SECONDS
         while True:
             await asyncio.sleep(pause)
@@ -70,21 +70,21 @@ class Node:
             try:
                 reserved = max(_now_counter(), self._counter) + _WINDOW
                 if await self._pool.fetchval(_sql.renew_node, self.number, self._holder, LEASE, reserved) is None:
-                    _log.warning("the lease of node %d was lost, taking another", self.number)
+                    _log.warning("the lease of node %d was lost: leasing another node number", self.number)
                     await self.lease()
                 else:
                     self._reserved = reserved
             except Exception as error:
-                pause = _RETRY_SECONDS  # nothing is stored while there is none
+                pause = _RETRY_SECONDS  # without a lease nothing can be stored
                 _log.warning("the lease of node %d could not be renewed: %s", self.number, error)
 
     async def release(self) -> None:
-        """Gives the number back."""
+        """End the lease."""
         if self.number >= 0:
             await self._pool.execute(_sql.release_node, self.number, self._holder, self._counter)
 
-    def take(self, count: int) -> range:
-        """The next `count` ids in order; Unavailable if the lease ran out."""
+    def next_ids(self, count: int) -> range:
+        """Return the next `count` ids in ascending order. Raises Unavailable if the lease has expired."""
         first = max(self._counter + 1, _now_counter())
         last = first + count - 1
         if last > self._reserved:
@@ -92,9 +92,10 @@ class Node:
         self._counter = last
         return range(first << NODE_BITS | self.number, (last << NODE_BITS | self.number) + 1, _NODES)
 
-    def take_at(self, moment: datetime, later_ms: int = 0) -> int:
-        """An id with the millisecond of `moment` inside, or a `later_ms` up to SPREAD_MS, from which the chunk of its
-        row is found. A millisecond has 128 of them; the insert finds out that one was given before, and asks again.
+    def id_at(self, moment: datetime, later_ms: int = 0) -> int:
+        """Return an id with the millisecond `moment` + `later_ms` (at most SPREAD_MS), which leads to the row's chunk.
+
+        A millisecond has 128 ids. If the insert finds that an id is in use, the caller asks again.
         """
         self._sequence = (self._sequence + 1) % PER_MS
         milliseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + later_ms

@@ -1,11 +1,11 @@
-"""Plain PostgreSQL: daily partitions, and `events_hourly` as a rollup that the server keeps."""
+"""Plain PostgreSQL: daily partitions, and `events_hourly` as a rollup table that the server maintains."""
 
 from datetime import UTC, datetime, timedelta
 
 from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
-from tracker_backend.storage.statements import count_of
+from tracker_backend.storage.statements import rows_affected
 from tracker_backend.storage.store import SERIES, Store
 
 _sql = load(__file__, "partitions")
@@ -41,7 +41,7 @@ class PlainStore(Store):
 
     @staticmethod
     async def _make(connection: Connection, series: str, day: datetime) -> int:
-        """Makes one day's partition. Attaching locks the parent less than making it as a partition would."""
+        """Create the partition of a day. Attaching a table locks the parent less than creating a partition."""
         name = f"{series}_{day:%Y%m%d}"
         async with connection.transaction():
             await connection.execute(_sql.lock_partitions)
@@ -58,15 +58,15 @@ class PlainStore(Store):
     async def drop_expired(self) -> int:
         now: datetime = await self.pool.fetchval("select now()")
         limit = _midnight(now - timedelta(days=self.settings.retention_days))
-        await rollups.finish_hours(self.pool, "events_hourly", limit)
+        await rollups.freeze_hours(self.pool, "events_hourly", limit)
         dropped = 0
         async with self.pool.acquire() as connection:
             for row in await connection.fetch(_sql.list_partitions, list(SERIES)):
                 day = datetime.strptime(row["name"].rpartition("_")[2], "%Y%m%d").replace(tzinfo=UTC)
                 if day >= limit and row["state"] == "attached":
                     continue
-                # Outside a transaction: readers and writers of other days go on meanwhile. One that was cut off must be
-                # finished before another can begin.
+                # Outside a transaction, so that other days can be read and written. PostgreSQL allows one pending
+                # detachment per table, so an interrupted one must be finalized first.
                 if row["state"] != "detached":
                     how = "concurrently" if row["state"] == "attached" else "finalize"
                     await connection.execute(
@@ -77,7 +77,7 @@ class PlainStore(Store):
         return dropped
 
     async def drop_expired_hours(self, limit: datetime) -> int:
-        return count_of(await self.pool.execute(_sql.drop_hours, limit))
+        return rows_affected(await self.pool.execute(_sql.drop_hours, limit))
 
     async def forget_hours(self, connection: Connection, project_id: int) -> None:
         await connection.execute(_sql.forget_hours, project_id)

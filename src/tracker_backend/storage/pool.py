@@ -1,4 +1,4 @@
-"""The connection pool: no session state, so that it works through a pooler in transaction mode."""
+"""Connection pools. They keep no session state, so that they work through a pooler in transaction mode."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -40,10 +40,10 @@ def _decode_jsonb(data: bytes) -> Raw:
 
 
 async def _init(connection: Connection) -> None:
-    # jsonb goes in as JSON text in bytes and comes out as Raw, to be answered as it is. Its binary form, which COPY
-    # needs, is a version number and the text.
-    # Rows carry times as microseconds since 1970: making a datetime of each and taking it apart again cost more than
-    # all the rest of a row.
+    # jsonb is written as JSON text in bytes and read as Raw, which answers contain as it is. Its binary form, which
+    # COPY needs, is a version number and the text.
+    # Rows hold times as microseconds since 1970: converting each to a datetime and back cost more than all other work
+    # on a row.
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
     )
@@ -53,15 +53,15 @@ async def _init(connection: Connection) -> None:
 
 
 async def _reset(_connection: Connection) -> None:
-    """Instead of asyncpg's four statements at each release (0.1 ms): nothing here leaves session state."""
+    """Do nothing, where asyncpg would run four statements at each release (0.1 ms): there is no session state."""
 
 
 def connect_arguments(settings: Settings, dsn: str) -> dict[str, Any]:
-    """Arguments of asyncpg's `connect` and `create_pool` for this DSN."""
+    """Return the arguments of asyncpg's `connect` and `create_pool` for a DSN."""
     return {
         "dsn": dsn,
         "timeout": 10,
-        # Behind a transaction-mode pooler a prepared statement may meet another server connection.
+        # Behind a pooler in transaction mode, a prepared statement may be sent to another server connection.
         "statement_cache_size": 0 if settings.database_pooler else 200,
         "server_settings": {} if settings.database_pooler else {"application_name": "tracker-backend", "jit": "off"},
     }
@@ -71,22 +71,24 @@ _UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ssl.SSLE
 
 
 def _unreachable(error: Exception) -> SettingsError:
-    if "startup parameter" in str(error):  # how PgBouncer refuses what it does not pass on
+    if "startup parameter" in str(error):  # PgBouncer refuses parameters that it does not forward
         return SettingsError(f"a pooler is in front of the database ({error}): set TRACKER_DATABASE_POOLER=true.")
     return SettingsError(f"the database cannot be reached ({error}): check DATABASE_URL.")
 
 
-async def open_pool(settings: Settings, dsn: str, smallest: int, largest: int, seconds: float | None) -> Pool:
-    """A pool of so many connections whose statements end after so many seconds (None: never).
+async def open_pool(
+    settings: Settings, dsn: str, min_size: int, max_size: int, statement_seconds: float | None
+) -> Pool:
+    """Open a pool. Statements end after `statement_seconds` (None: never).
 
     Raises SettingsError if the database cannot be reached.
     """
     try:
         return await asyncpg.create_pool(
             **connect_arguments(settings, dsn),
-            min_size=smallest,
-            max_size=largest,
-            command_timeout=seconds,
+            min_size=min_size,
+            max_size=max_size,
+            command_timeout=statement_seconds,
             init=_init,
             reset=_reset,
         )
@@ -95,12 +97,12 @@ async def open_pool(settings: Settings, dsn: str, smallest: int, largest: int, s
 
 
 async def open_small_pool(settings: Settings, dsn: str) -> Pool:
-    """A pool for maintenance and commands: two connections at most, statements as long as they take."""
+    """Open a pool for maintenance and commands: at most two connections, no time-out."""
     return await open_pool(settings, dsn, 0, 2, None)
 
 
 async def connect(settings: Settings, dsn: str) -> Connection:
-    """One connection outside the pool, for migrations and tools."""
+    """Open one connection outside the pools. Raises SettingsError if the database cannot be reached."""
     try:
         connection = await asyncpg.connect(**connect_arguments(settings, dsn))
     except _UNREACHABLE as error:

@@ -1,7 +1,7 @@
-"""Keeps a rollup table equal to the rows it counts, hour by hour.
+"""Rollup tables: they hold the same numbers as the rows that they count, hour by hour.
 
-An hour before the watermark is in the table, later hours are counted as they are read. A refresh moves the watermark to
-the last finished hour and computes the listed hours again, all in one transaction: readers see before or after.
+Hours before the watermark are read from the table, later hours are counted when they are read. A refresh moves the
+watermark to the last finished hour and computes the listed hours again, in one transaction.
 """
 
 from datetime import datetime, timedelta
@@ -18,21 +18,21 @@ _QUERIES = {
 }
 
 
-async def finish_hours(pool: Pool, rollup: Rollup, before: datetime) -> None:
-    """Called before rows of these hours are dropped: from now on their numbers stay as they are.
+async def freeze_hours(pool: Pool, rollup: Rollup, before: datetime) -> None:
+    """Make the numbers of these hours final. Call it before their rows are dropped.
 
-    Waits for a refresh that runs, which may still count those rows.
+    Waits for a running refresh, which may still count those rows.
     """
-    await pool.execute(_sql.finish_hours, rollup, before)
+    await pool.execute(_sql.freeze_hours, rollup, before)
 
 
 async def lock(connection: Connection, rollup: Rollup) -> None:
-    """No refresh of this rollup runs until the transaction ends."""
+    """Block refreshes of this rollup until the transaction ends."""
     await connection.fetchrow(_sql.lock_rollup, rollup)
 
 
 async def refresh(pool: Pool, rollup: Rollup) -> int:
-    """Computes new and listed hours; returns how many. Hours that lost rows to retention are left alone."""
+    """Compute new and listed hours. Returns their number. Hours whose rows were dropped are not changed."""
     clear, compute, extend = _QUERIES[rollup]
     async with pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow(_sql.lock_rollup, rollup)

@@ -11,13 +11,13 @@ from tracker_backend.storage.store import SERIES, Store
 
 _sql = load(__file__, "timescale")
 _HOUR = timedelta(hours=1)
-# A refresh commits after each ten hours and moves the watermark to the last it did. Newest first, the default, it would
-# hide the hours before until it is done, and for good if it is cut off.
+# A refresh commits after every ten hours and moves the watermark to the last hour it computed. With the default, newest
+# first, the earlier hours would be missing until it ends, and for ever if it is interrupted.
 _OLDEST_FIRST = '{"refresh_newest_first": false}'
 
 
 class TimescaleStore(Store):
-    """The policies run inside the database; what a policy cannot know is done by the calls here."""
+    """TimescaleDB Community. Its policies run inside the database; these methods do what policies cannot do."""
 
     tier = "timescale"
 
@@ -27,7 +27,7 @@ class TimescaleStore(Store):
 
     async def apply_settings(self, connection: Connection) -> None:
         settings = self.settings
-        # At once: two processes that start together must not meet half of each other's policies.
+        # In one transaction: two processes that start together must not see half of each other's policies.
         async with connection.transaction():
             await connection.execute(_sql.lock_policies)
             await connection.execute(_sql.remove_policies)
@@ -36,7 +36,7 @@ class TimescaleStore(Store):
                 await connection.execute(_sql.add_retention, f"tracker.{name}", timedelta(days=settings.retention_days))
             hourly_retention = timedelta(days=settings.hourly_retention_days)
             await connection.execute(_sql.add_retention, "tracker.events_hourly", hourly_retention)
-            # The window ends inside raw retention (see Settings): a refresh over dropped chunks would erase hours.
+            # The window is shorter than raw retention (see Settings): a refresh over dropped chunks would delete hours.
             window = timedelta(days=settings.late_days + 1)
             await connection.execute(_sql.add_refresh, window, timedelta(minutes=settings.refresh_minutes))
         await self._make_ahead(connection)
@@ -52,18 +52,18 @@ class TimescaleStore(Store):
         return sum(made)
 
     async def drop_expired(self) -> int:
-        """Runs the retention policies of the series now; they also run by themselves once a day."""
+        """Run the retention policies of the series now. They also run once a day."""
         now: datetime = await self.pool.fetchval("select now()")
         limit = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        await rollups.finish_hours(self.pool, "events_hourly", limit - timedelta(days=self.settings.retention_days))
+        await rollups.freeze_hours(self.pool, "events_hourly", limit - timedelta(days=self.settings.retention_days))
         return await self._run_retention(_sql.series_retention)
 
     async def drop_expired_hours(self, limit: datetime) -> int:
-        """Runs the aggregate's own retention policy, which has the same limit."""
+        """Run the retention policy of the aggregate, which has the same limit."""
         return await self._run_retention(_sql.hourly_retention)
 
     async def forget_hours(self, connection: Connection, project_id: int) -> None:
-        """A refresh would do it for hours whose rows it may still count; the others stand in this table only."""
+        """Delete the stored hours, because a refresh would only delete those whose rows still exist."""
         table = await connection.fetchval(_sql.hours_table)
         await connection.execute(f"delete from {table} where project_id = $1", project_id)
 
@@ -75,10 +75,11 @@ class TimescaleStore(Store):
             return before - await connection.fetchval(_sql.count_chunks)
 
     async def refresh_events_hourly(self) -> int:
-        """Computes the hours since the watermark and the listed ones, neighbours in one call.
+        """Compute the hours since the watermark and the listed hours, adjacent ones in one call.
 
-        A refresh cannot run in a transaction, so an hour leaves the list after it: cut off, it is done again. The hours
-        since the watermark come first: one after them would move it, and those between would be counted by nobody.
+        A refresh cannot run in a transaction, so an hour is removed from the list after its refresh; an interrupted
+        refresh is repeated. The hours since the watermark come first: the refresh of a later hour would move the
+        watermark past them, and they would never be counted.
         """
         async with self.pool.acquire() as connection:
             kept_from: datetime = await connection.fetchval(_sql.kept_from)
@@ -86,26 +87,26 @@ class TimescaleStore(Store):
             hours = {row["bucket"] for row in listed if row["bucket"] >= kept_from}
             watermark, end = await connection.fetchrow(_sql.watermark) or (kept_from, kept_from)
             start = max(watermark, kept_from)
-            spans = [(start, end)] if start < end else []
-            spans += _spans({hour for hour in hours if hour < start})
-            for first, end in spans:
+            ranges = [(start, end)] if start < end else []
+            ranges += _merge_adjacent({hour for hour in hours if hour < start})
+            for first, end in ranges:
                 arguments = f"'{first.isoformat()}', '{end.isoformat()}', options => '{_OLDEST_FIRST}'"
                 try:
                     await connection.execute(f"call refresh_continuous_aggregate('tracker.events_hourly', {arguments})")
                 except asyncpg.LockNotAvailableError:
-                    return 0  # the policy or another process is at it; what is listed stays for the next round
+                    return 0  # the policy or another process refreshes; the listed hours wait for the next run
             await connection.execute(
                 _sql.unlist_hours, [row["ctid"] for row in listed], [row["xmin"] for row in listed]
             )
-        return sum((end - first) // _HOUR for first, end in spans)
+        return sum((end - first) // _HOUR for first, end in ranges)
 
 
-def _spans(hours: set[datetime]) -> list[tuple[datetime, datetime]]:
-    spans: list[tuple[datetime, datetime]] = []
+def _merge_adjacent(hours: set[datetime]) -> list[tuple[datetime, datetime]]:
+    ranges: list[tuple[datetime, datetime]] = []
     for hour in sorted(hours):
         moment = hour.astimezone(UTC)
-        if spans and spans[-1][1] == moment:
-            spans[-1] = (spans[-1][0], moment + _HOUR)
+        if ranges and ranges[-1][1] == moment:
+            ranges[-1] = (ranges[-1][0], moment + _HOUR)
         else:
-            spans.append((moment, moment + _HOUR))
-    return spans
+            ranges.append((moment, moment + _HOUR))
+    return ranges

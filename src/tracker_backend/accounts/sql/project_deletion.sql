@@ -1,22 +1,22 @@
--- lock_projects: all that are there, so that of two deletions at once one sees the other
+-- lock_projects: lock all projects, so that two concurrent deletions do not delete the last two
 select project_id, name from tracker.projects where deleted_at is null order by project_id for update;
 
--- mark_deleted: nobody sees it from now on, and its name is forgotten
+-- mark_deleted: hide a project, and remove its name
 update tracker.projects
 set deleted_at = now(), archived_at = coalesce(archived_at, now()), name = '', settings = '{}'
 where project_id = $1;
 
--- delete_tickets: who watches by one is asked for the key or login behind it
+-- delete_tickets: unused tickets; open streams end with the key or login behind them
 delete from tracker.tickets where project_id = $1;
 
--- delete_links: invitations that nobody used
+-- delete_links: open invitations
 delete from tracker.links where project_id = $1;
 
--- delete_members: of the project
+-- delete_members: all members
 delete from tracker.members where project_id = $1;
 
--- delete_grants: what analysts may read
+-- delete_grants: all grants of analysts
 delete from tracker.analyst_grants where project_id = $1;
 
--- delete_keys: valid or not
+-- delete_keys: all keys, valid or not
 delete from tracker.api_keys where project_id = $1;

@@ -111,7 +111,7 @@ async def _receive(request: AnyRequest, body: bytes) -> Received:
         raise NotFound(f"there is no project {named[0]} that this call may write to: {error.detail}") from error
     is_checked = not has_key and not named[0].isdecimal()  # it was the key
     project_id = received.caller.project_id
-    if not is_checked and not await projects.is_named(received.services.pool, project_id, named[0]):
+    if not is_checked and not await projects.identifies_project(received.services.pool, project_id, named[0]):
         raise NotFound(f"there is no project {named[0]} that this call may write to.")
     return received
 

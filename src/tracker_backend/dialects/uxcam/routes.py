@@ -173,7 +173,7 @@ async def get_snapshots(request: AnyRequest, project_id: FromPath[str], session_
     """
     services = services_of(request)
     caller = await services.access.check(request, "read")
-    if not await projects.is_named(services.pool, caller.project_id, project_id):
+    if not await projects.identifies_project(services.pool, caller.project_id, project_id):
         raise NotFound(f"there is no project {project_id} for this caller.")
     key, _ = session_key(caller.project_id, session_id)
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins

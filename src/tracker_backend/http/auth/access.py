@@ -150,7 +150,7 @@ class Access:
             await self.count_guess(connection)
             raise Unauthorized(
                 "this ticket is not known: it was used, or has expired. Each opens one stream, within"
-                f" {tickets.SECONDS} seconds; ask for another one."
+                f" {tickets.LIFETIME_SECONDS} seconds; ask for another one."
             )
         if ticket.key is None and ticket.login is None:
             caller = await self._keyless(connection.headers, "read", address)

@@ -42,7 +42,7 @@ class KeyUses:
         used, self._used = self._used, set()
         if used:
             try:
-                await keys.use_keys(self._pool, sorted(used))
+                await keys.mark_keys_used(self._pool, sorted(used))
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _log.debug("the last use of %d keys was not noted: %s", len(used), error)
 

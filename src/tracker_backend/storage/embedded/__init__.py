@@ -1,6 +1,6 @@
-"""A PostgreSQL of our own, for servers without a DATABASE_URL: found, made, started, adopted, stopped.
+"""The embedded PostgreSQL, for servers without a DATABASE_URL: find an installation, create, start, adopt, stop.
 
-`EmbeddedPostgres(data_dir).start()` returns a DSN. Read cluster.py first; the others are one concern each.
+`EmbeddedPostgres(data_dir).start()` returns a DSN. Read cluster.py first; each other module has one concern.
 """
 
 from .cluster import EmbeddedPostgres

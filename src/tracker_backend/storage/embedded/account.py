@@ -1,4 +1,4 @@
-"""Which operating-system user runs PostgreSQL (it refuses root), and commands run as that user."""
+"""The operating-system user that runs PostgreSQL (it refuses root), and commands that run as that user."""
 
 import os
 import pwd
@@ -10,12 +10,12 @@ import msgspec
 
 from .errors import EmbeddedError
 
-# Users that exist for this or for nothing; none is ever created. _postgres is macOS's.
+# Unprivileged users, by preference; none is ever created. _postgres is that of macOS.
 _UNPRIVILEGED = ("postgres", "_postgres", "nobody", "daemon")
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An operating-system user, for a process of root that must act as somebody else."""
+    """An operating-system user that a process of root runs commands as."""
 
     name: str
     uid: int
@@ -24,9 +24,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 def choose_account(*owned: Path) -> Account | None:
-    """Returns who runs PostgreSQL: None is "this process's own user", which is any but root.
+    """Return the user that runs PostgreSQL; None for the own user of this process, if that is not root.
 
-    For root it is the owner of the first of `owned` that exists and is not root's, else a user made for it.
+    For root it is the owner of the first of `owned` that exists and does not belong to root, else an unprivileged user.
+    Raises EmbeddedError if there is none.
     """
     if os.geteuid() != 0:
         return None
@@ -53,17 +54,17 @@ def run(
     account: Account | None,
     *,
     cwd: Path = Path("/"),
-    given: str = "",
+    stdin: str = "",
     pgdata: Path | None = None,
     timeout: float = 600,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command as `account` in a session of its own (a terminal's Ctrl-C is not for it), and waits.
+    """Run a command as `account` and wait. It has a session of its own, so that Ctrl-C in a terminal does not end it.
 
-    `given` is its standard input, `timeout` in seconds. Raises only if it could not be run at all.
+    `stdin` is its standard input, `timeout` is in seconds. Raises only if the command could not be started or timed
+    out.
     """
-    # Few variables go on: no secrets of ours, no PG* that redirects the tools, and no NOTIFY_SOCKET, over
-    # which a PostgreSQL built for systemd would tell systemd that we are ready. LC_ALL fixes the language
-    # of messages.
+    # Few variables are passed on: no secrets of ours, no PG* that redirects the tools, and no NOTIFY_SOCKET, by which
+    # a PostgreSQL built for systemd would report that this service is ready. LC_ALL sets the language of messages.
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     environment = kept | {"LC_ALL": "C", "TZ": "UTC"} | ({"PGDATA": str(pgdata)} if pgdata else {})
     return subprocess.run(  # noqa: S603  its callers name programs of the installation, and /bin/sh
@@ -72,7 +73,7 @@ def run(
         capture_output=True,
         text=True,
         errors="replace",
-        input=given,
+        input=stdin,
         cwd=cwd,
         env=environment,
         timeout=timeout,
@@ -84,14 +85,14 @@ def run(
     )
 
 
-def give(path: Path, account: Account | None) -> None:
-    """Makes `account` the owner of a file or folder that this process has just made."""
+def change_owner(path: Path, account: Account | None) -> None:
+    """Make `account` the owner of a file or folder that this process has just created."""
     if account:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def can_enter(folder: Path, account: Account | None) -> bool:
-    """Whether the user gets into a folder: asked of the system, as modes, ACLs and mounts all decide."""
+    """Return whether the user can enter a folder. The system decides, because modes, ACLs and mounts all matter."""
     return run(["/bin/sh", "-c", 'cd "$0"', folder], account).returncode == 0
 
 

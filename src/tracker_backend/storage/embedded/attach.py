@@ -1,4 +1,4 @@
-"""Finding the database of a server that runs already, for commands beside it."""
+"""The database of a running server, for commands that run beside it."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from .config import PORT
 
 
 def running_dsn(data_dir: Path) -> str | None:
-    """The DSN of the PostgreSQL that runs on a data folder; None if none does."""
+    """Return the DSN of the PostgreSQL that runs on a data folder; None if none accepts connections."""
     choice = choices.load(data_dir.expanduser().resolve())
     server = postmaster.running(choice.folder / "data") if choice else None
     if choice is None or server is None or not server.accepts_connections():
@@ -18,6 +18,6 @@ def running_dsn(data_dir: Path) -> str | None:
 
 
 def dsn_of(folder: Path, socket_folder: Path | None) -> str:
-    """The DSN of the database in `folder`. It holds the password."""
+    """Return the DSN of the database in `folder`. It contains the password."""
     password = (folder / "password").read_text("utf-8")
     return f"postgresql://tracker:{password}@/tracker?host={quote(str(socket_folder))}&port={PORT}"

@@ -1,4 +1,4 @@
-"""What a data folder belongs to: written down when it is made, and kept."""
+"""Where the database of a data folder is and which installation runs it. Stored in embedded.json."""
 
 import logging
 import os
@@ -25,8 +25,8 @@ FILE_NAME = "embedded.json"
 class Choice(msgspec.Struct, frozen=True):
     """The content of embedded.json: where the database is, and which PostgreSQL runs it.
 
-    `folder` is written relative to the data folder if it is inside, so that this one can be moved.
-    `timescaledb` is None on the plain tier, and stays so. `made` is false until the database is complete.
+    `folder` is stored relative to the data folder if it is inside, so that the data folder can be moved.
+    `timescaledb` is None on the plain tier and never changes. `made` is false until the database is complete.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 def load(data_dir: Path) -> Choice | None:
-    """Reads the choice of a data folder; None for a new one. Raises BrokenChoiceError."""
+    """Read the choice of a data folder; None for a new folder. Raises BrokenChoiceError."""
     path = data_dir / FILE_NAME
     try:
         choice = msgspec.json.decode(path.read_bytes(), type=Choice, dec_hook=_as_path)
@@ -61,7 +61,7 @@ def _as_path(kind: type, value: object) -> Path:
 
 
 def save(data_dir: Path, choice: Choice) -> None:
-    """Writes the choice durably, if it is not there yet."""
+    """Write the choice durably if it differs from the stored one."""
     if load(data_dir) != choice:
         inside = choice.folder.is_relative_to(data_dir)
         folder = choice.folder.relative_to(data_dir) if inside else choice.folder
@@ -71,7 +71,7 @@ def save(data_dir: Path, choice: Choice) -> None:
 
 
 def write_file(path: Path, content: bytes, *, mode: int) -> None:
-    """Replaces a file as a whole, durably. It follows no link, as the folder may belong to another user."""
+    """Replace a file atomically and durably. Does not follow links, because the folder may belong to another user."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with open(new, "xb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, mode)) as file:
@@ -84,7 +84,7 @@ def write_file(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes names in a folder durable."""
+    """Flush the names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -93,23 +93,23 @@ def sync_folder(folder: Path) -> None:
 
 
 def pick_for_new(pg_bin: Path | None, account: Account | None) -> tuple[Installation, Path]:
-    """Returns the best installation for a new database, and the bin folder to run it from."""
+    """Return the best installation for a new database, and its bin folder."""
     return _first_reachable(find_installations(pg_bin), account)
 
 
 def pick_for_existing(
     choice: Choice, made_by: str, pg_bin: Path | None, account: Account | None
 ) -> tuple[Installation, Path]:
-    """Returns the installation that the database was made with, or else one that can run it as well.
+    """Return the installation that created the database, else another one that can run it, and its bin folder.
 
-    `made_by` is what PG_VERSION of the database says. Raises OtherMajorVersionError and TimescaleGoneError.
+    `made_by` is the major version in PG_VERSION of the database. Raises OtherMajorVersionError and TimescaleGoneError.
     """
     found = find_installations(pg_bin)
     if pg_bin is None and choice.bin_dir not in [installation.bin_dir for installation in found]:
-        try:  # it may have come from a TRACKER_PG_BIN that is not set this time
+        try:  # it may be that of a TRACKER_PG_BIN that is not set now
             found = [inspect(choice.bin_dir, "setting"), *found]
         except UnusableInstallationError as error:
-            _log.warning("The PostgreSQL that made %s is gone: %s", choice.folder, error)
+            _log.warning("The PostgreSQL that created %s cannot be used any more: %s", choice.folder, error)
     found.sort(key=lambda installation: installation.bin_dir != choice.bin_dir)
     listed = ", ".join(f"{each} in {each.bin_dir}" for each in found) or "none"
     here = f"TRACKER_PG_BIN is {listed}" if pg_bin else f"this machine has: {listed}"
@@ -135,7 +135,7 @@ def _first_reachable(found: list[Installation], account: Account | None) -> tupl
         try:
             return installation, reachable_binaries(installation, account)
         except EmbeddedError as error:
-            _log.warning("%s is passed over: %s", installation, error)
+            _log.warning("%s is skipped: %s", installation, error)
             refusals.append(error)
     if len(refusals) == 1:
         raise refusals[0]

@@ -1,4 +1,4 @@
-"""One data folder and its PostgreSQL: made, started or adopted, and stopped."""
+"""The PostgreSQL of one data folder: create it, start or adopt it, stop it."""
 
 import contextlib
 import logging
@@ -13,7 +13,7 @@ import msgspec
 
 from . import choice as choices
 from . import postmaster
-from .account import Account, choose_account, give, run
+from .account import Account, change_owner, choose_account, run
 from .attach import dsn_of
 from .choice import Choice
 from .config import render
@@ -43,8 +43,8 @@ class EmbeddedPostgres:
     """The PostgreSQL of one data folder, for the process that owns it; its workers get the `dsn` from it.
 
     `start()` sets `dsn` (with a password: keep it out of logs), `description` (one line for the operator),
-    `installation`, `tier` ("timescale" or "plain") and `folder`, where the database is. Whatever goes wrong
-    is an EmbeddedError with a text for the operator.
+    `installation`, `tier` ("timescale" or "plain") and `folder`, where the database is. Every failure is an
+    EmbeddedError with a text for the operator.
     """
 
     dsn: str
@@ -74,16 +74,16 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> str:
-        """Takes the folder, starts its server or adopts the running one, and returns the DSN.
+        """Lock the folder, start its server or adopt the running one, and return the DSN.
 
-        Blocks until connections are accepted: 2 s for a new folder, longer for recovery after a crash.
-        Calling it again starts a server that has died since.
+        Blocks until the server accepts connections: 2 s for a new folder, longer for recovery after a crash. Call it
+        again to restart a server that has died.
         """
         try:
-            with _operator_errors(self.data_dir):
+            with _wrapped_system_errors(self.data_dir):
                 self._start()
         except StillStartingError:
-            self._release()  # the recovery goes on, for the next start to wait on
+            self._release()  # the recovery continues; the next start waits for it
             raise
         except BaseException:
             with contextlib.suppress(EmbeddedError):
@@ -92,7 +92,7 @@ class EmbeddedPostgres:
         return self.dsn
 
     def stop(self) -> None:
-        """Stops the server (open transactions are rolled back) and gives the folder back. Idempotent.
+        """Stop the server (open transactions are rolled back) and unlock the folder. Idempotent.
 
         Does nothing in a fork of the owner.
         """
@@ -100,42 +100,42 @@ class EmbeddedPostgres:
             return
         try:
             if hasattr(self, "folder"):
-                with _operator_errors(self.data_dir):
+                with _wrapped_system_errors(self.data_dir):
                     self._stop()
         finally:
             self._release()
 
     @property
     def is_running(self) -> bool:
-        """Whether its server process is there, even if it takes no connections just now."""
+        """Whether its server process exists, even if it does not accept connections now."""
         return postmaster.running(self.folder / "data") is not None
 
     def _start(self) -> None:
         if not self._locks:
-            self._take_folder()
+            self._lock_folder()
         choice = choices.load(self.data_dir)
         if choice and not choice.made and not (choice.folder / "data" / "PG_VERSION").exists():
-            discard_unfinished(choice.folder)  # killed while it was being made: nothing was in it yet
+            discard_unfinished(choice.folder)  # its creation was interrupted, so it is empty
             choice = None
         choice = self._existing(choice) if choice else self._new()
-        if choice.folder.parent != self.data_dir:  # a copy of the data folder points to the same database
+        if choice.folder.parent != self.data_dir:  # a copy of the data folder refers to the same database
             self._lock(choice.folder.with_name(choice.folder.name + ".lock"))
         self.tier, self.folder = choice.tier, choice.folder
         server = self._run()
         self._socket = server.socket_folder
         choices.save(self.data_dir, choice)
-        discard_unfinished(self.folder)  # again: the initdb of a killed run may have written on
+        discard_unfinished(self.folder)  # again: the initdb of a killed run may have continued to write
         self.dsn = dsn_of(self.folder, server.socket_folder or self.folder / "socket")
         self.description = f"{self._name()} (embedded, {self.folder}), tier {self.tier}"
 
     def _name(self) -> str:
         return str(self.installation) if self.tier == "timescale" else f"PostgreSQL {self.installation.version}"
 
-    def _take_folder(self) -> None:
+    def _lock_folder(self) -> None:
         with contextlib.suppress(FileExistsError):
             self.data_dir.parent.mkdir(parents=True, exist_ok=True)
             self.data_dir.mkdir()
-            # PostgreSQL of a root passes through to its own part, and cannot list the rest.
+            # If root created it, PostgreSQL can enter it to reach its own folder, but not list it.
             self.data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
         self._lock(self.data_dir / "embedded.lock")
         self._owner = os.getpid()
@@ -153,7 +153,7 @@ class EmbeddedPostgres:
         self.installation, self._bin_dir = choices.pick_for_new(self._pg_bin, self._account)
         folder = database_folder(self.data_dir, self._account)
         choice = self._choice(folder, self.installation.timescaledb, made=False)
-        choices.save(self.data_dir, choice)  # before the database, so that a database never lacks it
+        choices.save(self.data_dir, choice)  # before the database, so that every database has a choice
         durable = self._options.get("fsync") != "off"
         create(folder, self._bin_dir, self.installation, self._account, durable=durable)
         return msgspec.structs.replace(choice, made=True)
@@ -165,7 +165,7 @@ class EmbeddedPostgres:
         self._account = choose_account(data)
         owner, user = data.stat().st_uid, self._account.uid if self._account else os.geteuid()
         if owner != user:
-            remedy = "Run the server as that user or as root, or give the whole folder to one user (chown -R)."
+            remedy = "Run the server as that user or as root, or change_owner the whole folder to one user (chown -R)."
             raise FolderAccessError(path=data, why=f"it belongs to user {owner}, not {user}", remedy=remedy)
         made_by = (data / "PG_VERSION").read_text("utf-8").strip()
         self.installation, self._bin_dir = choices.pick_for_existing(choice, made_by, self._pg_bin, self._account)
@@ -189,7 +189,7 @@ class EmbeddedPostgres:
         bound_logs(self.folder / "log")
         if postmaster.running(data):
             if not config.exists() or config.read_bytes() != wanted:
-                _log.info("PostgreSQL on %s runs with other settings or binaries: it is started anew.", self.folder)
+                _log.info("PostgreSQL on %s runs with other settings or binaries: restarting it.", self.folder)
                 self._stop()
             elif server := self._await_running():
                 _log.info("Adopted the running PostgreSQL on %s (process %d).", self.folder, server.pid)
@@ -202,7 +202,7 @@ class EmbeddedPostgres:
         raise self._start_error("It ended right after its start.")
 
     def _await_running(self) -> Postmaster | None:
-        """Waits for a server that starts or stops, until it accepts connections, or is gone (None)."""
+        """Wait until a starting or stopping server accepts connections, or has ended (None)."""
         data = self.folder / "data"
 
         def settled() -> bool:
@@ -214,7 +214,7 @@ class EmbeddedPostgres:
         return postmaster.running(data)
 
     def _clear_stale(self) -> None:
-        """Removes what a killed server left; refuses while a server that we did not start is on the data."""
+        """Remove the files of a killed server. Raises FolderInUseError if another server uses the data."""
         data = self.folder / "data"
         postmaster.end_orphans(data)
         server = postmaster.read(data)
@@ -224,22 +224,22 @@ class EmbeddedPostgres:
         if postmaster.is_postgres(command) and server.started_on != data:
             owner = f"PostgreSQL (process {server.pid}), which was started on {server.started_on}"
             raise FolderInUseError(folder=self.data_dir, owner=owner)
-        if not postmaster.is_postgres(command):  # else PostgreSQL itself decides, and says so in its log
+        if not postmaster.is_postgres(command):  # otherwise PostgreSQL decides, and its log says why
             (data / "postmaster.pid").unlink(missing_ok=True)
             remove_socket(server.socket_folder, self.folder)
 
     def _launch(self) -> None:
         log = self.folder / "log"
         (log / "start.log").unlink(missing_ok=True)
-        # A database that is started again answers at the same address: pools and workers know no other.
+        # A restarted database must keep its address, because pools and workers know no other.
         if self._socket is None or not self._socket.parent.is_dir():
             self._socket = socket_folder(self.folder, self._account)
         elif not self._socket.is_dir():
             self._socket.mkdir(0o700)
-            give(self._socket, self._account)
+            change_owner(self._socket, self._account)
         socket = self._socket
-        # pg_ctl hands these to a shell, unquoted; both are of plain characters only. So are the paths that
-        # it does not get: the data folder goes by PGDATA, the log relative to the working directory.
+        # pg_ctl passes these to a shell without quotes, so both have plain characters only. Other paths are not passed:
+        # the data folder is in PGDATA, and the log is relative to the working directory.
         flags = f"-k {socket} -c cluster_name={postmaster.name_for(self.folder / 'data')}"
         done = self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", "start.log", "-o", flags)
         if done.returncode != 0:
@@ -248,9 +248,9 @@ class EmbeddedPostgres:
                 remove_socket(socket, self.folder)
             raise error
 
-    def _start_error(self, said: str) -> EmbeddedError:
+    def _start_error(self, output: str) -> EmbeddedError:
         log = self.folder / "log"
-        tail = log_tail(log) or said.strip()
+        tail = log_tail(log) or output.strip()
         if server := postmaster.running(self.folder / "data"):
             return StillStartingError(pid=server.pid, folder=self.folder, seconds=START_SECONDS, log=log, tail=tail)
         return StartFailedError(bin_dir=self._bin_dir, folder=self.folder, log=log, tail=tail)
@@ -263,9 +263,9 @@ class EmbeddedPostgres:
             return
         done = self._pg_ctl("stop", "-w", "-m", "fast", "-t", str(STOP_SECONDS))
         if postmaster.running(data):
-            _log.warning("PostgreSQL on %s does not stop in %d s: it is stopped at once.", self.folder, STOP_SECONDS)
+            _log.warning("PostgreSQL on %s did not stop in %d s: stopping it immediately.", self.folder, STOP_SECONDS)
             done = self._pg_ctl("stop", "-w", "-m", "immediate", "-t", "10")
-        # pg_ctl returns when postmaster.pid is gone, a moment before the process is.
+        # pg_ctl returns when postmaster.pid is removed, shortly before the process ends.
         if not postmaster.wait_until(lambda: not postmaster.command_of(server.pid), 10):
             raise StopFailedError(pid=server.pid, folder=self.folder, why=done.stderr.strip())
         remove_socket(server.socket_folder, self.folder)
@@ -280,8 +280,8 @@ class EmbeddedPostgres:
 
 
 @contextlib.contextmanager
-def _operator_errors(data_dir: Path) -> Generator[None]:
-    """Turns what the system refuses (permissions, a full disk) into an EmbeddedError that names the path."""
+def _wrapped_system_errors(data_dir: Path) -> Generator[None]:
+    """Convert system errors (permissions, a full disk) to an EmbeddedError that names the path."""
     try:
         yield
     except OSError as error:

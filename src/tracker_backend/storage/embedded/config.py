@@ -1,4 +1,4 @@
-"""The settings that the embedded PostgreSQL runs with."""
+"""The configuration of the embedded PostgreSQL."""
 
 import os
 from collections.abc import Mapping
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from .installation import Installation
 
 MAX_CONNECTIONS = 120
-PORT = 5432  # names the socket file only; there is no TCP
+PORT = 5432  # part of the socket's name; there is no TCP
 
 _SETTINGS = {
-    # Reachable over one Unix socket, and only for who has the password (see create.py).
+    # Reachable over one Unix socket, and only with the password (see create.py).
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
     "max_connections": str(MAX_CONNECTIONS),
     "timezone": "UTC",
-    # A batch is acknowledged when its transaction is durable, so this is not for sale.
+    # A batch is acknowledged when its transaction is durable.
     "synchronous_commit": "on",
-    # For a machine that it shares with the server; the write path is COPY, which fills WAL.
+    # The database shares the machine with the server. Writes are COPY, which fills the WAL.
     "work_mem": "8MB",
     "maintenance_work_mem": "128MB",
     "min_wal_size": "256MB",
@@ -26,7 +26,7 @@ _SETTINGS = {
     "wal_compression": "pglz",  # lz4 and zstd are not in every build, and another build must read this WAL
     "max_worker_processes": "32",
     "jit": "off",  # reads take milliseconds; compiling them takes longer
-    # One file a weekday, overwritten after a week. Statements and details stay out: they hold visitors' data.
+    # One file per weekday, overwritten after a week, without statements and details, which contain visitors' data.
     "logging_collector": "on",
     "log_directory": "../log",
     "log_filename": "postgres-%a.log",
@@ -43,15 +43,15 @@ _SETTINGS = {
 _TIMESCALE = {
     "shared_preload_libraries": "timescaledb",
     "timescaledb.telemetry_level": "off",
-    # One scheduler a database, and one a policy that runs; they come out of max_worker_processes.
+    # One scheduler per database and one worker per running policy, out of max_worker_processes.
     "timescaledb.max_background_workers": "16",
 }
 
 
 def render(installation: Installation, tier: str, options: Mapping[str, str]) -> str:
-    """Returns the text of tracker.conf; `options` win over what is here.
+    """Return the text of tracker.conf. `options` override the settings above.
 
-    The binaries are named in it: a running server whose file has this very text need not be restarted.
+    The text names the binaries, so that a running server with the same text need not be restarted.
     """
     settings = _SETTINGS | {"shared_buffers": _shared_buffers()}
     if tier == "timescale":

@@ -1,10 +1,10 @@
-"""What can be wrong with the embedded PostgreSQL: each text names the value, and what the operator can do."""
+"""Errors of the embedded PostgreSQL. Each text names the value and what the operator can do."""
 
 from typing import ClassVar
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot run. `str(error)` is a text for the operator."""
+    """The embedded PostgreSQL cannot run. `str(error)` is the text for the operator."""
 
     text: ClassVar[str] = "{what}"
 
@@ -33,7 +33,7 @@ class NoInstallationError(EmbeddedError):
 
 
 class OtherMajorVersionError(EmbeddedError):
-    """The data was made by another major version than the binaries that are there."""
+    """The data was created by another major version than that of the installed binaries."""
 
     text = (
         "The data in {folder} was made by PostgreSQL {made_by}, and {found}. PostgreSQL reads only data of "
@@ -44,7 +44,7 @@ class OtherMajorVersionError(EmbeddedError):
 
 
 class TimescaleGoneError(EmbeddedError):
-    """The data was made with TimescaleDB, which no installation has any more."""
+    """The data was created with TimescaleDB, and no installation has it any more."""
 
     text = (
         "The data in {folder} was made on the timescale tier (PostgreSQL {major} with TimescaleDB "
@@ -79,11 +79,11 @@ class FolderAccessError(EmbeddedError):
 
 
 class DataMissingError(EmbeddedError):
-    """The data folder says where its database is, and it is not there."""
+    """The database that embedded.json names does not exist."""
 
     text = (
-        "{choice} says that the database is in {folder}, and there is none. Bring that folder back (from a "
-        "backup, or by mounting its volume). To begin anew with an empty database, delete {choice}."
+        "{choice} says that the database is in {folder}, and there is none. Restore that folder from a backup, or "
+        "mount its volume. To begin with an empty database, delete {choice}."
     )
 
 
@@ -92,14 +92,14 @@ class BrokenChoiceError(EmbeddedError):
 
     text = (
         "{choice} cannot be read: {why}. It says which PostgreSQL the folder belongs to; restore it from a "
-        "backup, or, only if the database may be lost, delete it to begin anew."
+        "backup, or, only if the database may be lost, delete it to begin with an empty one."
     )
 
 
 class CreateFailedError(EmbeddedError):
-    """PostgreSQL could not make a new database."""
+    """PostgreSQL could not create a new database."""
 
-    text = "PostgreSQL could not make a database in {folder} ({command}, exit code {code}):\n{output}"
+    text = "PostgreSQL could not create a database in {folder} ({command}, exit code {code}):\n{output}"
 
 
 class StartFailedError(EmbeddedError):
@@ -109,11 +109,11 @@ class StartFailedError(EmbeddedError):
 
 
 class StillStartingError(EmbeddedError):
-    """PostgreSQL is not ready yet, as a recovery after a crash can take long."""
+    """PostgreSQL is not ready yet: recovery after a crash can take long."""
 
     text = (
-        "PostgreSQL (process {pid}) on {folder} is not ready after {seconds:.0f} s, and goes on; a recovery "
-        "after a crash can take long. Start the server again to wait on. The end of its log ({log}):\n"
+        "PostgreSQL (process {pid}) on {folder} is not ready after {seconds:.0f} s and continues to start; recovery "
+        "after a crash can take long. Start the server again to wait for it. The end of its log ({log}):\n"
         "{tail}"
     )
 
@@ -121,4 +121,4 @@ class StillStartingError(EmbeddedError):
 class StopFailedError(EmbeddedError):
     """PostgreSQL did not stop."""
 
-    text = "PostgreSQL (process {pid}) on {folder} did not stop: {why}. End it by hand with `kill -QUIT {pid}`."
+    text = "PostgreSQL (process {pid}) on {folder} did not stop: {why}. Stop it with `kill -QUIT {pid}`."

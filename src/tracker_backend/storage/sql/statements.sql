@@ -1,2 +1,2 @@
--- lift_limit: TimescaleDB refuses to unpack more than 100,000 compressed rows in a transaction; elsewhere the setting has no meaning
+-- allow_bulk_changes: lift the limit of TimescaleDB of 100,000 decompressed rows per transaction; the setting has no effect without TimescaleDB
 set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0;

@@ -1,11 +1,11 @@
--- versions: of what stores
+-- versions: versions of PostgreSQL and TimescaleDB
 select split_part(current_setting('server_version'), ' ', 1) as postgresql, extversion as timescaledb
 from pg_extension where extname = 'timescaledb';
 
--- lock_policies: one process changes them at a time
+-- lock_policies: one process at a time changes the policies
 select pg_advisory_xact_lock(hashtext('tracker.policies'));
 
--- remove_policies: before they are added again as the settings say
+-- remove_policies: all policies, before they are added again with the intervals of the settings
 call remove_columnstore_policy('tracker.events', if_exists => true);
 select remove_retention_policy('tracker.events', if_exists => true);
 select remove_retention_policy('tracker.screenshots', if_exists => true);
@@ -13,19 +13,19 @@ select remove_retention_policy('tracker.recordings', if_exists => true);
 select remove_retention_policy('tracker.events_hourly', if_exists => true);
 select remove_continuous_aggregate_policy('tracker.events_hourly', if_exists => true);
 
--- add_compression: compress chunks of events that ended so long ago
+-- add_compression: compress chunks of events after this interval
 call add_columnstore_policy('tracker.events', after => $1::interval);
 
--- add_retention: drop chunks of a series or of the hourly numbers that ended so long ago
+-- add_retention: drop chunks of a series or of the hourly numbers after this interval
 select add_retention_policy(($1::text)::regclass, drop_after => $2::interval);
 
--- add_refresh: compute finished hours of the late window ($1), of which retention may have dropped a part while it was shorter, every so often ($2)
+-- add_refresh: compute finished hours of the late window ($1) at this interval ($2); a shorter retention may have dropped some of their rows
 select add_continuous_aggregate_policy(
     'tracker.events_hourly', start_offset => least($1::interval, now() - kept_from), end_offset => interval '1 hour',
     schedule_interval => $2::interval, refresh_newest_first => false
 ) from tracker.rollups where name = 'events_hourly';
 
--- make_chunk: the chunk of a day before anyone writes to it: concurrent first writes wait for each other ($1 series, $2 days ahead, below 0 for the late window)
+-- make_chunk: create the chunk of a day before the first write, because concurrent first writes block each other ($1 series, $2 days ahead, negative for the late window)
 select created::int from _timescaledb_functions.create_chunk(
     ($1::text)::regclass,
     jsonb_build_object('timestamp', jsonb_build_array(
@@ -34,7 +34,7 @@ select created::int from _timescaledb_functions.create_chunk(
     ))
 );
 
--- close_chunks: a hypertable's row-level security does not protect a chunk that is read directly
+-- close_chunks: enable row-level security on chunks: that of the hypertable does not protect a chunk that is read directly
 do $$
 declare
     chunk regclass;
@@ -49,7 +49,7 @@ begin
     end loop;
 end $$;
 
--- count_chunks: of everything that has retention
+-- count_chunks: the number of chunks of everything that has retention
 select count(*) from timescaledb_information.chunks where hypertable_schema in ('tracker', '_timescaledb_internal');
 
 -- series_retention: the policies that drop chunks of raw rows
@@ -61,25 +61,25 @@ order by 1;
 select job_id from timescaledb_information.jobs
 where proc_name = 'policy_retention' and hypertable_schema = 'tracker' and hypertable_name = 'events_hourly';
 
--- hours_table: where the aggregate keeps computed hours
+-- hours_table: the table in which the aggregate stores computed hours
 select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name)
 from timescaledb_information.continuous_aggregates
 where view_schema = 'tracker' and view_name = 'events_hourly';
 
--- kept_from: hours before it have lost rows: they are before the oldest chunk of events, or retention said so
+-- kept_from: the first hour that has lost no rows: the oldest chunk of events, or what retention has noted
 select greatest(r.kept_from, (
     select coalesce(min(range_start), date_trunc('day', now(), 'UTC')) from timescaledb_information.chunks
     where hypertable_schema = 'tracker' and hypertable_name = 'events'
 )) from tracker.rollups r where name = 'events_hourly';
 
--- list_hours: hours to compute again; the place and the writer of each entry tell it from those that come meanwhile
+-- list_hours: hours to compute again; ctid and xmin tell an entry from those that are added meanwhile
 select ctid, xmin::text, bucket from tracker.hours_to_refresh where rollup = 'events_hourly';
 
--- unlist_hours: those are done
+-- unlist_hours: remove computed entries
 delete from tracker.hours_to_refresh h using unnest($1::tid[], $2::text[]) as done (place, writer)
 where h.ctid = done.place and h.xmin::text = done.writer;
 
--- watermark: up to where hours are computed, and up to where they can be: hours that ended two minutes ago, when no transaction of theirs can be open
+-- watermark: the hour up to which hours are computed, and the hour up to which they can be: it ended two minutes ago, so no transaction can still write to it
 select greatest(_timescaledb_functions.to_timestamp(_timescaledb_functions.cagg_watermark(h.id)), 'epoch'),
        date_bin('1 hour', now() - interval '2 minutes', 'epoch')
 from timescaledb_information.continuous_aggregates a
