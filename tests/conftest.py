@@ -2,6 +2,13 @@
 
 The servers are real and end with the test run. The TimescaleDB tier runs where an installation with the extension is
 found, and is skipped by name elsewhere.
+
+**Tiers.** A test that uses a database runs on both tiers. What a tier cannot influence runs on one: such a module has
+`pytestmark = pytest.mark.tiers("plain")`. That are logins, keys, limits, origins, CORS, cookies, people, the audit
+log, refused input, how bodies are packed, the command line, and what a browser does. What is stored, masked, counted,
+compacted, erased or expired, what a live stream catches up with, and what two projects see of each other stays on
+both. The mark nearest to a test counts: in a module of one tier, `tiers("plain", "timescale")` marks the tests that
+need both, and `tiers("timescale")` those of its own features.
 """
 
 import asyncio
@@ -17,9 +24,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from litestar import Litestar
 
+from tests.commands import Commands
 from tests.unit.browser_packers import Packers
+from tracker_backend.accounts import passwords
 from tracker_backend.app import create_app
 from tracker_backend.http import ttl_cache
 from tracker_backend.http.services import Services
@@ -161,9 +171,16 @@ def servers() -> Iterator[Servers]:
     started.stop()
 
 
-@pytest.fixture(params=TIERS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test that uses a database on the tiers of its nearest mark `tiers`, or on both."""
+    if "tier" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("tiers")
+        metafunc.parametrize("tier", mark.args if mark else TIERS, indirect=True)
+
+
+@pytest.fixture
 def tier(request: pytest.FixtureRequest) -> str:
-    """Both tiers: every test that uses it, or a database, runs on each."""
+    """The storage tier of this run of the test."""
     return request.param
 
 
@@ -178,6 +195,13 @@ async def dsn(server: Server) -> AsyncIterator[str]:
     made = await server.database()
     yield made
     await server.drop(made)
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """The command line, for tests that run many commands."""
+    with Commands() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +260,20 @@ async def app(settings: Settings, dsn: str) -> AsyncIterator[Litestar]:
     made = create_app(settings, dsn)
     async with running(made):
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashes of passwords take 0.1 ms instead of 100: argon2id with the lowest parameters, made and checked as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parameters of a server."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from tracker_backend.ingest.batch import Drop
 from tracker_backend.metrics import DROPPED
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 WRITES: dict[str, tuple[str, Json]] = {
     f"{API}/sessions": ("session_id", examples.SESSION),
     f"{API}/track": ("session_id", examples.TRACK),
@@ -186,6 +188,7 @@ class TestSampling:
         assert 0.2 < len(other & shares[2]) / len(sessions) < 0.3, "projects choose for themselves"
 
 
+@pytest.mark.tiers("plain", "timescale")
 class TestAddresses:
     """Where visitors come from."""
 

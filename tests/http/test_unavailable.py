@@ -16,6 +16,8 @@ from tracker_backend.ingest.batch import Batch, Outcome
 from tracker_backend.settings import Settings
 from tracker_backend.storage.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.tiers("plain")
+
 READS = ("/sessions", f"/sessions/{new_session()}", f"/sessions/{new_session()}/events", "/analytics/hourly")
 
 
@@ -71,6 +73,7 @@ class TestFullQueue:
         _check_unavailable(await client.post(f"{API}/track", json=batch(event(event_data="x" * 20_000))))
 
 
+@pytest.mark.tiers("plain", "timescale")
 class TestSlowDatabase:
     """With a time-out of a second."""
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.importing.conftest import BASE, recording
 
+pytestmark = pytest.mark.tiers("plain")
+
 SESSION = "6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11"
 
 

@@ -15,7 +15,7 @@ from tracker_backend.app import create_app
 from tracker_backend.live import hub
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")]
 
 
 @pytest.fixture
