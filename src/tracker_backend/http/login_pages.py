@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from tracker_backend.http.assets import REVALIDATE, answer, find_asset
 from tracker_backend.http.request import AnyRequest
 
-_FOLDER = Path(__file__).parent / "doors"
+_FOLDER = Path(__file__).parent / "login_pages_files"
 _HEADERS = {
     # Nothing but its own script and style, and in no other site's frame.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
