@@ -9,11 +9,20 @@ log, refused input, how bodies are packed, the command line, and what a browser 
 compacted, erased or expired, what a live stream catches up with, and what two projects see of each other stays on
 both. The mark nearest to a test counts: in a module of one tier, `tiers("plain", "timescale")` marks the tests that
 need both, and `tiers("timescale")` those of its own features.
+
+**Time.** No test depends on the hour, the date or the machine's speed. To see it, run tests at another time, with
+Debian's libfaketime. All processes get the same offset, the servers of PostgreSQL included:
+
+    offset=$(($(date -ud '2026-10-25 00:58' +%s) - $(date +%s)))
+    export LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
+    FAKETIME=$(printf %+ds $offset) .venv/bin/python -m pytest tests/conformance
 """
 
 import asyncio
 import itertools
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -50,6 +59,23 @@ _OPTIONS = {
     "max_connections": "200",
 }
 _TIMESCALE_OPTIONS = {"timescaledb.max_background_workers": "0"}
+
+
+def _keep_faked_time() -> None:
+    """Gives the time of libfaketime to every process that is started here, also to those whose environment the server
+    chooses.
+    """
+    faked = {name: value for name, value in os.environ.items() if name.startswith(("FAKETIME", "LD_PRELOAD"))}
+    start = subprocess.Popen.__init__
+
+    def start_in_faked_time(self: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
+        start(self, *arguments, env=None if env is None else {**env, **faked}, **more)
+
+    subprocess.Popen.__init__ = start_in_faked_time
+
+
+if "FAKETIME" in os.environ:
+    _keep_faked_time()
 
 
 def _installation(tier: str) -> Installation | None:
