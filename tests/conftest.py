@@ -63,15 +63,18 @@ _TIMESCALE_OPTIONS = {"timescaledb.max_background_workers": "0"}
 
 def _keep_faked_time() -> None:
     """Gives the time of libfaketime to every process that is started here, also to those whose environment the server
-    chooses.
+    chooses. Redis hangs under it, and works with durations only.
     """
     faked = {name: value for name, value in os.environ.items() if name.startswith(("FAKETIME", "LD_PRELOAD"))}
     start = subprocess.Popen.__init__
 
-    def start_in_faked_time(self: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
-        start(self, *arguments, env=None if env is None else {**env, **faked}, **more)
+    def start_in_faked_time(self: Any, command: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
+        chosen = dict(os.environ if env is None else env) | faked
+        if "redis-server" in str(command):
+            del chosen["LD_PRELOAD"]
+        start(self, command, *arguments, env=chosen, **more)
 
-    subprocess.Popen.__init__ = start_in_faked_time
+    subprocess.Popen.__init__ = start_in_faked_time  # pyright: ignore[reportAttributeAccessIssue]
 
 
 if "FAKETIME" in os.environ:

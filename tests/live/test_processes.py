@@ -225,6 +225,7 @@ async def test_a_worker_that_is_killed_costs_nothing(dsn: str, clients: AsyncExi
                     with suppress(httpx.TransportError):
                         await track(writer, session, f"{name}-{number}", 3)
                         break
+                    await asyncio.sleep(0.02)
                 if (name, number) == (0, 15):
                     os.kill(workers()[0].pid, signal.SIGKILL)
 

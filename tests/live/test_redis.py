@@ -45,6 +45,7 @@ async def health(client: httpx.AsyncClient, state: str) -> str:
         answer = (await client.get("/health")).json()
         if answer["redis"] == state:
             return answer["status"]
+        await asyncio.sleep(0.02)
 
 
 async def test_what_one_server_stores_the_subscriber_of_another_is_told(
