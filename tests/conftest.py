@@ -2,12 +2,30 @@
 
 The servers are real and end with the test run. The TimescaleDB tier runs where an installation with the extension is
 found, and is skipped by name elsewhere.
+
+**Tiers.** A test that uses a database runs on both tiers. What a tier cannot influence runs on one: such a module has
+`pytestmark = pytest.mark.tiers("plain")`. That are logins, keys, limits, origins, CORS, cookies, people, the audit
+log, refused input, how bodies are packed, the command line, and what a browser does. What is stored, masked, counted,
+compacted, erased or expired, what a live stream catches up with, and what two projects see of each other stays on
+both. The mark nearest to a test counts: in a module of one tier, `tiers("plain", "timescale")` marks the tests that
+need both, and `tiers("timescale")` those of its own features.
+
+**Time.** No test depends on the hour, the date or the machine's speed. To see it, run tests at another time, with
+Debian's libfaketime. All processes get the same offset, the servers of PostgreSQL included:
+
+    offset=$(($(date -ud '2026-10-25 00:58' +%s) - $(date +%s)))
+    export LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
+    FAKETIME=$(printf %+ds $offset) FAKETIME_DONT_FAKE_MONOTONIC=1 .venv/bin/python -m pytest tests/conformance
 """
 
 import asyncio
 import itertools
+import os
+import select
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -17,9 +35,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from litestar import Litestar
 
+from tests.commands import Commands
 from tests.unit.browser_packers import Packers
+from tracker_backend.accounts import passwords
 from tracker_backend.app import create_app
 from tracker_backend.http import ttl_cache
 from tracker_backend.http.services import Services
@@ -40,6 +61,31 @@ _OPTIONS = {
     "max_connections": "200",
 }
 _TIMESCALE_OPTIONS = {"timescaledb.max_background_workers": "0"}
+
+
+def _keep_faked_time() -> None:
+    """Gives the time of libfaketime to every process that is started here, also to those whose environment the server
+    chooses. Redis hangs under it, and works with durations only. `time.sleep` fails under it: libfaketime 0.9.10 takes
+    the monotonic time until which Python sleeps for one of the faked clock.
+    """
+    faked = {name: value for name, value in os.environ.items() if name.startswith(("FAKETIME", "LD_PRELOAD"))}
+    start = subprocess.Popen.__init__
+
+    def sleep(seconds: Any) -> None:
+        select.select([], [], [], seconds)
+
+    def start_in_faked_time(self: Any, command: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
+        chosen = dict(os.environ if env is None else env) | faked
+        if "redis-server" in str(command):
+            del chosen["LD_PRELOAD"]
+        start(self, command, *arguments, env=chosen, **more)
+
+    time.sleep = sleep
+    subprocess.Popen.__init__ = start_in_faked_time  # pyright: ignore[reportAttributeAccessIssue]
+
+
+if "FAKETIME" in os.environ:
+    _keep_faked_time()
 
 
 def _installation(tier: str) -> Installation | None:
@@ -161,9 +207,16 @@ def servers() -> Iterator[Servers]:
     started.stop()
 
 
-@pytest.fixture(params=TIERS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test that uses a database on the tiers of its nearest mark `tiers`, or on both."""
+    if "tier" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("tiers")
+        metafunc.parametrize("tier", mark.args if mark else TIERS, indirect=True)
+
+
+@pytest.fixture
 def tier(request: pytest.FixtureRequest) -> str:
-    """Both tiers: every test that uses it, or a database, runs on each."""
+    """The storage tier of this run of the test."""
     return request.param
 
 
@@ -178,6 +231,13 @@ async def dsn(server: Server) -> AsyncIterator[str]:
     made = await server.database()
     yield made
     await server.drop(made)
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """The command line, for tests that run many commands."""
+    with Commands() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +296,20 @@ async def app(settings: Settings, dsn: str) -> AsyncIterator[Litestar]:
     made = create_app(settings, dsn)
     async with running(made):
         yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashes of passwords take 0.1 ms instead of 100: argon2id with the lowest parameters, made and checked as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parameters of a server."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
 
 
 @pytest.fixture

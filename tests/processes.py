@@ -5,21 +5,28 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
 
+_PROGRAM = (sys.executable, "-m", "tracker_backend")
+
 
 class Running:
-    """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went."""
+    """`tracker-backend serve --json`, ready when it is made; ends with SIGTERM on leaving, however the test went.
 
-    def __init__(self, *arguments: str, module: str = "tracker_backend", **environ: str) -> None:
+    `program` is what runs instead of `python -m tracker_backend`, such as that of `Commands`.
+    """
+
+    def __init__(self, *arguments: str, program: Sequence[str | Path] = _PROGRAM, **environ: str) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 — `end` closes it
         self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "serve", "--json", *arguments],
+            [*program, "serve", "--json", *arguments],
             env={
                 **clean,
                 "PORT": "0",

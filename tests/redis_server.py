@@ -1,5 +1,6 @@
 """A Redis for tests, which may be killed and come back."""
 
+import asyncio
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ class RedisServer:
                 with suppress(RedisAwayError):
                     await client.ping()  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues] — its types are partly unknown
                     return
+                await asyncio.sleep(0.01)
 
     def pause(self) -> None:
         """Makes it answer nobody."""

@@ -95,7 +95,7 @@ def fresh_cluster(server: Server) -> Iterator[Server]:
             yield Server(postgres)
 
 
-@pytest.mark.parametrize("tier", ["plain"], indirect=True)
+@pytest.mark.tiers("plain")
 async def test_two_databases_of_a_cluster_may_be_migrated_at_the_same_time(fresh_cluster: Server) -> None:
     """The group role is the cluster's: one of them makes it, and the other goes on."""
     dsn, other = [await fresh_cluster.empty_database() for _ in range(2)]

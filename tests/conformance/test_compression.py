@@ -16,7 +16,7 @@ from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.queries.events import list_events
 from tracker_backend.storage.database import Database
 
-pytestmark = pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+pytestmark = pytest.mark.tiers("timescale")
 
 SESSIONS, LENGTH = 150, 400
 _EVENTS = " where hypertable_schema = 'tracker' and hypertable_name = 'events'"

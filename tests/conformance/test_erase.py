@@ -78,7 +78,7 @@ async def test_hours_of_sessions_lose_a_deleted_session(database: Database, pipe
     assert await database.pool.fetchval("select sum(sessions) from tracker.sessions_hourly") == 3
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_a_session_is_deleted_from_a_compressed_chunk(past: Database, pipeline: Pipeline) -> None:
     kept, gone = [uuid4() for _ in range(20)], uuid4()
     for session in [*kept[:10], gone, *kept[10:]]:
@@ -95,7 +95,7 @@ async def test_a_session_is_deleted_from_a_compressed_chunk(past: Database, pipe
     assert await wrong_event_hours(past.pool) == []
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_a_session_of_more_than_100000_compressed_rows_is_deleted(past: Database, pipeline: Pipeline) -> None:
     """TimescaleDB refuses to unpack more in a transaction, unless told; 2.29 deletes whole batches unopened."""
     session = uuid4()

@@ -89,6 +89,7 @@ async def _listening(dsn: str) -> None:
             with suppress(OSError, asyncpg.PostgresError):
                 await (await asyncpg.connect(dsn, statement_cache_size=0)).close()
                 return
+            await asyncio.sleep(0.02)
 
 
 async def test_migrations_writes_reads_deletes_and_maintenance_work_through_a_pooler(

@@ -12,7 +12,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.pool import Pool
 
-pytestmark = pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+pytestmark = pytest.mark.tiers("timescale")
 
 JOBS = """
     select proc_name, hypertable_schema || '.' || hypertable_name as of, schedule_interval, config

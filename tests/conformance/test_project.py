@@ -228,7 +228,7 @@ async def test_its_own_row_goes_when_nothing_can_be_under_way(database: Database
     assert await database.pool.fetchval("select count(*) from tracker.projects") == 1
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_more_than_100000_compressed_rows_are_removed(past: Database, pipeline: Pipeline) -> None:
     gone = await make_project(past.pool, "gone")
     for number in range(21):

@@ -110,7 +110,7 @@ async def test_no_hour_is_invisible_when_only_late_marks_were_refreshed(database
     assert await wrong_event_hours(database.pool) == []
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_a_refresh_that_is_cut_off_hides_no_hour_between_the_watermark_and_a_late_mark(
     database: Database, pipeline: Pipeline, dsn: str
 ) -> None:
@@ -171,7 +171,7 @@ async def test_a_refresh_that_fails_forgets_nothing(
     assert await wrong_session_hours(database.pool) == []
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_a_refresh_never_starts_before_the_oldest_raw_chunk(past: Database, pipeline: Pipeline) -> None:
     """TimescaleDB's own refresh over a dropped range erases its hours; ours is asked for that range and does not."""
     for days in (36, 34, 12):
@@ -193,7 +193,7 @@ async def test_a_refresh_never_starts_before_the_oldest_raw_chunk(past: Database
     assert len(await event_hours(past.pool)) == 1
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_the_refresh_policy_alone_keeps_finished_hours_right(database: Database, pipeline: Pipeline) -> None:
     for days in (6, 3):
         await visit(pipeline, [event(days_ago(days))])

@@ -70,7 +70,7 @@ async def test_retention_runs_while_a_reader_and_a_writer_of_other_days_are_in_a
     assert await past.pool.fetchval("select count(*) from tracker.events") == 3
 
 
-@pytest.mark.parametrize("tier", ["plain"], indirect=True)
+@pytest.mark.tiers("plain")
 async def test_a_detaching_that_was_cut_off_is_finished_by_the_next_run(
     past: Database, pipeline: Pipeline, dsn: str
 ) -> None:

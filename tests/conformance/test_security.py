@@ -88,7 +88,7 @@ async def test_row_level_security_is_on_for_every_table_and_partition(database: 
     assert {"tracker.sessions", "tracker.api_keys", "tracker.installation", "tracker.screenshots"} <= tables
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_row_level_security_is_on_for_every_chunk_of_images_and_recordings(
     database: Database, pipeline: Pipeline
 ) -> None:

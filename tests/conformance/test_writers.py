@@ -171,7 +171,7 @@ async def test_a_batch_for_a_chunk_that_stays_locked_is_answered_and_its_repeat_
     assert await wrong_event_hours(database.pool) == []
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_a_group_that_waited_5_seconds_for_a_lock_gives_up_its_own_and_tries_again(
     database: Database, pipeline: Pipeline, dsn: str
 ) -> None:

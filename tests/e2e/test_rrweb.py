@@ -22,14 +22,17 @@ from tests.processes import Running
 
 HERE = Path(__file__).parent
 
-pytestmark = needs_chromium(
-    "playwright-core",
-    "@rrweb/record",
-    "@rrweb/rrweb-plugin-console-record",
-    "rrweb-player",
-    "pako",
-    "lz-string",
-)
+pytestmark = [
+    pytest.mark.tiers("plain"),
+    *needs_chromium(
+        "playwright-core",
+        "@rrweb/record",
+        "@rrweb/rrweb-plugin-console-record",
+        "rrweb-player",
+        "pako",
+        "lz-string",
+    ),
+]
 
 WRITERS = ("v1", "spectra", "incuera", "uxcam", "reev")
 READERS = ("v1", "spectra", "uxcam", "reev")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+import asyncpg
 import httpx
 import pytest
 from litestar import Litestar
@@ -30,9 +31,20 @@ class Standing:
     async def of(self, tier: str, server: Server) -> Litestar:
         """The app of a tier."""
         if tier not in self._apps:
-            app = create_app(self._settings, await server.database())
+            dsn = await server.database()
+            await _prevent_maintenance(dsn)
+            app = create_app(self._settings, dsn)
             self._apps[tier] = await self._stack.enter_async_context(running(app))
         return self._apps[tier]
+
+
+async def _prevent_maintenance(dsn: str) -> None:
+    """Gives the lease to nobody: maintenance would remove sessions of long ago while a test looks at them."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("insert into tracker.leases values ('maintenance', gen_random_uuid(), 'infinity')")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 async def lines(client: httpx.AsyncClient) -> list[Json]:
     """The audit log, oldest first."""

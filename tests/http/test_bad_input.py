@@ -19,6 +19,8 @@ from tests.http.api import API, PAGE, Json, batch, check_problem, event, events_
 from tracker_backend.http.services import Services
 from tracker_backend.zstd import ZstdCompressor
 
+pytestmark = pytest.mark.tiers("plain")
+
 BODY_LIMIT = "15728640"
 BOMB = 200 * 1024 * 1024
 DEPTH = 100_000

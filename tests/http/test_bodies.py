@@ -12,6 +12,8 @@ import pytest
 from tests.http.api import API, Json, batch, event, events_of
 from tracker_backend.zstd import ZstdCompressor
 
+pytestmark = pytest.mark.tiers("plain")
+
 URL = f"{API}/track"
 
 

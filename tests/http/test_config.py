@@ -11,6 +11,8 @@ from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 @pytest.fixture
 async def public(standing_services: Services, project: int) -> str:

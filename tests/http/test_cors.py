@@ -5,6 +5,8 @@ import pytest
 
 from tests.http.api import API, batch, event, new_session, track
 
+pytestmark = pytest.mark.tiers("plain")
+
 WRITES = ("/sessions", "/track", "/track/screenshot")
 ORIGIN = {"origin": "https://shop.example"}
 

@@ -24,6 +24,8 @@ from tracker_backend.ingest.dropping import is_sampled
 from tracker_backend.metrics import DROPPED
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 WRITES: dict[str, tuple[str, Json]] = {
     f"{API}/sessions": ("session_id", examples.SESSION),
     f"{API}/track": ("session_id", examples.TRACK),
@@ -185,6 +187,7 @@ class TestSampling:
         assert 0.2 < len(other & shares[2]) / len(sessions) < 0.3, "projects choose for themselves"
 
 
+@pytest.mark.tiers("plain", "timescale")
 class TestAddresses:
     """Where visitors come from."""
 

@@ -20,6 +20,8 @@ from tracker_backend.http import ttl_cache
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 HOUR = timedelta(hours=1)
 
 

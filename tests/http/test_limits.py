@@ -13,6 +13,8 @@ from tracker_backend.accounts import keys
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 LIMIT = 5
 
 

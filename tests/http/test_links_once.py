@@ -14,7 +14,7 @@ from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("without_memory")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.usefixtures("without_memory")]
 
 
 async def test_it_works_once(standing_app: Litestar, ann: Browser, stranger: Browser) -> None:

@@ -19,6 +19,8 @@ from tracker_backend.http.auth.cookies import NAME
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 async def lines_of(services: Services, user_id: int) -> list[tuple[int | None, str]]:
     """The audit log's lines of a person, as project and action."""
@@ -156,6 +158,7 @@ async def test_people_come_in_behind_a_proxy_that_passes_on_another_host(dsn: st
                 assert answer.status_code == status, (path, origin, answer.text)
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_no_answer_tells_whether_there_is_an_account(
     standing_app: Litestar, standing_services: Services, ann: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,6 +293,7 @@ async def test_a_person_changes_the_password_and_all_other_browsers_are_out(
     ]
 
 
+@pytest.mark.usefixtures("real_passwords")
 async def test_a_hash_of_older_parameters_is_renewed_at_a_login(
     standing_app: Litestar, standing_services: Services, ann: Browser
 ) -> None:

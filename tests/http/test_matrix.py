@@ -20,6 +20,8 @@ from tests.http.conftest import Standing
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 SETTINGS = Settings(
     pool_min=1,
     pool_max=8,

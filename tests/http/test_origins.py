@@ -10,6 +10,8 @@ from tracker_backend.accounts import keys
 from tracker_backend.http.auth.origin import is_allowed
 from tracker_backend.http.services import Services
 
+pytestmark = pytest.mark.tiers("plain")
+
 ALLOWED = ["https://shop.example", "https://*.shop.example", "http://localhost:3000"]
 GOOD = "https://www.shop.example"
 EVIL = "https://evil.example"

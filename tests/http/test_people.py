@@ -21,7 +21,7 @@ from tracker_backend.http import ttl_cache
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("without_memory")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.usefixtures("without_memory")]
 
 
 async def audit_lines(services: Services, project: int) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tracker_backend.http.services import Services
 from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("without_memory")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.usefixtures("without_memory")]
 
 
 async def patch(client: httpx.AsyncClient, **change: object) -> httpx.Response:

@@ -23,7 +23,7 @@ from tracker_backend.http.services import Services
 from tracker_backend.live.transports import open_redis
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")]
 SECRET = b"installation" * 3
 
 

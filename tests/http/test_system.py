@@ -12,9 +12,12 @@ import pytest
 from tests.http.api import API, Json, batch, event, now, track
 from tracker_backend.http.services import Services
 
+pytestmark = pytest.mark.tiers("plain")
+
 WRITES = ("/api/v1/sessions", "/api/v1/track", "/api/v1/track/screenshot")
 
 
+@pytest.mark.tiers("plain", "timescale")
 async def test_health_tells_what_stores_and_what_goes_on(
     client: httpx.AsyncClient, tier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,6 +40,7 @@ async def test_health_tells_what_stores_and_what_goes_on(
     assert (health["sessions_active"], health["events_per_minute"]) == (2, 3)
 
 
+@pytest.mark.tiers("plain", "timescale")
 async def test_a_session_of_yesterday_is_active_again_when_it_sends(
     client: httpx.AsyncClient, services: Services
 ) -> None:
@@ -53,6 +57,7 @@ def _value(text: str, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.tiers("plain", "timescale")
 async def test_metrics_count_batches_events_and_refusals(client: httpx.AsyncClient) -> None:
     names = (
         'tracker_batches_total{outcome="stored"}',

@@ -17,6 +17,8 @@ from tracker_backend.ingest.commit import Written
 from tracker_backend.settings import Settings
 from tracker_backend.storage.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.tiers("plain")
+
 READS = ("/sessions", f"/sessions/{new_session()}", f"/sessions/{new_session()}/events", "/analytics/hourly")
 
 
@@ -72,6 +74,7 @@ class TestFullQueue:
         _check_unavailable(await client.post(f"{API}/track", json=batch(event(event_data="x" * 20_000))))
 
 
+@pytest.mark.tiers("plain", "timescale")
 class TestSlowDatabase:
     """With a time-out of a second."""
 

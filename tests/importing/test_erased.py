@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from tests.commands import Commands
 from tests.conformance.visits import batch, clicks, now
 from tests.importing.conftest import Run, recording
 from tests.importing.test_round_trip import FIELDS, fill, text_of, without_ids
@@ -68,13 +68,13 @@ async def test_a_session_without_a_user_is_known_by_its_id(
     assert line.stored == 264
 
 
-def test_a_visitor_is_exported_erased_and_checked_by_commands(dsn: str, tmp_path: Path) -> None:
+def test_a_visitor_is_exported_erased_and_checked_by_commands(dsn: str, tmp_path: Path, commands: Commands) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
     environ = {**clean, "DATABASE_URL": dsn, "TRACKER_DATA_DIR": str(tmp_path / "data")}
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "tracker_backend", *arguments, "--json"],
+            [commands.program, *arguments, "--json"],
             env=environ,
             cwd=tmp_path,
             capture_output=True,

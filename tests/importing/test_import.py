@@ -175,7 +175,7 @@ async def test_data_before_the_late_window_keeps_its_times_and_is_counted_in_its
     assert await database.pool.fetchval("select sum(sessions)::int from tracker.sessions_hourly") == 1
 
 
-@pytest.mark.parametrize("tier", ["timescale"], indirect=True)
+@pytest.mark.tiers("timescale")
 async def test_old_data_goes_into_a_compressed_chunk(tmp_path: Path, run: Run, database: Database) -> None:
     start = BASE - 20 * 86_400_000
     first, second = recording(30, start), recording(30, start + 60_000)

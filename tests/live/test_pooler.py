@@ -11,6 +11,8 @@ from tracker_backend.app import create_app
 from tracker_backend.live import hub
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 @pytest.fixture(params=["asked", "direct"])
 def live_settings(request: pytest.FixtureRequest, settings: Settings, dsn: str) -> Settings:

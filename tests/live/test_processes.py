@@ -19,6 +19,8 @@ from tracker_backend.live import hub
 from tracker_backend.live.transports import channel_of
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 _LISTENERS = "from pg_stat_activity where application_name = 'tracker-backend live' and datname = current_database()"
 
 
@@ -48,6 +50,7 @@ async def gets_all(watcher: Watcher, client: httpx.AsyncClient, session: str) ->
     assert sorted(watcher.ids) == await stored_ids(client, session)
 
 
+@pytest.mark.tiers("plain", "timescale")
 @pytest.mark.usefixtures("only_told")
 async def test_what_one_server_stores_the_subscriber_of_another_is_told(
     live_settings: Settings, dsn: str, url: str, web: httpx.AsyncClient
@@ -60,6 +63,7 @@ async def test_what_one_server_stores_the_subscriber_of_another_is_told(
         await gets_all(watcher, web, session)
 
 
+@pytest.mark.tiers("plain", "timescale")
 @pytest.mark.usefixtures("only_told")
 async def test_a_subscriber_that_comes_while_another_server_writes_misses_nothing(
     live_settings: Settings, dsn: str, web: httpx.AsyncClient
@@ -221,6 +225,7 @@ async def test_a_worker_that_is_killed_costs_nothing(dsn: str, clients: AsyncExi
                     with suppress(httpx.TransportError):
                         await track(writer, session, f"{name}-{number}", 3)
                         break
+                    await asyncio.sleep(0.02)
                 if (name, number) == (0, 15):
                     os.kill(workers()[0].pid, signal.SIGKILL)
 

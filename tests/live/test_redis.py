@@ -15,7 +15,7 @@ from tracker_backend.app import create_app
 from tracker_backend.live import hub
 from tracker_backend.settings import Settings
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")
+pytestmark = [pytest.mark.tiers("plain"), pytest.mark.skipif(PROGRAM is None, reason="no redis-server on this machine")]
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ async def health(client: httpx.AsyncClient, state: str) -> str:
         answer = (await client.get("/health")).json()
         if answer["redis"] == state:
             return answer["status"]
+        await asyncio.sleep(0.02)
 
 
 async def test_what_one_server_stores_the_subscriber_of_another_is_told(

@@ -23,6 +23,8 @@ from tracker_backend.live import subscription
 from tracker_backend.metrics import LIVE_DROPPED
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 @pytest.fixture
 async def guarded(live_settings: Settings, dsn: str) -> AsyncIterator[tuple[Litestar, str]]:

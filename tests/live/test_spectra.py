@@ -11,6 +11,8 @@ from websockets.asyncio.client import connect
 
 from tests.live.watching import Json, Watcher, moves, new_session, record, socket_url, stream
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 async def send(client: httpx.AsyncClient, session: str) -> None:
     """Native events, which `spectra` sees as custom events and errors, and two rrweb events."""

@@ -24,6 +24,8 @@ from tracker_backend.http.auth.cookies import NAME
 from tracker_backend.http.services import Services
 from tracker_backend.settings import Settings
 
+pytestmark = pytest.mark.tiers("plain")
+
 
 class Site:
     """A server where every call needs a key or a login, with a session that has an event."""

@@ -22,6 +22,14 @@ START = 1_790_000_000_000
 class _Server(uvicorn.Server):
     """In the test's own loop, whose signals are the test run's."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
     async def serve_on(self, listening: socket.socket) -> None:
         await self._serve([listening])
 
@@ -33,10 +41,11 @@ async def reachable(app: Litestar) -> AsyncGenerator[str]:
     asgi: Any = app
     server = _Server(uvicorn.Config(asgi, log_level="warning", access_log=False, timeout_graceful_shutdown=15))
     task = asyncio.create_task(server.serve_on(listening))
-    while not server.started:
-        await asyncio.sleep(0)
-        if task.done():
-            task.result()
+    ready = asyncio.create_task(server.ready.wait())
+    await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if task.done():
+        task.result()
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:

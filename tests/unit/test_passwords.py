@@ -10,6 +10,8 @@ from argon2.low_level import Type
 from tracker_backend.accounts import passwords
 from tracker_backend.errors import Invalid
 
+pytestmark = pytest.mark.usefixtures("real_passwords")
+
 EMAIL = "ann@shop.example"
 
 

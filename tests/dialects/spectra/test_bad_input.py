@@ -13,6 +13,8 @@ from tests.dialects.recorded import BASE, META, visit
 from tests.dialects.spectra.requests import PURCHASE, URL, batch, new_id, packed, post, read, start
 from tests.http.api import local
 
+pytestmark = pytest.mark.tiers("plain")
+
 MIB = 1024 * 1024
 
 

@@ -18,7 +18,7 @@ DRIVER = HERE / "behaviour" / "drive.mjs"
 MASK = "********"
 CANARIES = ("canary", "hunter2", "t0ken-in-query")
 
-pytestmark = needs_chromium("playwright-core")
+pytestmark = [pytest.mark.tiers("plain"), *needs_chromium("playwright-core")]
 
 
 class Visits:

@@ -7,7 +7,6 @@ from the wire.
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -18,6 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from tests.commands import Commands
 from tests.conftest import Servers
 from tests.e2e.chromium import needs_chromium
 from tests.e2e.driver import drive
@@ -35,13 +35,14 @@ PROJECTS = {
 Case = dict[str, Any]
 Event = dict[str, Any]
 
-pytestmark = needs_chromium("playwright-core")
+pytestmark = [pytest.mark.tiers("plain"), *needs_chromium("playwright-core")]
 
 
 class Visits:
     """What was done on each page, and what a tier's server has of it."""
 
-    def __init__(self, dsn: str, server_url: str) -> None:
+    def __init__(self, commands: Commands, dsn: str, server_url: str) -> None:
+        self._program = commands.program
         self._dsn = dsn
         self.keys, self.numbers = self._make_projects()
         settings = {"server": server_url, "keys": self.keys}
@@ -82,7 +83,7 @@ class Visits:
 
     def _command(self, *arguments: str) -> Any:
         run = subprocess.run(
-            [sys.executable, "-m", "tracker_backend", *arguments[:2], "--json", *arguments[2:]],
+            [self._program, *arguments[:2], "--json", *arguments[2:]],
             env={**os.environ, "DATABASE_URL": self._dsn},
             capture_output=True,
             text=True,
@@ -97,8 +98,9 @@ LOOSE = {"web_vital", "mousemove", "visibility", "page_time", "focus", "blur", "
 class AllVisits:
     """The visits of each tier, made once."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, commands: Commands) -> None:
         self._servers = servers
+        self._commands = commands
         self._running: dict[str, tuple[str, Running]] = {}
         self._made: dict[str, Visits] = {}
 
@@ -109,7 +111,7 @@ class AllVisits:
             self._running[tier] = dsn, Running(DATABASE_URL=dsn, TRACKER_LIMIT_KEY="0")
         if tier not in self._made:
             dsn, server = self._running[tier]
-            self._made[tier] = Visits(dsn, server.url)
+            self._made[tier] = Visits(self._commands, dsn, server.url)
         return self._made[tier]
 
     def end(self) -> None:
@@ -119,8 +121,8 @@ class AllVisits:
 
 
 @pytest.fixture(scope="module")
-def all_visits(servers: Servers) -> Any:
-    made = AllVisits(servers)
+def all_visits(servers: Servers, commands: Commands) -> Any:
+    made = AllVisits(servers, commands)
     yield made
     made.end()
 

@@ -19,11 +19,14 @@ WEBKIT = next(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"), None)
 SECRETS = ["typed-password", "ada@example.org", "rich-words", "private-words", "secret-token"]
 
 no_webkit = not (WEBKIT and shutil.which("WebKitWebDriver") and shutil.which("Xvfb"))
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None
-    or not all((NODE_MODULES / name).exists() for name in ("puppeteer-core", "selenium-webdriver")),
-    reason="no node, or no tracker_js/node_modules (npm ci in tracker_js)",
-)
+pytestmark = [
+    pytest.mark.tiers("plain"),
+    pytest.mark.skipif(
+        shutil.which("node") is None
+        or not all((NODE_MODULES / name).exists() for name in ("puppeteer-core", "selenium-webdriver")),
+        reason="no node, or no tracker_js/node_modules (npm ci in tracker_js)",
+    ),
+]
 
 
 class Visit:

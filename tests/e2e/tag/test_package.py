@@ -11,7 +11,7 @@ from tests.e2e.driver import drive
 
 HERE = Path(__file__).parent
 
-pytestmark = needs_chromium("playwright-core", "esbuild", "typescript")
+pytestmark = [pytest.mark.tiers("plain"), *needs_chromium("playwright-core", "esbuild", "typescript")]
 
 
 @pytest.fixture

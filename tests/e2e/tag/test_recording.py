@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 MASK = "********"
 META, FULL_SNAPSHOT = 4, 2
 
-pytestmark = needs_chromium("playwright-core", "@rrweb/record", "rrweb-player")
+pytestmark = [pytest.mark.tiers("plain"), *needs_chromium("playwright-core", "@rrweb/record", "rrweb-player")]
 Seen = dict[str, Any]
 
 

@@ -19,7 +19,7 @@ BOX_COLOURS = 20
 """More than an even surface has after JPEG, fewer than a gradient with letters on it."""
 MAX_BYTES = 500_000
 
-pytestmark = needs_chromium("playwright-core")
+pytestmark = [pytest.mark.tiers("plain"), *needs_chromium("playwright-core")]
 Seen = dict[str, Any]
 
 
