@@ -30,6 +30,7 @@ lint: setup ## check format, lint and types, of Python and of the tracker
 	$(python) -m ruff format --check .
 	$(python) -m ruff check .
 	$(python) -m pyright
+	$(python) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	cd tracker_js && npm run --silent lint && npm run --silent typecheck
 
 .PHONY: vitest
