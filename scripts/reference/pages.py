@@ -5,7 +5,8 @@ from pathlib import Path
 
 from scripts.reference.tables import TABLES, required
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+_ROOT = Path(__file__).parents[2]
+PAGES = [*sorted((_ROOT / "docs" / "reference").glob("*.md")), _ROOT / "CONTRIBUTING.md"]
 _PART = re.compile(r"<!-- generated: (?P<name>[^\n]+?) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -16,7 +17,7 @@ def render(page: str) -> str:
 
 def missing() -> list[str]:
     """What must have a place in some page and has none, such as `settings limits` or `cli key create`."""
-    found = {part["name"] for page in REFERENCE.glob("*.md") for part in _PART.finditer(page.read_text("utf-8"))}
+    found = {part["name"] for page in PAGES for part in _PART.finditer(page.read_text("utf-8"))}
     return [name for name in required() if name not in found]
 
 

@@ -13,6 +13,7 @@ from msgspec import inspect
 from prometheus_client import Counter, Gauge, Histogram
 
 from scripts.reference.docstrings import fields_of
+from scripts.reference.packages import packages
 from scripts.reference.values import default_text, describe
 from tracker_backend import cli, metrics
 from tracker_backend.accounts.project_settings import Masking, ProjectSettings
@@ -122,6 +123,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "fields": fields,
     "filters": filters,
     "metrics": metrics_table,
+    "packages": packages,
     "routes": routes,
     "settings": settings,
     "tasks": tasks,
@@ -139,6 +141,7 @@ def required() -> list[str]:
         "errors",
         "filters",
         "metrics",
+        "packages",
         "routes",
         "tasks",
     ]
