@@ -1,4 +1,4 @@
-"""`python -m scripts.reference`: writes the generated parts of the reference pages and of CONTRIBUTING and prints which pages changed."""
+"""`python -m scripts.reference`: writes the generated parts of the pages and prints which pages changed."""
 
 import sys
 

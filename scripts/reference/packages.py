@@ -1,4 +1,4 @@
-"""The packages in their layers, with what each imports: read from the code by grimp, the library below import-linter."""
+"""The packages in their layers, with what each imports, as grimp (the library below import-linter) reads the code."""
 
 import tomllib
 from pathlib import Path
