@@ -1,5 +1,5 @@
-// Builds what the server serves: dist/tracker.js (the tag), dist/<part>-<hash>.js (loaded on demand), dist/demo/,
-// dist/docs/ (Swagger UI for the page at /docs); and dist/npm/, the package. Into another folder: node build.mjs --outdir <path>
+// Builds dist/tracker.js (the tag), dist/<part>-<hash>.js (loaded on demand), dist/demo/, dist/docs/ (Swagger UI for the
+// page at /docs) and dist/npm/ (the package). Into another folder: node build.mjs --outdir <path>
 import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,21 +12,21 @@ import { rrweb } from './rrweb.mjs';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: `${here}dist` } } });
 const dist = resolve(values.outdir);
-/** What may go over the wire, in KB gzipped: the build fails above it, so that growth is a decision (docs/adr/0017). */
+/** Limits in KB gzipped. The build fails above them, so that growth is a decision (docs/adr/0017). */
 const LIMITS = { tag: 6.0, all: 50 };
 
 const common = { absWorkingDir: here, bundle: true, minify: true, target: 'es2020', sourcemap: false, legalComments: 'none', metafile: true, logLevel: 'warning' };
 
-/** Stands beside the parts: the texts that the libraries' licences want to be passed on. */
+/** The licence texts of the bundled libraries, which they require to be passed on. */
 const LICENCES = 'licences.txt';
 
-/** web-vitals has no end of its own, so it is bundled with globals that have one. */
+/** web-vitals cannot be stopped, so it is bundled with globals that can. */
 const inject = [`${here}src/removable-globals.ts`];
 
 for (const name of await readdir(dist).catch(() => [])) await rm(`${dist}/${name}`, { recursive: true });
 
 const sources = (await readdir(`${here}src`)).filter((name) => name.endsWith('.lazy.ts'));
-/** Two recorders: few sites have canvases recorded. */
+/** A second recorder, for the few sites that record canvases. */
 const CANVAS = 'canvas.lazy.ts';
 const lazyBuild = (names, canvas) =>
   build({
@@ -40,7 +40,7 @@ const lazyBuild = (names, canvas) =>
     plugins: [rrweb({ canvas })],
   });
 const parts = {};
-/** Folders of packages of which something is bundled. */
+/** Folders of the bundled packages. */
 const bundled = new Set();
 for (const { metafile } of [await lazyBuild(sources.filter((name) => name !== CANVAS), false), await lazyBuild([CANVAS], true)]) {
   for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) parts[basename(entryPoint, '.lazy.ts')] = basename(path);
@@ -49,7 +49,7 @@ for (const { metafile } of [await lazyBuild(sources.filter((name) => name !== CA
     if (found) bundled.add(found[0]);
   }
 }
-/** The licence of a package. rrweb's bring no text of theirs, which is the usual one of its name. */
+/** Returns the licence of a package. rrweb's packages have no licence file: the standard text of their licence is used. */
 async function licenceOf(folder) {
   const { name, version, license, homepage } = JSON.parse(await readFile(`${here}${folder}/package.json`, 'utf8'));
   const file = (await readdir(`${here}${folder}`)).find((name) => /^licen[cs]e/i.test(name));
@@ -68,7 +68,7 @@ await build({
   define: { PART_HASHES: JSON.stringify(hashes) },
 });
 
-// The package: readable modules, the libraries as its dependencies, and types.
+// The package: readable modules with types; the libraries are its dependencies.
 const { dependencies = {} } = JSON.parse(await readFile(`${here}package.json`, 'utf8'));
 await build({
   ...common,
@@ -89,7 +89,7 @@ const program = ts.createProgram([`${here}src/npm.ts`], {
   emitDeclarationOnly: true,
   outDir: `${dist}/npm`,
 });
-/** What the package's types speak of; the rest is its own business. */
+/** The type files of the package's interface. */
 const PUBLIC = { 'npm.d.ts': 'index.d.ts', 'api.d.ts': 'api.d.ts' };
 program.emit(undefined, (path, text) => {
   const name = PUBLIC[basename(path)];
@@ -99,7 +99,7 @@ program.emit(undefined, (path, text) => {
 await cp(`${dist}/${LICENCES}`, `${dist}/npm/${LICENCES}`);
 
 await cp(`${here}demo`, `${dist}/demo`, { recursive: true });
-// What replays visits there.
+// The player of /demo/watch.html.
 const player = 'node_modules/rrweb-player';
 await build({
   ...common,
@@ -123,7 +123,7 @@ for (const name of ['tracker.js', ...Object.values(parts)]) {
   weights[name] = gzipSync(bytes, { level: 9 }).length / 1000;
   console.log(`${name.padEnd(28)} ${(bytes.length / 1000).toFixed(1)} KB, ${weights[name].toFixed(2)} KB gzip`);
 }
-/** Those that draw screenshots are loaded for that alone, and one recorder in the place of the other. */
+/** Parts that only screenshots load, and the recorder that replaces the other one. */
 const DRAWING = ['screenshot', 'html2canvas', 'canvas'];
 const rest = Object.entries(parts).filter(([part]) => !DRAWING.includes(part)).map(([, name]) => weights[name]);
 const all = rest.reduce((sum, weight) => sum + weight, weights['tracker.js']);

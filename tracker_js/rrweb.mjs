@@ -1,4 +1,4 @@
-// What of rrweb's recorder is changed as it is bundled. Each piece must be found: another version of it has to be looked at.
+// Patches rrweb's recorder when it is bundled. Each piece must be found, so that a new version of rrweb is checked.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -9,7 +9,7 @@ function replace(text, piece, other) {
   return text.replaceAll(piece, other);
 }
 
-/** Its recorder of canvases, a seventh of it; without it a canvas is told as an element like others. */
+/** Removes the recorder of canvases, a seventh of the code: a canvas is then recorded like any other element. */
 function withoutCanvas(text) {
   const begin = text.indexOf('var chars = "ABCDEFGHIJKLM');
   const end = text.indexOf('class StylesheetManager {');
@@ -17,7 +17,7 @@ function withoutCanvas(text) {
   return `${text.slice(0, begin)}class CanvasManager { reset() {} freeze() {} unfreeze() {} lock() {} unlock() {} }\n${text.slice(end)}`;
 }
 
-/** Listeners and observers that it never removes, more of them at each snapshot: ours, which end. */
+/** rrweb adds listeners and observers at each snapshot and never removes them. These replacements can be removed. */
 function withEnds(text) {
   let made = text;
   for (const target of ['iframeEl', 'link']) made = replace(made, `${target}.addEventListener("load", `, `listenTo(${target}, "load", `);
@@ -27,10 +27,10 @@ function withEnds(text) {
   return `import { listenTo, observeFrame } from ${JSON.stringify(listening)};\n${made}`;
 }
 
-/** The console is the page's. */
+/** rrweb must not write to the page's console. */
 const SILENT = 'const console = { debug() {}, warn() {} };\n';
 
-/** A plugin of esbuild. */
+/** Returns a plugin for esbuild. */
 export const rrweb = ({ canvas }) => ({
   name: 'rrweb',
   setup(build) {

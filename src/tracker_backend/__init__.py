@@ -1,3 +1,3 @@
-"""Records what visitors do on websites and gives it back: one process, one PostgreSQL."""
+"""Records what visitors do on websites, and lets you read it: one process, one PostgreSQL."""
 
 __version__ = "0.1.0"

@@ -40,7 +40,7 @@ from tracker_backend.http.login_pages import routes as login_pages
 from tracker_backend.http.route_options import check_routes
 from tracker_backend.http.services import Services
 from tracker_backend.http.timeout import RequestTimeout
-from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, spare_collections, watch_parent
+from tracker_backend.serve import DSN_VARIABLE, PARENT_VARIABLE, reduce_garbage_collection, watch_parent
 from tracker_backend.settings import Settings
 from tracker_backend.storage.lifecycle import serving_database
 
@@ -129,7 +129,7 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
             services = await Services.open(chosen, ready)
             app.state["services"] = services
             if DSN_VARIABLE in os.environ:  # a process of `serve`, not of a host that runs more than this app
-                spare_collections()
+                reduce_garbage_collection()
             try:
                 for dialect in DIALECTS:
                     if dialect.lifespan is not None:

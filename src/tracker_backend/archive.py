@@ -31,31 +31,31 @@ class _Header(Struct):
 _header = msgspec.json.Decoder(_Header)
 
 
-class Part:
-    """A written file that is not in the archive yet: `publish` moves it there, `discard` removes it else."""
+class UnpublishedFile:
+    """A complete file that is not in the archive yet: `publish` moves it there, `discard` deletes it."""
 
-    def __init__(self, part: Path, path: Path) -> None:
-        self._part = part
+    def __init__(self, temporary: Path, path: Path) -> None:
+        self._temporary = temporary
         self.path = path
 
     def publish(self) -> None:
-        """It is whole and on the disk, or not there at all. A file of the same session is replaced."""
-        _publish(self._part, self.path)
+        """Moves the file into the archive, durably and in one step. It replaces a file of the same session."""
+        _publish(self._temporary, self.path)
 
     def discard(self) -> None:
-        """Does nothing after `publish`."""
-        self._part.unlink(missing_ok=True)
+        """Deletes the file. Does nothing after `publish`."""
+        self._temporary.unlink(missing_ok=True)
 
 
-def folder_of(settings: Settings) -> Path | None:
-    """The archive's folder; None where there is none."""
+def archive_folder(settings: Settings) -> Path | None:
+    """The archive's folder; None where TRACKER_ARCHIVE_DIR is not set."""
     return None if settings.archive_dir is None else settings.archive_dir.expanduser()
 
 
-async def write_session(pool: Pool, folder: Path, project_id: int, session_id: UUID) -> Part:
-    """Writes a session's file.
+async def write_session(pool: Pool, folder: Path, project_id: int, session_id: UUID) -> UnpublishedFile:
+    """Writes the file of a session, to be published.
 
-    One of a session that had the same id, and was begun anew after it had expired, is kept: the new file gets a number.
+    A session that begins anew after it expired keeps its id. The earlier file stays, and the new one gets a number.
     """
     session = await sessions.get_session(pool, project_id, session_id)
     folder = folder / str(project_id)
@@ -63,34 +63,34 @@ async def write_session(pool: Pool, folder: Path, project_id: int, session_id: U
     path = await asyncio.to_thread(_path, folder, session)
     await asyncio.to_thread(_clean, folder, session_id)
     number, name = await asyncio.to_thread(tempfile.mkstemp, prefix=f".{session_id}.", suffix=".part", dir=folder)
-    part = Part(Path(name), path)
+    file = UnpublishedFile(Path(name), path)
     try:
         with os.fdopen(number, "wb") as out:
             async for text in gzipped(export.export_session(pool, project_id, session, "json")):
                 await asyncio.to_thread(out.write, text)
             await asyncio.to_thread(_sync, out)
     except BaseException:
-        await asyncio.to_thread(part.discard)
+        await asyncio.to_thread(file.discard)
         raise
-    return part
+    return file
 
 
-def find(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> Iterator[Path]:
-    """Files of these sessions, and of a user: those are found by looking into the beginning of each file."""
+def find_files(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> Iterator[Path]:
+    """Files of the wanted sessions, and those of a user, which are found by the first bytes of each file."""
     folder = folder / str(project_id)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         try:
             session_id = UUID(path.name.lstrip(".").partition(".")[0])
         except ValueError:
-            continue  # not ours
+            continue  # not a file of the archive
         if is_wanted(session_id) or (user_id is not None and _user_of(path) == user_id):
             yield path
 
 
-def remove(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> int:
-    """Removes those files for good; returns how many."""
+def remove_files(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], user_id: str | None) -> int:
+    """Deletes the files that `find_files` returns, durably; returns how many."""
     removed = 0
-    for path in find(folder, project_id, is_wanted, user_id):
+    for path in find_files(folder, project_id, is_wanted, user_id):
         path.unlink(missing_ok=True)
         removed += 1
     if removed:
@@ -99,16 +99,16 @@ def remove(folder: Path, project_id: int, is_wanted: Callable[[UUID], bool], use
 
 
 def remove_project(folder: Path, project_id: int) -> None:
-    """Removes all files of a project, and its folder, unless something of others is in it."""
-    remove(folder, project_id, lambda _: True, None)
+    """Deletes all files of a project, and its folder if it is empty then."""
+    remove_files(folder, project_id, lambda _: True, None)
     with suppress(OSError):
         (folder / str(project_id)).rmdir()
 
 
 def _clean(folder: Path, session_id: UUID) -> None:
-    """Removes what a process that was killed has left."""
-    for left in folder.glob(f".{session_id}.*.part"):
-        left.unlink(missing_ok=True)
+    """Deletes unpublished files of processes that were killed."""
+    for path in folder.glob(f".{session_id}.*.part"):
+        path.unlink(missing_ok=True)
 
 
 def _path(folder: Path, session: sessions.Session) -> Path:
@@ -122,7 +122,7 @@ def _path(folder: Path, session: sessions.Session) -> Path:
 
 
 def _started(path: Path) -> str | None:
-    """When the session of a file began; None if it cannot be told."""
+    """When the session of a file began; None for an unreadable file."""
     header = _read_header(path)
     return None if header is None else header.started_at
 
@@ -133,7 +133,7 @@ def _user_of(path: Path) -> str | None:
 
 
 def _read_header(path: Path) -> _Header | None:
-    """The session that a file begins with; None if it cannot be told."""
+    """The session that a file begins with; None for an unreadable file."""
     try:
         with gzip.open(path) as source:
             scanner = Scanner(source.read, _HEADER_BYTES)
@@ -149,8 +149,8 @@ def _sync(out: BinaryIO) -> None:
     os.fsync(out.fileno())
 
 
-def _publish(part: Path, path: Path) -> None:
-    part.replace(path)
+def _publish(temporary: Path, path: Path) -> None:
+    temporary.replace(path)
     _sync_folder(path.parent)
 
 

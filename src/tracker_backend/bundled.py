@@ -1,4 +1,4 @@
-"""Where the files that are not Python live: in the wheel beside the code, in a checkout at its top."""
+"""Paths of the files that are not Python: in a wheel beside the code, in a checkout at its top."""
 
 from pathlib import Path
 

@@ -1,23 +1,23 @@
-"""Walks JSON values in a stream of bytes and holds one element at a time, however large the file is.
+"""Scans JSON values in a stream of bytes, and keeps one element in memory, whatever the size of the file.
 
-It finds where values begin and end, and no more: whoever decodes an element finds out what is wrong inside it.
+It only finds where values begin and end. Errors inside an element are found when the element is decoded.
 """
 
 import re
 from collections.abc import Callable, Iterator
 
-_READ = 256 * 1024
+_READ_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,:\[\]{}\"]++")
 _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+[\[\]{}]', re.DOTALL)
-"""Everything up to the next bracket that is in no string."""
+"""Everything up to the next bracket outside strings."""
 _OPENING = b"[{"
 
 
 class UnreadableError(Exception):
-    """Something in a file cannot be stored: at which byte, and what."""
+    """A file cannot be read: `at` is the byte, `what` the problem."""
 
     def __init__(self, at: int, what: str) -> None:
         super().__init__(what)
@@ -26,7 +26,7 @@ class UnreadableError(Exception):
 
 
 class Scanner:
-    """Reads with `read`, which gives b"" at the end; no element may be larger than `limit` bytes."""
+    """Reads with `read`, which returns b"" at the end. Elements larger than `limit` bytes raise UnreadableError."""
 
     def __init__(self, read: Callable[[int], bytes], limit: int) -> None:
         self._read = read
@@ -34,7 +34,7 @@ class Scanner:
         self._text = b""
         self._at: int = 0
         self._kept: int | None = None
-        self._offset: int = 0  # of the text's first byte
+        self._offset: int = 0  # position of the first byte of `_text` in the file
         self._ended = False
         while len(self._text) < len(_BOM) and self._fill():
             pass
@@ -43,11 +43,11 @@ class Scanner:
 
     @property
     def at(self) -> int:
-        """The byte of the file at which it stands."""
+        """The position in the file, in bytes."""
         return self._offset + self._at
 
     def peek(self) -> bytes:
-        """The next byte that is no space; b"" at the end."""
+        """Skip spaces and return the next byte without reading it; b"" at the end."""
         while True:
             match = _SPACE.match(self._text, self._at)
             assert match is not None  # noqa: S101 — it matches nothing too
@@ -56,14 +56,14 @@ class Scanner:
                 return self._text[self._at : self._at + 1]
 
     def values(self) -> Iterator[bytes]:
-        """At each value of the file, its first byte. The caller reads the value before it goes on."""
+        """Yield the first byte of each value of the file. The caller must read the value before the next step."""
         while first := self.peek():
             yield first
             if self.peek() == b",":
-                raise self.error("a comma between two values: one stands on each line, or all in one array")
+                raise self.error("a comma between two values: write one value per line, or all in one array")
 
     def elements(self) -> Iterator[bytes]:
-        """At each element of the array that begins here, its first byte. The caller reads the element."""
+        """Yield the first byte of each element of the array that begins here. The caller must read the element."""
         self._take(b"[")
         if self.peek() == b"]":
             self._at += 1
@@ -74,7 +74,7 @@ class Scanner:
                 return
 
     def members(self) -> Iterator[str]:
-        """At each member of the object that begins here, its name. The caller reads the value."""
+        """Yield the name of each member of the object that begins here. The caller must read the value."""
         self._take(b"{")
         if self.peek() == b"}":
             self._at += 1
@@ -89,7 +89,7 @@ class Scanner:
                 return
 
     def value(self) -> bytes:
-        """The text of the value that begins here."""
+        """Read the value that begins here and return its text."""
         first = self.peek()
         start = self.at
         is_inside = self._kept is not None
@@ -109,8 +109,9 @@ class Scanner:
         return self._text[start - self._offset : self._at]
 
     def whole(self) -> bytes | None:
-        """The text of the object or array that begins here, if all of it is in memory: three times as fast as `value`.
-        Else None, and it is still to be read.
+        """Read the object or array that begins here if all of it is in memory: three times as fast as `value`.
+
+        Otherwise returns None and reads nothing.
         """
         self.peek()
         position, depth, match_bracket = self._at, 0, _BRACKET.match
@@ -124,26 +125,26 @@ class Scanner:
         return None
 
     def back_to(self, at: int) -> None:
-        """Back to a byte from where nothing else was read since."""
+        """Go back to the position of the last `whole`."""
         self._at = at - self._offset
 
     def keep(self) -> int:
-        """Holds what is read from here on, for `kept`; returns a mark."""
+        """Keep what is read from here on, for `kept`. Returns the position."""
         self.peek()
         self._kept = self._at
         return self.at
 
-    def kept(self, mark: int) -> bytes:
-        """What was read since the mark; it is held no longer."""
+    def kept(self, start: int) -> bytes:
+        """Return what was read since the position `start` of `keep`, and keep it no longer."""
         self._kept = None
-        return self._text[mark - self._offset : self._at]
+        return self._text[start - self._offset : self._at]
 
     def release(self) -> None:
-        """Holds nothing any longer."""
+        """Keep nothing any longer."""
         self._kept = None
 
     def error(self, what: str) -> UnreadableError:
-        """The error for what stands here."""
+        """Return an error at this position."""
         return UnreadableError(self.at, what if self.peek() else f"the file ends here, and {what}")
 
     def _pass_nested(self) -> None:
@@ -164,21 +165,21 @@ class Scanner:
     def _match(self, pattern: re.Pattern[bytes], *, may_go_on: bool = False) -> bytes:
         while True:
             match = pattern.match(self._text, self._at)
-            # A number at the end of what was read may have more digits behind it.
+            # A number at the end of the buffer may have more digits.
             if match is not None and not (may_go_on and match.end() == len(self._text) and self._fill()):
                 self._at = match.end()
                 return match.group()
             if match is None and not self._fill():
-                raise self.error("the file ends inside this value" if self._ended else "this is no JSON")
+                raise self.error("the file ends inside this value" if self._ended else "this is not JSON")
 
     def _fill(self) -> bool:
-        """Reads more; False at the end."""
+        """Read more. Returns False at the end."""
         if self._ended:
             return False
         begin = self._at if self._kept is None else min(self._kept, self._at)
         if len(self._text) - begin > self._limit:
-            raise UnreadableError(self._offset + begin, f"this has more than {self._limit} bytes")
-        more = self._read(max(_READ, len(self._text) - begin))
+            raise UnreadableError(self._offset + begin, f"this value has more than {self._limit} bytes")
+        more = self._read(max(_READ_BYTES, len(self._text) - begin))
         self._ended = not more
         self._text = self._text[begin:] + more
         self._offset += begin

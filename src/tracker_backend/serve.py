@@ -1,4 +1,4 @@
-"""Runs the server: its database first, then one process or several that share it."""
+"""Runs the server: first the database, then one or more processes that share it."""
 
 import asyncio
 import gc
@@ -24,62 +24,62 @@ from tracker_backend.storage.lifecycle import serving_database
 from tracker_backend.storage.pool import open_small_pool
 
 DSN_VARIABLE = "_TRACKER_READY_DSN"
-"""How worker processes learn of the database that this process started and migrated."""
+"""The DSN of the migrated database, for worker processes."""
 PARENT_VARIABLE = "_TRACKER_PARENT"
 _GRACE_SECONDS = 15
 _log = logging.getLogger(__name__)
 
 
-class Ending:
-    """Remembers that one of the STOP_SIGNALS came, so that this process ends in order and an embedded database is
-    stopped on the way out. While the database starts a signal only waits: nobody would stop what is half started.
+class StopRequest:
+    """Whether a stop signal has arrived, so that this process ends in order and stops an embedded database.
 
-    A handler that raised would be lost in places that no error leaves, such as a weak reference's callback: the
+    While the database starts, a signal is only stored: a database that is half started could not be stopped. The
+    handler must not raise: Python discards exceptions in some places, such as callbacks of weak references, and the
     process would then serve for ever.
     """
 
-    is_wanted = False
+    is_set = False
 
     def __init__(self) -> None:
         self._stop: Callable[[int, FrameType | None], None] | None = None
         for number in STOP_SIGNALS:
-            signal.signal(number, self._end)
+            signal.signal(number, self._handle)
 
-    def use(self, stop: Callable[[int, FrameType | None], None]) -> None:
-        """From now on a signal also calls this, which must not raise; at once if one came before."""
+    def forward_to(self, stop: Callable[[int, FrameType | None], None]) -> None:
+        """Call `stop` at a signal, and now if one has arrived before. `stop` must not raise."""
         self._stop = stop
-        if self.is_wanted:
+        if self.is_set:
             stop(signal.SIGTERM, None)
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self.is_wanted = True
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
         if self._stop is not None:
             self._stop(number, frame)
 
 
 def serve(settings: Settings, *, as_json: bool) -> None:
-    """Serves until SIGINT or SIGTERM; what waits is committed and an embedded database stopped before it returns."""
+    """Serve until a stop signal. Before it returns, waiting batches are committed and an embedded database stopped."""
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if settings.is_open and settings.trusted_proxies:
         _log.warning(
-            "calls without a key are answered (TRACKER_AUTH) although there are trusted proxies: one that sets no "
-            "forwarding header would make every visitor a local caller. Set TRACKER_AUTH=required."
+            "calls without a key are answered (TRACKER_AUTH) although TRACKER_TRUSTED_PROXIES is set: a proxy without "
+            "forwarding headers would make every visitor a local caller. Set TRACKER_AUTH=required."
         )
     listening = _listen(settings)
-    ending = Ending()
+    stop_request = StopRequest()
     with asyncio.Runner() as runner:
         database = serving_database(settings)
         dsn = runner.run(database.__aenter__())
         try:
-            if not ending.is_wanted:
-                write_key, owner_token = runner.run(_first_values(settings, dsn))
+            if not stop_request.is_set:
+                write_key, owner_token = runner.run(_startup_values(settings, dsn))
                 _announce(settings, listening, write_key, owner_token, as_json=as_json)
-                _run(settings, listening, dsn, ending)
+                _run(settings, listening, dsn, stop_request)
         finally:
             runner.run(database.__aexit__(None, None, None))
 
 
-def _run(settings: Settings, listening: socket.socket, dsn: str, ending: Ending) -> None:
+def _run(settings: Settings, listening: socket.socket, dsn: str, stop_request: StopRequest) -> None:
     os.environ[DSN_VARIABLE] = dsn
     config = uvicorn.Config(
         "tracker_backend.app:create_app",
@@ -90,12 +90,12 @@ def _run(settings: Settings, listening: socket.socket, dsn: str, ending: Ending)
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # http/client_ip.py believes trusted proxies only
+        proxy_headers=False,  # http/client_address.py reads the headers of trusted proxies only
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     if settings.workers == 1:
         server = uvicorn.Server(config)
-        ending.use(server.handle_exit)
+        stop_request.forward_to(server.handle_exit)
         server.run(sockets=[listening])
         if not server.started:
             sys.exit(1)
@@ -103,48 +103,48 @@ def _run(settings: Settings, listening: socket.socket, dsn: str, ending: Ending)
     os.environ[PARENT_VARIABLE] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="tracker-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        supervisor = _Workers(config, sockets=[listening])  # takes all signals from here on
-        if not ending.is_wanted:
+        supervisor = _Workers(config, sockets=[listening])  # replaces the signal handlers
+        if not stop_request.is_set:
             supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
             sys.exit(1)
 
 
 class _Workers(Multiprocess):
-    """Several processes, which a closed terminal ends like one; uvicorn would start them again."""
+    """Worker processes. They end when the terminal is closed; uvicorn would restart them."""
 
     def handle_hup(self) -> None:
         self.handle_term()
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """The socket, before anything else is started: a port in use is the most frequent mistake."""
+    """Open the socket first, because a port in use is the most frequent mistake."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): "
-            "set another PORT or TRACKER_HOST, or stop what listens there."
+            "set another PORT or TRACKER_HOST, or stop the other server."
         ) from error
     listening.set_inheritable(True)
     return listening
 
 
 def local_url(host: str, port: int) -> str:
-    """Where a server that listens so is opened from this machine."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 — listening everywhere is no address to open
+    """Return the URL of a server on this machine that listens on `host` and `port`."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 — the wildcard is not an address to open
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _first_values(settings: Settings, dsn: str) -> tuple[str, str | None]:
-    """The default project's public key; and, while there is no account, the token by which the owner's is made."""
+async def _startup_values(settings: Settings, dsn: str) -> tuple[str, str | None]:
+    """Return the public key of the first project and, while there are no accounts, the token of the owner's link."""
     pool = await open_small_pool(settings, dsn)
     try:
-        offered = await one_time_links.create_first_owner_link(pool)
+        owner_link = await one_time_links.create_first_owner_link(pool)
         key = await keys.public_key(pool, await keys.default_project(pool))
-        return key, offered and offered.token
+        return key, owner_link and owner_link.token
     finally:
         await pool.close()
 
@@ -167,25 +167,27 @@ def _announce(
         return
     print(f"\n  server     {url}", f"  demo shop  {values['demo']}", f"  API docs   {values['docs']}", sep="\n")
     print(f"  write key  {write_key}")
-    public = (settings.public_url or url).rstrip("/")  # the tag is for pages, whose visitors come by that address
+    public = (settings.public_url or url).rstrip("/")  # visitors' browsers use this address
     print(f'  tag        <script async src="{public}/tracker.js" data-project="{write_key}"></script>')
     if settings.is_open:
         print("  calls from this machine need no key (TRACKER_AUTH=required changes that)")
     if owner_link:
-        print(f"\n  make the owner's account (once, within 24 hours):\n  {owner_link}")
+        print(f"\n  create the owner's account (once, within 24 hours):\n  {owner_link}")
     print("\n  Ctrl-C stops it.\n", flush=True)
 
 
 async def watch_parent(parent: int) -> None:
-    """Ends this worker when the process that started it is gone: it would hold the port and nobody would restart it."""
-    while os.getppid() == parent:  # noqa: ASYNC110 — the system sends no signal for it that works everywhere
+    """End this worker when its parent process has died: it would occupy the port, and nothing would restart it."""
+    while os.getppid() == parent:  # noqa: ASYNC110 — no signal for it works on all systems
         await asyncio.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def spare_collections() -> None:
-    """Rows are many short-lived tuples without cycles: looking for some after every 700 of them took 8 % of the
-    server's time. What is there at the start stays, and is never looked at again.
+def reduce_garbage_collection() -> None:
+    """Collect garbage less often: rows are many short-lived tuples without cycles.
+
+    Python's default, a collection after every 700 new objects, took 8 % of the server's time. Objects that exist at the
+    start are never collected.
     """
     gc.collect()
     gc.freeze()

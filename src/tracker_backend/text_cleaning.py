@@ -1,7 +1,7 @@
-"""Makes a JSON text one that PostgreSQL can hold, before it is decoded.
+"""Replaces characters in JSON texts that PostgreSQL cannot store, before the texts are decoded.
 
-U+0000 and lone surrogates are legal in JSON and are sent by browsers, but no PostgreSQL text or jsonb holds them. Each
-becomes U+FFFD, wherever it stands: in values, names and nested data. So no later step can meet one.
+JSON may contain U+0000 and lone surrogates, and browsers send them, but PostgreSQL's text and jsonb cannot store them.
+Each is replaced by U+FFFD, in values, names and nested data, so that no later step has to handle them.
 """
 
 import re
@@ -17,7 +17,7 @@ _BACKSLASH = 0x5C
 
 
 def clean_json(text: bytes) -> bytes:
-    """The text with U+0000, lone surrogates and bytes that are not UTF-8 replaced by U+FFFD; mostly the same object."""
+    """Return the text with U+0000, lone surrogates and invalid UTF-8 replaced by U+FFFD; usually the same object."""
     if not text.isascii():
         try:
             text.decode()
@@ -34,8 +34,8 @@ def clean_json(text: bytes) -> bytes:
 
 
 def _bad_escapes(text: bytes) -> Iterator[int]:
-    """Where the escapes of U+0000 and of surrogates without a partner begin."""
-    high = -1  # where a high surrogate begins that still needs its partner
+    """Yield the positions of escapes of U+0000 and of lone surrogates."""
+    high = -1  # position of a high surrogate whose low surrogate has not come yet
     for match in _SUSPECT.finditer(text):
         start = match.start()
         follows = high >= 0 and start == high + len(_REPLACEMENT)
@@ -55,16 +55,16 @@ def _bad_escapes(text: bytes) -> Iterator[int]:
 
 
 def _is_escape(text: bytes, start: int) -> bool:
-    """Whether the backslash there is one, or escaped itself by the one before it."""
+    """Return whether the backslash at `start` begins an escape, that is, is not escaped itself."""
     first = start
     while first and text[first - 1] == _BACKSLASH:
         first -= 1
     return (start - first) % 2 == 0
 
 
-# Only a suspicion: it may stand in a text, such as the id 3e4567.
+# May also match inside a string, such as the id 3e4567.
 _LARGE_EXPONENT = re.compile(rb"[0-9][eE][+-]?[0-9]{3}")
-_MAX_EXPONENT = 400  # a double, which is what every browser reads numbers as, ends at 308
+_MAX_EXPONENT = 400  # doubles, as which browsers read numbers, end at 308
 
 
 def _check_number(text: str) -> float:
@@ -78,9 +78,7 @@ _numbers = msgspec.json.Decoder(float_hook=_check_number)
 
 
 def check_numbers(json: bytes | msgspec.Raw, field: str) -> None:
-    """Refuses numbers that are short as they are sent and 131,072 digits long as jsonb gives them back; Invalid names
-    the field.
-    """
+    """Raise Invalid, with the field, for numbers beyond a double: jsonb would return them with up to 131,072 digits."""
     if _LARGE_EXPONENT.search(json) is None:
         return
     try:
@@ -90,7 +88,7 @@ def check_numbers(json: bytes | msgspec.Raw, field: str) -> None:
 
 
 def clean_text(text: str) -> str:
-    """The same for a text that did not come as JSON (a header, a query parameter)."""
+    """Do the same for a text that is not JSON, such as a header or a query parameter."""
     if text.isprintable():
         return text
     return text.replace("\0", "\ufffd").encode(errors="surrogatepass").decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Work that may take long leaves the event loop."""
+"""Runs functions that may take long in a thread, so that the event loop serves others meanwhile."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,12 +6,11 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LARGE = 64 * 1024
-"""Bytes. What is larger is worked on in a thread: a body of 15 MB can take a second."""
+_LARGE = 64 * 1024  # bytes; the work on 15 MB can take a second
 
 
 async def run_in_thread_if_large(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function that works on `size` bytes: in a thread if they are many, so that other requests go on."""
-    if size > LARGE:
+    """Calls a function that works on `size` bytes: in a thread if they are more than 64 KiB, else directly."""
+    if size > _LARGE:
         return await asyncio.to_thread(function, *arguments, **named)
     return function(*arguments, **named)

@@ -1,4 +1,4 @@
-"""Times as clients write them, as microseconds since 1970."""
+"""Times that clients send, and their conversion to microseconds since 1970."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,16 +6,17 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
-_SECONDS_BELOW = 100_000_000_000  # a smaller number is epoch seconds, a larger one milliseconds
+_SECONDS_BELOW = 100_000_000_000  # smaller numbers are epoch seconds, larger ones milliseconds
 _MICROSECOND = timedelta(microseconds=1)
-_MOST = 10**18  # no clock counts further in milliseconds, and a bigint holds it as an offset
+_HIGHEST = 10**18  # higher than any clock in milliseconds; an offset of this size fits into a bigint
 
 
 def parse_time(value: int | float | str) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 text (UTC if it names no zone), epoch milliseconds or epoch seconds;
-    None if it is none of these.
+    """Parse an ISO 8601 text (UTC if it names no zone), epoch milliseconds or epoch seconds.
+
+    Returns microseconds since 1970; None if it is none of these.
     """
-    if isinstance(value, int) and -_MOST < value < _MOST:
+    if isinstance(value, int) and -_HIGHEST < value < _HIGHEST:
         return value * (SECOND if -_SECONDS_BELOW < value < _SECONDS_BELOW else 1000)
     if isinstance(value, str):
         try:
@@ -25,21 +26,21 @@ def parse_time(value: int | float | str) -> int | None:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         return from_datetime(moment)
-    if not abs(value) < _MOST:  # nor is NaN
+    if not abs(value) < _HIGHEST:  # also true for NaN
         return None
     return round(value * (SECOND if abs(value) < _SECONDS_BELOW else 1000))
 
 
 def to_datetime(microseconds: int) -> datetime:
-    """The moment as an aware datetime."""
+    """Return microseconds since 1970 as an aware datetime."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 
 def from_datetime(moment: datetime) -> int:
-    """An aware datetime as microseconds."""
+    """Return an aware datetime as microseconds since 1970."""
     return (moment - EPOCH) // _MICROSECOND
 
 
 def hour_of(microseconds: int) -> int:
-    """The start of its hour."""
+    """Return the start of the hour of a time; both in microseconds since 1970."""
     return microseconds - microseconds % HOUR

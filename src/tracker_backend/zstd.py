@@ -1,4 +1,4 @@
-"""Zstandard under one name: the standard library's from Python 3.14 on, its backport before."""
+"""Zstandard: the module of the standard library from Python 3.14 on, its backport before."""
 
 import sys
 

@@ -295,7 +295,7 @@ async def test_what_servers_tell_each_other_is_not_heard_by_analysts_nor_forged(
 
     ready = asyncio.Event()
     transport = PostgresTransport(settings, dsn, past.pool, past.installation.secret)
-    hearing = asyncio.create_task(transport.hear(ready.set, heard.put_nowait))
+    hearing = asyncio.create_task(transport.listen(ready.set, heard.put_nowait))
     await ready.wait()
     listening = "select query from pg_stat_activity where query ilike 'listen%'"
     channel = (await past.pool.fetchval(listening)).split()[1].strip('";')

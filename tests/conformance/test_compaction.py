@@ -34,10 +34,10 @@ from tests.conformance.visits import DAY, HOUR, days_ago, now
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance import retention
 from tracker_backend.privacy.session_erasure import erase_session
-from tracker_backend.queries import sessions
 from tracker_backend.recordings import compaction, packing, replay
 from tracker_backend.recordings.frames import PACKED_LEVEL, decode_frame
 from tracker_backend.storage.database import Database
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.zstd import ZstdDecompressor
 
 
@@ -161,7 +161,7 @@ async def test_the_replay_is_the_same_after_any_compaction(
         assert members(rows) == members(stored)
         assert sum(row["event_count"] for row in rows) == sent
         assert {row["timestamp"].date() for row in rows} == {row["timestamp"].date() for row in stored}
-        bounds = await sessions.get_bounds(past.pool, 1, session)
+        bounds = await get_bounds(past.pool, 1, session)
         assert all(bounds.first <= row["timestamp"] <= row["last_at"] <= bounds.last for row in rows)
 
 
@@ -199,7 +199,7 @@ async def test_days_are_not_mixed_so_retention_drops_a_day_whole(past: Database,
 
     kept = [row["recording_id"] for row in rows if row["timestamp"] >= midnight]
     assert 0 < len(kept) < len(rows)
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     assert [row["recording_id"] for row in await rows_of(past, session)] == kept
 
 

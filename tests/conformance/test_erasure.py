@@ -32,20 +32,20 @@ LOCKS = "select count(*) from pg_locks where relation = 'tracker.tombstones'::re
 USER, MAIL = "visitor-of-the-canary", "canary@shop.example"
 
 
-def place(database: Database) -> erasures.Place:
+def place(database: Database) -> erasures.ErasureContext:
     """Where to erase, as the server's task does."""
-    return erasures.place_of(database.maintained)
+    return erasures.context_of(database.maintained)
 
 
 async def ask(database: Database, subject: Subject = "user", wanted: str = USER, project: int = 1) -> UUID:
     """Asks for an erasure; nothing is done yet."""
-    return await erasures.ask(place(database), project, subject, wanted, "local", "visitor erased")
+    return await erasures.request_erasure(place(database), project, subject, wanted, "local", "visitor erased")
 
 
 async def erase(database: Database, subject: Subject = "user", wanted: str = USER, project: int = 1) -> Receipt:
     """Erases, and returns the receipt."""
     erasure_id = await ask(database, subject, wanted, project)
-    await erasures.go_on(place(database), erasure_id)
+    await erasures.run_erasure(place(database), erasure_id)
     return await get_receipt(database.pool, project, erasure_id)
 
 
@@ -124,7 +124,7 @@ async def test_nothing_of_a_visitor_is_left_and_all_others_stay_byte_by_byte(
     assert await counted(past.pool) == await past.pool.fetchval("select count(*) from tracker.events")
     assert await past.pool.fetchval("select sum(sessions)::int from tracker.session_totals where project_id = 1") == 4
 
-    checked = await erasure_check.check(place(past), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check_erasure(place(past), 1, receipt.erasure_id, "user", USER)
     assert checked.is_clean
     assert set(checked.left.values()) == {0}
     assert checked.dropped_until is not None
@@ -156,7 +156,7 @@ async def test_an_erasure_that_was_killed_anywhere_is_finished_by_the_task(
     before = await all_rows(database, kept)
     monkeypatch.setattr(erasures, "_PAGE", 2)
     erasure_id = await ask(database)
-    cuts = await cut_off_everywhere(database, monkeypatch, lambda: erasures.finish_all(database.maintained))
+    cuts = await cut_off_everywhere(database, monkeypatch, lambda: erasures.finish_erasures(database.maintained))
     assert cuts > 6
     receipt = await get_receipt(database.pool, 1, erasure_id)
     assert removed(receipt) == {"sessions": 4, "events": 12, "ingest_batches": 4}
@@ -164,7 +164,7 @@ async def test_an_erasure_that_was_killed_anywhere_is_finished_by_the_task(
     assert await holding(database, USER, *map(str, sessions)) == set()
     assert await all_rows(database, kept) == before
     await check_hours(database)
-    assert await erasures.finish_all(database.maintained) == 0
+    assert await erasures.finish_erasures(database.maintained) == 0
 
 
 async def test_the_same_request_again_goes_on_with_the_same_erasure_and_after_its_end_finds_nothing(
@@ -173,7 +173,7 @@ async def test_the_same_request_again_goes_on_with_the_same_erasure_and_after_it
     session = await visit(pipeline, clicks(now(), 3), fields=SessionFields(user_id=USER))
     first, again = await ask(database), await ask(database)
     assert first == again
-    await asyncio.gather(*(erasures.go_on(place(database), first) for _ in range(2)))
+    await asyncio.gather(*(erasures.run_erasure(place(database), first) for _ in range(2)))
     assert removed(await get_receipt(database.pool, 1, first)) == {"sessions": 1, "events": 3, "ingest_batches": 1}
     later = await erase(database)
     assert later.erasure_id != first
@@ -221,7 +221,7 @@ async def test_nothing_survives_an_erasure_against_writers_in_two_processes(
     await asyncio.gather(*writers)
     assert stored + dropped == 16 * 25
     assert dropped > 0
-    await erasures.finish_all(database.maintained)
+    await erasures.finish_erasures(database.maintained)
     receipt = await get_receipt(database.pool, 1, receipt.erasure_id)
     assert removed(receipt)["ingest_batches"] == stored + len(sessions)
     assert await holding(database, USER, *map(str, sessions)) == set()
@@ -237,13 +237,13 @@ async def test_what_came_of_a_session_before_it_named_the_erased_user_goes_too(
     later = await pipeline.submit(batch(clicks(now(), 2), session=session))
     assert (start.dropped, later.dropped) == (Drop.ERASED, Drop.ERASED)
 
-    assert await erasures.finish_all(database.maintained) == 1
+    assert await erasures.finish_erasures(database.maintained) == 1
     assert await holding(database, USER, str(session)) == set()
     await check_hours(database)
     after = await get_receipt(database.pool, 1, receipt.erasure_id)
     assert removed(after) == {"sessions": 1, "events": 4, "ingest_batches": 1}
-    assert await erasures.finish_all(database.maintained) == 0
-    assert (await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+    assert await erasures.finish_erasures(database.maintained) == 0
+    assert (await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
 
 
 async def test_what_came_before_is_found_although_its_group_commits_after_the_name(
@@ -258,7 +258,7 @@ async def test_what_came_before_is_found_although_its_group_commits_after_the_na
         await until_waited_for(database, blocker)
         named = await second.submit(batch(session=early.session_id, fields=SessionFields(user_id=USER)))
         assert named.dropped is Drop.ERASED
-        finishing = asyncio.create_task(erasures.finish_all(database.maintained))
+        finishing = asyncio.create_task(erasures.finish_erasures(database.maintained))
         await until(lambda: database.pool.fetchval(LOCKS))
     assert (await writing).is_new
     assert await finishing == 1
@@ -288,16 +288,16 @@ async def test_a_group_that_is_under_way_is_erased_with_the_rest(
 async def test_the_proof_finds_what_is_left_and_refuses_another_visitor(database: Database, pipeline: Pipeline) -> None:
     session = await browse(pipeline, days_ago(2))
     receipt = await erase(database)
-    assert (await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
+    assert (await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)).is_clean
     with pytest.raises(Invalid, match="was not of this user"):
-        await erasure_check.check(place(database), 1, receipt.erasure_id, "user", "somebody")
+        await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", "somebody")
     with pytest.raises(Invalid, match="was not of this session"):
-        await erasure_check.check(place(database), 1, receipt.erasure_id, "session", str(session))
+        await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "session", str(session))
     # What a defect, a restored backup or a hand could bring back, one after the other.
     columns = "(event_id, project_id, session_id, timestamp, source, event_type, page_url, page_host, page_path)"
     row = "select 1, 1, $1, now() - interval '2 days', 'native', 'click', '', '', ''"
     await database.pool.execute(f"insert into tracker.events {columns} {row}", session)
-    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)
     assert (checked.is_clean, checked.left["events"], checked.left["sessions"]) == (False, 1, 0)
     await database.pool.execute(
         "insert into tracker.sessions (project_id, session_id, user_id, started_at, last_activity_at)"
@@ -305,7 +305,7 @@ async def test_the_proof_finds_what_is_left_and_refuses_another_visitor(database
         uuid4(),
         USER,
     )
-    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)
     assert (checked.left["events"], checked.left["sessions"]) == (1, 1)
 
 

@@ -12,7 +12,7 @@ from tests.conformance.visits import DAY, clicks, now, visit
 from tracker_backend import archive
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import expiry
+from tracker_backend.maintenance import session_expiry
 from tracker_backend.privacy import erasure_check
 from tracker_backend.storage.database import Database
 
@@ -27,7 +27,7 @@ async def test_archived_sessions_of_a_visitor_are_erased_from_the_folder(
     living = await visit(pipeline, clicks(now(), 2), fields=SessionFields(user_id=USER))
     store = database.maintained
     store.settings = msgspec.structs.replace(store.settings, archive_dir=tmp_path)
-    assert await expiry.expire_sessions(store) == 2
+    assert await session_expiry.expire_sessions(store) == 2
     (tmp_path / "1" / f".{living}.abc.part").write_bytes(b"half of a session")
     (tmp_path / "1" / "notes.txt").write_text("not ours")
     assert len(list((tmp_path / "1").iterdir())) == 4
@@ -38,10 +38,10 @@ async def test_archived_sessions_of_a_visitor_are_erased_from_the_folder(
     assert left.pop("notes.txt").read_text() == "not ours"
     (kept,) = left.values()
     assert b'"other"' in gzip.decompress(kept.read_bytes())
-    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)
     assert checked.left["archived_files"] == 0
     (tmp_path / "1" / f"{living}.json.gz").write_bytes(b"")
-    checked = await erasure_check.check(place(database), 1, receipt.erasure_id, "user", USER)
+    checked = await erasure_check.check_erasure(place(database), 1, receipt.erasure_id, "user", USER)
     assert checked.left["archived_files"] == 1
 
 
@@ -60,5 +60,5 @@ async def test_a_session_that_is_erased_while_it_is_archived_leaves_no_file(
         return part
 
     monkeypatch.setattr(archive, "write_session", slow)
-    assert await expiry.expire_sessions(store) == 0
+    assert await session_expiry.expire_sessions(store) == 0
     assert list((tmp_path / "1").iterdir()) == []

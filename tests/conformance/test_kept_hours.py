@@ -31,7 +31,7 @@ async def expired(past: Database, pipeline: Pipeline) -> list[asyncpg.Record]:
     await past.maintained.refresh_events_hourly()
     assert await wrong_event_hours(past.pool) == []
     before = await event_hours(past.pool)
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     limit = await kept_from(past.pool)
     assert await past.pool.fetchval("select count(*) from tracker.events where timestamp < $1", limit) == 0
     assert await event_hours(past.pool) == before
@@ -102,7 +102,7 @@ async def test_numbers_of_sessions_stay_after_their_sessions_expired(past: Datab
     before = await session_hours(past.pool)
     assert len(before) == 3
 
-    assert await retention.drop_sessions(past.maintained) == 2
+    assert await retention.drop_sessions_without_rows(past.maintained) == 2
     await mark(past, *(row["bucket"] for row in before))
     await refresh_sessions(past.maintained)
     assert await session_hours(past.pool) == before

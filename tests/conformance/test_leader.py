@@ -14,41 +14,41 @@ HOLDER = "select holder from tracker.leases where until > now()"
 
 async def test_one_of_several_leads_and_keeps_the_lead(database: Database) -> None:
     leaders = [Leader(database.maintained) for _ in range(4)]
-    led = await asyncio.gather(*(leader.lead() for leader in leaders))
+    led = await asyncio.gather(*(leader.take_lease() for leader in leaders))
     assert sorted(led) == [False, False, False, True]
     for _ in range(3):
-        assert [await leader.lead() for leader in leaders] == led
+        assert [await leader.take_lease() for leader in leaders] == led
 
 
 async def test_a_leader_that_died_is_followed_when_its_lease_has_run_out(database: Database) -> None:
     first, second = Leader(database.maintained), Leader(database.maintained)
-    assert await first.lead()
-    assert not await second.lead()
+    assert await first.take_lease()
+    assert not await second.take_lease()
     await database.pool.execute("update tracker.leases set until = now() - interval '1 second'")
-    assert await second.lead()
-    assert not await first.lead()
+    assert await second.take_lease()
+    assert not await first.take_lease()
 
 
 async def test_a_leader_that_stops_is_followed_at_once(database: Database) -> None:
     first, second = Leader(database.maintained), Leader(database.maintained)
     first.start()
     await until(lambda: database.pool.fetchval(HOLDER))
-    assert not await second.lead()
+    assert not await second.take_lease()
     await first.stop()
-    assert await second.lead()
+    assert await second.take_lease()
 
 
 async def test_the_leader_runs_the_tasks_and_the_other_process_none(database: Database, pipeline: Pipeline) -> None:
     for days in (3, 2):
         await visit(pipeline, clicks(days_ago(days), 4))
     leaders = [Leader(database.maintained), Leader(database.maintained)]
-    assert await leaders[1].lead()
+    assert await leaders[1].take_lease()
     for leader in leaders:
         leader.start()
     # The tasks that empty the list come second and third.
     await until(lambda: database.pool.fetchval("select not exists (select from tracker.hours_to_refresh)"))
     assert await counted(database.pool) == 8
-    assert not await leaders[0].lead()
+    assert not await leaders[0].take_lease()
     for leader in leaders:
         await leader.stop()
 

@@ -25,7 +25,7 @@ from tracker_backend.maintenance.leader import Leader
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.queries.events import list_events
-from tracker_backend.queries.sessions import SessionFilter, list_sessions
+from tracker_backend.queries.sessions import list_sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 
@@ -120,13 +120,13 @@ async def test_migrations_writes_reads_deletes_and_maintenance_work_through_a_po
         assert (
             [page.total for page in pages] == [len(page.data) for page in pages] == [80] * 20
         )  # two of the three batches came twice
-        assert (await list_sessions(second.pool, 1, SessionFilter())).total == 20
+        assert (await list_sessions(second.pool, 1, {})).total == 20
 
         assert await erase_session(second.pool, second.node, 1, sessions[0])
         with pytest.raises(NotFound):
             await list_events(first.pool, 1, sessions[0])
         leaders = [Leader(each.maintained) for each in (first, second)]
-        assert [await leader.lead() for leader in leaders] == [True, False]
+        assert [await leader.take_lease() for leader in leaders] == [True, False]
         for task in TASKS:
             await task.run_once(second.maintained)
         assert await wrong_event_hours(first.pool) == []

@@ -16,8 +16,8 @@ from tracker_backend.accounts.project_deletion import delete_project
 from tracker_backend.errors import SettingsError
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
-from tracker_backend.maintenance import deleted_projects, expiry
-from tracker_backend.maintenance.deleted_projects import remove_deleted
+from tracker_backend.maintenance import deleted_projects, session_expiry
+from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.maintenance.tasks import refresh_events, refresh_sessions
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.store import Store
@@ -111,8 +111,8 @@ async def test_no_row_of_it_is_left_and_every_row_of_others_stays(
     marked = await rows_of(past, gone)
     assert {table for table in _ACCESS if marked[table]} == set()
     assert marked["events"] == filled["events"]
-    assert await remove_deleted(past.maintained) == 2
-    assert await remove_deleted(past.maintained) == 0
+    assert await delete_projects(past.maintained) == 2
+    assert await delete_projects(past.maintained) == 0
     left = {table for table, rows in (await rows_of(past, gone)).items() if rows}
     assert left <= _KEPT | {"hours_to_refresh"}
     await refresh(past)
@@ -136,7 +136,7 @@ async def test_hours_whose_rows_have_expired_go_too(past: Database, pipeline: Pi
     await past.pool.execute("delete from tracker.sessions")
     assert len(await event_hours(past.pool)) == len(await session_hours(past.pool)) == 2
     await delete(past, gone, "gone")
-    await remove_deleted(past.maintained)
+    await delete_projects(past.maintained)
     assert [row["project_id"] for row in await event_hours(past.pool)] == [1]
     assert [row["project_id"] for row in await session_hours(past.pool)] == [1]
 
@@ -145,9 +145,9 @@ async def test_a_batch_that_was_under_way_is_removed_by_the_next_round(database:
     gone = await make_project(database.pool, "gone")
     await visit(pipeline, clicks(now(), 5), project=gone)
     await delete(database, gone, "gone")
-    assert await remove_deleted(database.maintained) == 1
+    assert await delete_projects(database.maintained) == 1
     await visit(pipeline, clicks(days_ago(2), 5), project=gone)
-    assert await remove_deleted(database.maintained) == 1
+    assert await delete_projects(database.maintained) == 1
     await refresh(database)
     assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"audit", "projects"}
 
@@ -165,9 +165,9 @@ async def test_a_batch_that_comes_to_a_day_already_emptied_goes_with_its_session
         emptied.append((await rows_of(database, gone))["events"])
         await visit(pipeline, clicks(days_ago(2), 7), session=session, project=gone, name="late")
 
-    remove_days = deleted_projects._remove_days  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(deleted_projects, "_remove_days", empty_and_let_one_in)
-    assert await remove_deleted(database.maintained) == 1
+    remove_days = deleted_projects._delete_days  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(deleted_projects, "_delete_days", empty_and_let_one_in)
+    assert await delete_projects(database.maintained) == 1
     assert emptied == [0]
     await refresh(database)
     assert {table for table, rows in (await rows_of(database, gone)).items() if rows} == {"audit", "projects"}
@@ -180,16 +180,16 @@ async def test_its_archived_files_go_too(database: Database, pipeline: Pipeline,
     moment = now() - timedelta(days=4)
     for number in (gone, kept):
         await visit(pipeline, clicks(moment, 5), project=number, fields=SessionFields(ttl_hours=1), received=moment)
-    assert await expiry.expire_sessions(store) == 2
+    assert await session_expiry.expire_sessions(store) == 2
     await delete(database, gone, "gone")
-    await remove_deleted(store)
+    await delete_projects(store)
     late = tmp_path / f"{gone}"
     assert not late.exists()
     # A session that expired while the project was being deleted, and what somebody else has put there.
     late.mkdir()
     for name in (f"{uuid4()}.json.gz", f".{uuid4()}.abc.part", "notes.txt"):
         (late / name).write_bytes(b"")
-    await remove_deleted(store)
+    await delete_projects(store)
     assert [path.name for path in late.iterdir()] == ["notes.txt"]
     assert len(list((tmp_path / f"{kept}").iterdir())) == 1
 
@@ -207,23 +207,23 @@ async def test_a_project_is_remembered_until_its_archived_files_are_gone(databas
     others.parent.mkdir()
     others.write_bytes(b"")
     with pytest.raises(SettingsError, match=f"TRACKER_ARCHIVE_DIR holds files of project {gone}"):
-        await remove_deleted(store)
+        await delete_projects(store)
     assert (await rows_of(database, gone))["projects"] == 1
     assert (await rows_of(database, other))["projects"] == 0, "another one does not wait for it"
     assert not others.exists()
     blocked.rmdir()
-    await remove_deleted(store)
+    await delete_projects(store)
     assert (await rows_of(database, gone))["projects"] == 0
 
 
 async def test_its_own_row_goes_when_nothing_can_be_under_way(database: Database) -> None:
     gone = await make_project(database.pool, "gone")
     await delete(database, gone, "gone")
-    await remove_deleted(database.maintained)
+    await delete_projects(database.maintained)
     assert (await rows_of(database, gone))["projects"] == 1
     age = timedelta(days=database.maintained.settings.batch_days, seconds=1)
     await database.pool.execute("update tracker.projects set deleted_at = deleted_at - $1::interval", age)
-    await remove_deleted(database.maintained)
+    await delete_projects(database.maintained)
     assert (await rows_of(database, gone))["projects"] == 0
     assert await database.pool.fetchval("select count(*) from tracker.projects") == 1
 
@@ -237,7 +237,7 @@ async def test_more_than_100000_compressed_rows_are_removed(past: Database, pipe
     await refresh(past)
     assert f"{days_ago(10):%Y-%m-%d}" in await compress(past)
     await delete(past, gone, "gone")
-    assert await remove_deleted(past.maintained) == 21
+    assert await delete_projects(past.maintained) == 21
     await refresh(past)
     assert [row["count"] for row in await event_hours(past.pool)] == [10]
     assert await wrong_event_hours(past.pool) == []

@@ -67,7 +67,7 @@ async def test_whole_days_past_a_projects_own_retention_go_and_nothing_else(
     before = {session: await all_rows(short, session) for session in (*kept, young)}
     others = [row for row in await event_hours(short.pool) if row["project_id"] == 1]
 
-    assert await project_retention.remove_old(short.maintained) > 0
+    assert await project_retention.apply_project_retention(short.maintained) > 0
 
     for series in SERIES:
         oldest = await short.pool.fetchval(f"select min(timestamp) from tracker.{series} where project_id = 2")
@@ -82,14 +82,14 @@ async def test_whole_days_past_a_projects_own_retention_go_and_nothing_else(
     assert [tuple(row) for row in await short.pool.fetch(totals)] == [(1, 2), (2, 2)]
     await check_hours(short)
     assert [row for row in await event_hours(short.pool) if row["project_id"] == 1] == others
-    assert await project_retention.remove_old(short.maintained) == 0
+    assert await project_retention.apply_project_retention(short.maintained) == 0
 
 
 async def test_the_first_and_the_last_microsecond_of_the_limit(short: Database, pipeline: Pipeline) -> None:
     edge = limit()
     for moment in (edge - timedelta.resolution, edge):
         await visit(pipeline, [event(moment)], project=SHORT, received=moment + HOUR)
-    assert await project_retention.remove_old(short.maintained) >= 1
+    assert await project_retention.apply_project_retention(short.maintained) >= 1
     assert [row[0] for row in await short.pool.fetch("select timestamp from tracker.events")] == [edge]
 
 
@@ -100,15 +100,15 @@ async def test_a_retention_that_is_not_shorter_than_the_servers_changes_nothing(
     await past.pool.execute("update tracker.projects set settings = $1", KEPT % days if days else b"{}")
     session = await full(pipeline, [29, 1], 1)
     before = await all_rows(past, session)
-    assert await project_retention.remove_old(past.maintained) == 0
+    assert await project_retention.apply_project_retention(past.maintained) == 0
     assert await all_rows(past, session) == before
 
 
 async def test_late_rows_go_with_the_next_run(short: Database, pipeline: Pipeline) -> None:
-    await project_retention.remove_old(short.maintained)
+    await project_retention.apply_project_retention(short.maintained)
     session = await visit(pipeline, clicks(now() - 6.5 * DAY, 3), project=SHORT, received=now())
     await visit(pipeline, clicks(now(), 2), session=session, project=SHORT)
-    assert await project_retention.remove_old(short.maintained) == 3
+    assert await project_retention.apply_project_retention(short.maintained) == 3
     assert (await list_events(short.pool, SHORT, session)).data[0].timestamp > now() - DAY
     await check_hours(short)
 
@@ -120,7 +120,9 @@ async def test_a_run_that_was_cut_off_is_finished_by_the_next(
         await full(pipeline, [9, 4], SHORT)
         await full(pipeline, [8], SHORT)
     monkeypatch.setattr(project_retention, "_PAGE", 2)
-    cuts = await cut_off_everywhere(short, monkeypatch, lambda: project_retention.remove_old(short.maintained), step=7)
+    cuts = await cut_off_everywhere(
+        short, monkeypatch, lambda: project_retention.apply_project_retention(short.maintained), step=7
+    )
     assert cuts > 20
     assert await short.pool.fetchval("select min(timestamp) from tracker.events") >= limit()
     assert await short.pool.fetchval("select count(*) from tracker.sessions") == 3
@@ -139,7 +141,7 @@ async def test_a_late_batch_that_is_under_way_stays_within_its_sessions_bounds(
         late = batch(clicks(moment, 3), session=session, project=SHORT, received=now(), name="late")
         writing = asyncio.create_task(pipeline.submit(late))
         await until_waited_for(short, blocker)
-        removing = asyncio.create_task(project_retention.remove_old(short.maintained))
+        removing = asyncio.create_task(project_retention.apply_project_retention(short.maintained))
         await until(lambda: short.pool.fetchval("select count(*) < 2 from tracker.events"))
         both = "select count(*) > 1 from pg_stat_activity where pg_blocking_pids(pid) <> '{}'"
         await until(lambda: short.pool.fetchval(both))
@@ -148,7 +150,7 @@ async def test_a_late_batch_that_is_under_way_stays_within_its_sessions_bounds(
         select count(*) from tracker.events e join tracker.sessions s using (project_id, session_id)
         where e.timestamp < s.first_at or e.timestamp > s.last_at"""
     assert await short.pool.fetchval(outside) == 0
-    await project_retention.remove_old(short.maintained)
+    await project_retention.apply_project_retention(short.maintained)
     assert await short.pool.fetchval("select count(*) from tracker.events") == 1
     await check_hours(short)
     assert await wrong_event_hours(short.pool) == await wrong_session_hours(short.pool) == []

@@ -39,7 +39,7 @@ async def test_retention_drops_exactly_the_days_that_ended_30_days_ago(series: s
     ]
     await past.pool.execute(f"insert into tracker.{series} {_SERIES_ROWS[series]}", UUID(int=1), [*moments, now()])
 
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     kept = [row[0] for row in await past.pool.fetch(f"select timestamp from tracker.{series} order by 1")]
     assert kept[:-1] == [moment for moment in moments if moment >= midnight - 30 * DAY]
     assert len(kept) == 61
@@ -47,8 +47,8 @@ async def test_retention_drops_exactly_the_days_that_ended_30_days_ago(series: s
 
 async def test_retention_returns_how_many_days_it_dropped(past: Database) -> None:
     # Days -41 to -31: empty ones too.
-    assert await retention.drop_series(past.maintained) == 11 * len(SERIES)
-    assert await retention.drop_series(past.maintained) == 0
+    assert await retention.drop_raw_rows(past.maintained) == 11 * len(SERIES)
+    assert await retention.drop_raw_rows(past.maintained) == 0
 
 
 async def test_retention_runs_while_a_reader_and_a_writer_of_other_days_are_in_a_transaction(
@@ -60,7 +60,7 @@ async def test_retention_runs_while_a_reader_and_a_writer_of_other_days_are_in_a
         reading = reader.transaction()
         await reading.start()
         await reader.fetch("select count(*) from tracker.events where timestamp > now() - interval '1 day'")
-        dropping = asyncio.create_task(retention.drop_series(past.maintained))
+        dropping = asyncio.create_task(retention.drop_raw_rows(past.maintained))
         async with asyncio.timeout(5):
             await visit(pipeline, clicks(now(), 3))
         await reading.commit()
@@ -93,7 +93,7 @@ async def test_a_detaching_that_was_cut_off_is_finished_by_the_next_run(
         await cut.close()
     assert await past.pool.fetchval(pending)
 
-    assert await retention.drop_series(past.maintained) == 11 * len(SERIES)
+    assert await retention.drop_raw_rows(past.maintained) == 11 * len(SERIES)
     assert not await past.pool.fetchval(pending)
     assert await past.pool.fetchval("select to_regclass($1)", f"tracker.events_{old:%Y%m%d}") is None
     assert await past.pool.fetchval("select count(*) from tracker.events") == 2
@@ -105,17 +105,17 @@ async def test_hourly_numbers_have_a_retention_of_their_own(past: Database, pipe
     for days in (35, 20, 3):
         await visit(pipeline, clicks(days_ago(days), 4))
     await past.maintained.refresh_events_hourly()
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     shorter = maintained(past, Settings(hourly_retention_days=31))
     limit = now() - 31 * DAY
     hours = "select array_agg(bucket order by bucket) from tracker.events_hourly"
 
-    await retention.drop_hours(past.maintained)
+    await retention.drop_hourly_numbers(past.maintained)
     assert len(await past.pool.fetchval(hours)) == 3
 
     async with past.maintained.pool.acquire() as connection:
         await shorter.apply_settings(connection)
-    await retention.drop_hours(shorter)
+    await retention.drop_hourly_numbers(shorter)
     kept = await past.pool.fetchval(hours)
     # Plain drops by the hour, TimescaleDB by its chunks of ten days.
     assert [hour for hour in kept if hour >= limit] == [days_ago(20), days_ago(3)]
@@ -142,7 +142,7 @@ async def test_hourly_numbers_of_13_months_are_kept_and_older_ones_dropped(datab
         " from unnest($1::timestamptz[]) as h",
         hours,
     )
-    await retention.drop_hours(database.maintained)
+    await retention.drop_hourly_numbers(database.maintained)
     assert [row[0] for row in await database.pool.fetch(f"select bucket from {table} order by 1")] == hours[2:]
     assert [row["bucket"] for row in await session_hours(database.pool)] == hours[2:]
 
@@ -153,7 +153,7 @@ async def test_sessions_leave_with_their_last_raw_rows(past: Database, pipeline:
     await visit(pipeline, [event(days_ago(29))], session=kept)
     recent = await visit(pipeline, clicks(days_ago(29), 2))
     assert gone not in (kept, recent)
-    assert await retention.drop_sessions(past.maintained) == 1
+    assert await retention.drop_sessions_without_rows(past.maintained) == 1
     left = {row[0] for row in await past.pool.fetch("select session_id from tracker.sessions")}
     assert left == {kept, recent}
 
@@ -168,12 +168,12 @@ async def test_identities_of_batches_are_dropped_when_no_repeat_can_come(
         " from (select batch_id, row_number() over () - 1 as n from tracker.ingest_batches) as b"
         " where b.batch_id = ingest_batches.batch_id"
     )
-    assert await retention.drop_batches(database.maintained) == 1
+    assert await retention.drop_batch_identities(database.maintained) == 1
     assert await database.pool.fetchval("select count(*) from tracker.ingest_batches") == 1
 
 
 async def test_days_that_were_dropped_are_not_made_anew(past: Database) -> None:
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     assert await past.maintained.make_ahead() == 0
     midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
     assert await kept_from(past.pool) == midnight - 30 * DAY

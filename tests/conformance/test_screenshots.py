@@ -65,7 +65,7 @@ async def test_an_image_outlives_the_day_of_the_one_it_repeats(past: Database, p
     session = uuid4()
     old = await shoot(pipeline, session, days_ago(31))
     kept = await shoot(pipeline, session, days_ago(30))
-    await retention.drop_series(past.maintained)
+    await retention.drop_raw_rows(past.maintained)
     assert {*(await holders(past))} == {kept}
     assert old != kept
     assert (await get_image(past.pool, 1, kept)).image_data == BYTES

@@ -59,7 +59,7 @@ async def test_naming_an_erased_user_does_not_remove_the_session_of_another(
     await pipeline.submit(other)
     forged = batch(clicks(now(), 1), session=other.session_id, fields=SessionFields(user_id=USER))
     assert (await pipeline.submit(forged)).dropped is Drop.ERASED
-    await erasures.finish_all(database.maintained)
+    await erasures.finish_erasures(database.maintained)
     assert await database.pool.fetchval("select count(*) from tracker.events") == 3
     assert (await pipeline.submit(batch(clicks(now(), 2), session=other.session_id))).is_new
 
@@ -69,9 +69,9 @@ async def test_a_tombstone_ends_with_its_time(database: Database, pipeline: Pipe
     until = await stands_until(database)
     assert until is not None
     assert 29 * DAY < until - now() <= 30 * DAY
-    assert await erasures.sweep(database.maintained) == 0
+    assert await tombstones.remove_expired(database.maintained) == 0
     await database.pool.execute("update tracker.tombstones set until = now() - interval '1 second'")
-    assert await erasures.sweep(database.maintained) == 1
+    assert await tombstones.remove_expired(database.maintained) == 1
     assert (await pipeline.submit(batch(clicks(now(), 2), fields=SessionFields(user_id=USER)))).is_new
 
 
@@ -87,10 +87,10 @@ async def test_one_whose_session_may_have_rows_is_not_swept(database: Database, 
     session = await visit(pipeline, clicks(now(), 2))
     await pipeline.submit(batch(session=session, fields=SessionFields(user_id=USER)))
     await database.pool.execute("update tracker.tombstones set until = now() - interval '1 second'")
-    assert await erasures.sweep(database.maintained) == 1, "the user's"
-    await erasures.finish_all(database.maintained)
+    assert await tombstones.remove_expired(database.maintained) == 1, "the user's"
+    await erasures.finish_erasures(database.maintained)
     assert await database.pool.fetchval("select count(*) from tracker.events") == 0
-    assert await erasures.sweep(database.maintained) == 1
+    assert await tombstones.remove_expired(database.maintained) == 1
 
 
 async def test_an_erasure_that_finds_no_pause_between_batches_begins_later(
@@ -107,12 +107,12 @@ async def test_an_erasure_that_finds_no_pause_between_batches_begins_later(
         async with writer.transaction():
             await writer.execute("lock table tracker.tombstones in row exclusive mode")
             with pytest.raises(Unavailable, match="goes on"):
-                await erasures.go_on(place(database), erasure_id)
+                await erasures.run_erasure(place(database), erasure_id)
     finally:
         await writer.close()
     assert (await get_receipt(database.pool, 1, erasure_id)).finished_at is None
     assert await database.pool.fetchval("select count(*) from tracker.events where session_id = $1", session) == 2
-    assert await erasures.finish_all(database.maintained) == 1
+    assert await erasures.finish_erasures(database.maintained) == 1
     receipt = await get_receipt(database.pool, 1, erasure_id)
     assert msgspec.json.decode(receipt.removed)["events"] == 2
 

@@ -324,6 +324,9 @@ BAD_READS: dict[str, BadRead] = {
     "an infinite from": BadRead("/analytics/hourly", 422, "invalid", ("`from` is 'inf'",), {"from": "inf"}),
     "an unknown device": BadRead("/sessions", 422, "invalid", ("device_type",), {"device_type": "toaster"}),
     "has_errors that is neither": BadRead("/sessions", 422, "invalid", ("has_errors",), {"has_errors": "maybe"}),
+    "has_recording that is neither": BadRead(
+        "/sessions", 422, "invalid", ("has_recording",), {"has_recording": "maybe"}
+    ),
     "a negative duration": BadRead("/sessions", 422, "invalid", ("min_duration",), {"min_duration": "-1"}),
     "a cursor that is none": BadRead("/sessions", 422, "invalid", ("cursor", "next_cursor"), {"cursor": "abc"}),
     "a cursor that is not even text": BadRead("/sessions", 422, "invalid", ("cursor",), {"cursor": "\u00e9\U0001f600"}),

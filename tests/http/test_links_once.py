@@ -9,9 +9,9 @@ from tests.conftest import running
 from tests.http.api import check_problem
 from tests.http.browsers import PASSWORD, Browser, invitation, invite, new_email, roles, token_of
 from tests.projects import make_project
+from tracker_backend.accounts.expired_logins import delete_expired_logins
 from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
-from tracker_backend.maintenance import expired_logins as maintenance
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_memory")
@@ -165,7 +165,7 @@ async def test_what_is_over_is_removed(standing_services: Services, ann: Browser
         "update tracker.logins set expires_at = now() - interval '1 day' where user_id = $1", ann.user_id
     )
     assert not await ann.is_logged_in()
-    assert await maintenance.drop_over(standing_services.database.maintained) >= 2
-    assert await maintenance.drop_over(standing_services.database.maintained) == 0
+    assert await delete_expired_logins(standing_services.database.maintained) >= 2
+    assert await delete_expired_logins(standing_services.database.maintained) == 0
     assert not await pool.fetchval("select count(*) from tracker.logins where user_id = $1", ann.user_id)
     assert await pool.fetchval("select count(*) from tracker.users where user_id = $1", ann.user_id) == 1

@@ -15,7 +15,7 @@ from tracker_backend.accounts.projects import ProjectChange, change_project
 from tracker_backend.errors import Invalid
 from tracker_backend.http import ttl_cache
 from tracker_backend.http.services import Services
-from tracker_backend.maintenance.deleted_projects import remove_deleted
+from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_memory")
@@ -313,7 +313,7 @@ class TestDelete:
             project,
         )
         assert (told[0]["actor"], told[0]["action"]) == (f"user {owner.user_id}", "project deleted")
-        assert await remove_deleted(standing_services.database.maintained) >= 1
+        assert await delete_projects(standing_services.database.maintained) >= 1
         assert not await standing_services.pool.fetchval(
             "select count(*) from tracker.sessions where project_id = $1", project
         )
@@ -324,7 +324,7 @@ class TestDelete:
         await track(client)
         before = await row_counts(services.pool)
         answer = await client.delete(f"{API}/project", params={"confirm": "default"})
-        check_problem(answer, 422, "invalid", "the only one")
+        check_problem(answer, 422, "invalid", "the only project")
         assert await row_counts(services.pool) == before
 
     async def test_of_two_deleted_at_once_one_stays(self, client: httpx.AsyncClient, services: Services) -> None:

@@ -267,6 +267,22 @@ async def test_a_list_is_filtered_and_sorted(
     assert await listed(client, **parameters) == [three[n] for n in expected]
 
 
+async def test_a_list_is_filtered_by_whether_a_session_has_a_recording(client: httpx.AsyncClient) -> None:
+    recorded, tracked = new_session(), await track(client)
+    snapshot: Json = {"type": 2, "timestamp": int(now().timestamp() * 1000), "data": {}}
+    sent = await client.post(f"{API}/track/recording", json={"session_id": recorded, "events": [snapshot]})
+    assert sent.status_code == 201, sent.text
+    assert await listed(client, has_recording="true") == [recorded]
+    assert await listed(client, has_recording="false") == [tracked]
+
+
+async def test_a_list_is_filtered_by_whether_a_session_is_a_bots(client: httpx.AsyncClient) -> None:
+    bot = await start(client, user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)")
+    visitor = await start(client, user_agent=CHROME)
+    assert await listed(client, is_bot="true") == [bot["session_id"]]
+    assert await listed(client, is_bot="false") == [visitor["session_id"]]
+
+
 async def test_a_list_is_bounded_in_time_and_sorted_by_it(client: httpx.AsyncClient) -> None:
     noon = now() - timedelta(hours=3)
     sessions = [await track(client, event(timestamp=(noon + timedelta(hours=n)).isoformat())) for n in range(3)]

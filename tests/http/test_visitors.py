@@ -49,7 +49,7 @@ async def test_an_erased_visitor_is_gone_with_a_receipt_and_stays_away(
 
     receipt = await erase(own_client, user_id=user)
 
-    assert receipt["finished_at"] >= receipt["asked_at"]
+    assert receipt["finished_at"] >= receipt["requested_at"]
     assert (receipt["subject"], receipt["actor"][:7]) == ("user", "key tb_")
     assert {name: receipt["removed"][name] for name in ("sessions", "recordings", "screenshots")} == {
         "sessions": 3,
@@ -94,7 +94,10 @@ async def test_a_session_is_erased_by_the_name_that_its_client_gave_it(
     answer = await own_client.post(f"{API}/erasures/{receipt['erasure_id']}/check", json={"session_id": name})
     assert answer.json()["is_clean"]
     assert (await get(own_client, "/sessions"))["total"] == 0
-    assert await standing_services.pool.fetchval("select wanted from tracker.erasures where wanted = $1", name) is None
+    assert (
+        await standing_services.pool.fetchval("select subject_id from tracker.erasures where subject_id = $1", name)
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ async def test_a_long_erasure_is_answered_202_and_finished_by_the_task(
         await standing_services.pool.release(holder)
     assert receipt["finished_at"] is None
     assert receipt["removed"].get("sessions", 0) < 3
-    await erasures.finish_all(standing_services.database.maintained)
+    await erasures.finish_erasures(standing_services.database.maintained)
     path = f"{API}/erasures/{receipt['erasure_id']}"
     finished = (await own_client.get(path)).json()
     assert finished["finished_at"] is not None

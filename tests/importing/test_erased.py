@@ -22,9 +22,9 @@ from tracker_backend.storage.database import Database
 
 async def erase(database: Database, user: str) -> UUID:
     """Erases a visitor."""
-    place = erasures.place_of(database.maintained)
-    erasure_id = await erasures.ask(place, 1, "user", user, "local", "visitor erased")
-    await erasures.go_on(place, erasure_id)
+    place = erasures.context_of(database.maintained)
+    erasure_id = await erasures.request_erasure(place, 1, "user", user, "local", "visitor erased")
+    await erasures.run_erasure(place, erasure_id)
     return erasure_id
 
 
@@ -59,9 +59,9 @@ async def test_a_session_without_a_user_is_known_by_its_id(
     await fill(pipeline, session)
     path = tmp_path / "session.json"
     path.write_bytes(await text_of(database, session))
-    place = erasures.place_of(database.maintained)
-    erasure_id = await erasures.ask(place, 1, "session", str(session), "local", "visitor erased")
-    await erasures.go_on(place, erasure_id)
+    place = erasures.context_of(database.maintained)
+    erasure_id = await erasures.request_erasure(place, 1, "session", str(session), "local", "visitor erased")
+    await erasures.run_erasure(place, erasure_id)
     with pytest.raises(Invalid, match=f"session {session} was erased"):
         await run(path)
     (line,) = await run(path, session="copy")

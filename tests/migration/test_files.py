@@ -11,7 +11,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.migrate import files
 
-LAST = "core/0009_analysts.sql"
+LAST = "core/0010_keyed_hashes.sql"
 RECORDED = "select name, checksum from tracker.migrations order by applied_at, name"
 
 
@@ -47,9 +47,11 @@ async def test_migrating_again_applies_nothing(dsn: str) -> None:
 
 
 async def test_an_older_database_gets_only_what_it_lacks(dsn: str) -> None:
-    await execute(dsn, "drop schema tracker_analyst cascade")
-    await execute(dsn, "drop function tracker.open_to_analysts")
-    await execute(dsn, "drop table tracker.analyst_grants")
+    await execute(dsn, "alter table tracker.erasures rename column keyed_hash to mark")
+    await execute(dsn, "alter table tracker.erasures rename column subject_id to wanted")
+    await execute(dsn, "alter table tracker.erasures rename column requested_at to asked_at")
+    await execute(dsn, "alter table tracker.erased_sessions rename column keyed_hash to mark")
+    await execute(dsn, "alter table tracker.tombstones rename column keyed_hash to mark")
     await execute(dsn, "delete from tracker.migrations where name = $1", LAST)
     with pytest.raises(SchemaError, match=rf"1 migrations are not applied \({LAST}\): run `tracker-backend migrate`"):
         await Database.open(Settings(), dsn)

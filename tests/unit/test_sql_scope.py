@@ -16,7 +16,7 @@ _SCOPE = re.compile(
 _OF_NO_PROJECT = {"installation", "migrations", "nodes", "leases", "rollups", "users", "logins"}
 
 _BY_AGE = "sweeps rows of all projects by their age"
-_BY_MARK = "by a mark, which is a keyed hash of project and id"
+_BY_HASH = "by a keyed hash of project and id"
 _BY_RECEIPT = "by a receipt, a random id that was found by its project before"
 _OF_ALL = "the server's own, over all projects; no caller gets what it finds"
 UNSCOPED = {
@@ -25,15 +25,15 @@ UNSCOPED = {
         "find": _OF_ALL,
         "unfinished": _OF_ALL,
         "pending": _OF_ALL,
-        "remember": _BY_RECEIPT,
-        "marks": _BY_RECEIPT,
-        "add": _BY_RECEIPT,
+        "add_session_hashes": _BY_RECEIPT,
+        "session_hashes": _BY_RECEIPT,
+        "add_counts": _BY_RECEIPT,
         "finish": _BY_RECEIPT,
-        "done": _BY_MARK,
+        "clear_pending": _BY_HASH,
     },
-    "maintenance/sql/expiry.sql": {"list_expired": _OF_ALL},
-    "maintenance/sql/expired_logins.sql": {"drop_over": _BY_AGE},
-    "privacy/sql/erasure_check.sql": {"dropped_until": _BY_MARK},
+    "maintenance/sql/session_expiry.sql": {"list_expired": _OF_ALL},
+    "accounts/sql/expired_logins.sql": {"delete_expired": _BY_AGE},
+    "privacy/sql/erasure_check.sql": {"dropped_until": _BY_HASH},
     "maintenance/sql/project_retention.sql": {"list_projects": _OF_ALL},
     "maintenance/sql/deleted_projects.sql": {"list_ended": _OF_ALL, "drop_projects": _BY_AGE},
     "maintenance/sql/retention.sql": {"drop_sessions_hours": _BY_AGE, "drop_batches": _BY_AGE},
@@ -70,7 +70,7 @@ UNSCOPED = {
         "take_hours": _OF_ALL,
     },
     "storage/sql/timescale.sql": {"list_hours": _OF_ALL, "unlist_hours": _OF_ALL},
-    "privacy/sql/tombstones.sql": {"standing": _BY_MARK, "lift": _BY_MARK, "sweep": _BY_AGE},
+    "privacy/sql/tombstones.sql": {"active": _BY_HASH, "remove": _BY_HASH, "remove_expired": _BY_AGE},
 }
 _IN_CODE = {
     # The only SQL outside of .sql files: a WHERE of queries/filters.py, whose first condition is the project.

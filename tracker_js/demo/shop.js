@@ -1,4 +1,4 @@
-// The shop of the demo: enough behaviour to be worth recording, and nothing to install.
+// The demo's shop. It has no dependencies.
 'use strict';
 
 const PRODUCTS = {
@@ -95,7 +95,7 @@ function formPage() {
   });
 }
 
-/** The part that behaves like a single-page app: steps change by `history.pushState`. */
+/** Behaves like a single-page app: its steps change by `history.pushState`. */
 function checkoutPage() {
   if (!one('[data-view]')) return;
   const titles = { bag: 'Your bag', delivery: 'Delivery', review: 'One last look', done: 'On its way' };
@@ -121,7 +121,7 @@ function checkoutPage() {
   show();
 }
 
-/** Says that and what is recorded, and breaks things on request. */
+/** Shows what is recorded, and has buttons that cause errors. */
 function recordingPanel() {
   const output = make('output');
   const button = (name, text, act) => {
@@ -135,7 +135,7 @@ function recordingPanel() {
   const watch = link(`/demo/watch.html?session=${id}`, 'watch this visit');
   watch.addEventListener('click', (event) => {
     event.preventDefault();
-    // What waits goes first, or the replay would end some seconds ago; a browser opens nothing long after a click.
+    // Unsent events are sent first, or the replay would miss the last seconds. A browser opens no window long after a click.
     const late = new Promise((resolve) => setTimeout(resolve, 1_000));
     Promise.race([window.tracker.flush(), late]).then(() => window.open(watch.href, '_blank', 'noopener'));
   });
@@ -149,7 +149,7 @@ function recordingPanel() {
         button('reject-promise', 'Reject a promise', () => { Promise.reject(new Error('The demo promised too much')); }),
         button('break-image', 'Miss an image', () => { output.replaceChildren(make('img', { src: '/demo/missing.png', alt: 'missing' })); })),
       output));
-  // Folded on a phone, where it would cover the shop.
+  // Closed on a phone, where it would cover the shop.
   details.open = window.innerWidth > 860;
   document.body.append(make('aside', { class: 'rec', 'aria-label': 'Recording' }, details));
 }
@@ -159,6 +159,6 @@ productPage();
 formPage();
 checkoutPage();
 showBag();
-// An async script delays the load event: by then the tracker is there, or will never be.
+// An async script delays the load event: by then the tracker is loaded, or has failed to load.
 if (document.readyState === 'complete') recordingPanel();
 else window.addEventListener('load', recordingPanel);

@@ -1,36 +1,36 @@
 'use strict';
 
-/** rrweb's types of events. */
+/** Event types of rrweb. */
 const FULL_SNAPSHOT = 2;
 const META = 4;
-/** The controls below the picture. */
+/** Height of the player's controls. */
 const CONTROLS_PX = 80;
-/** A visit that has just begun is not there yet; a server that says no is not asked again. */
+/** A recording that has just begun is not stored yet, so 404 is retried. */
 const TRIES = 5;
 const TRY_MS = 2_000;
 
-const asked = new URLSearchParams(location.search);
-const session = asked.get('session') ?? '';
-const project = asked.get('project_id');
+const query = new URLSearchParams(location.search);
+const session = query.get('session') ?? '';
+const project = query.get('project_id');
 const state = document.querySelector('[data-testid="watch-state"]');
 const box = document.querySelector('[data-player]');
 let player;
 
-/** The visit's rrweb events; undefined, and the reason shown, when there are none. */
-async function ask() {
+/** Returns the session's rrweb events. Shows the reason and returns undefined where there are none. */
+async function fetchEvents() {
   const path = `/api/v1/sessions/${encodeURIComponent(session)}/recording${project ? `?project_id=${encodeURIComponent(project)}` : ''}`;
   for (let tries = 1; ; tries++) {
-    const answer = await fetch(path);
-    const told = await answer.json();
-    // Without a snapshot there is nothing to show.
-    if (answer.ok && told.length > 1 && told.some(({ type }) => type === FULL_SNAPSHOT)) return told;
-    if (answer.status === 401) {
+    const response = await fetch(path);
+    const body = await response.json();
+    // Without a full snapshot nothing can be replayed.
+    if (response.ok && body.length > 1 && body.some(({ type }) => type === FULL_SNAPSHOT)) return body;
+    if (response.status === 401) {
       const link = Object.assign(document.createElement('a'), { href: '/login', textContent: 'Log in' });
       state.replaceChildren('Only members of the project may watch. ', link, ', then come back.');
       return undefined;
     }
-    if ((!answer.ok && answer.status !== 404) || tries >= TRIES) {
-      state.textContent = answer.ok ? 'Nothing is recorded of this visit yet.' : (told.detail ?? `The server answered ${answer.status}.`);
+    if ((!response.ok && response.status !== 404) || tries >= TRIES) {
+      state.textContent = response.ok ? 'Nothing is recorded of this visit yet.' : (body.detail ?? `The server answered ${response.status}.`);
       return undefined;
     }
     await new Promise((resolve) => setTimeout(resolve, TRY_MS));
@@ -38,7 +38,7 @@ async function ask() {
 }
 
 async function watch() {
-  const events = await ask();
+  const events = await fetchEvents();
   if (!events) return;
   const { data } = events.find(({ type }) => type === META) ?? { data: { width: 16, height: 9 } };
   const most = Math.max(innerHeight - 2 * CONTROLS_PX, 320);

@@ -94,6 +94,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
         runHeld();
         return;
       case State.Tracking:
+        // For the first time in this page; `onRenew` starts the later sessions.
         if (from < State.Tracking && (earlyTraits || !session?.started)) startSession(earlyTraits);
         runHeld();
         startParts();

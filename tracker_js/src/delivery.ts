@@ -1,5 +1,5 @@
-import type { Delivery, DeliveryOptions, Item, Lane } from './delivery-types';
 import type { LoadPart } from './context';
+import type { Delivery, DeliveryOptions, Item, Lane } from './delivery-types';
 import type { createOutbox } from './outbox.lazy';
 import { createRequests } from './requests';
 

@@ -4,7 +4,7 @@ import { combineTeardowns, listen, type Teardown } from './guard';
 const MOMENTUM_MS = 3_000;
 
 /**
- * Tells scrolling by the visitor from scrolling by the page (a carousel): true during and shortly after wheel, touch,
+ * Distinguishes scrolling by the visitor from scrolling by the page (a carousel): true during and shortly after wheel, touch,
  * pointer or key input.
  */
 export function watchUserInput(): { isRecent: () => boolean; stop: Teardown } {

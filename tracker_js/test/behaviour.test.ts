@@ -18,9 +18,9 @@ import { initResourceErrors } from '../src/resource-errors';
 import { initScrolls } from '../src/scrolls';
 import { type ListenDeep, watchShadowTrees } from '../src/shadow-trees';
 
-// What needs a browser that draws, or a visitor's own hand (dead clicks, web vitals), is in tests/e2e/tag/.
+// What needs a browser that draws, or trusted events (dead clicks, web vitals), is in tests/e2e/tag/.
 
-let told: (EventFields & { event_type: string })[] = [];
+let emitted: (EventFields & { event_type: string })[] = [];
 let finishers: ((isGoing: boolean) => void)[] = [];
 let navigate: (samePath: boolean) => void = () => undefined;
 let teardowns: Teardown[] = [];
@@ -41,7 +41,7 @@ const field = (selector = 'input'): HTMLInputElement => {
 const leave = (): void => {
   for (const finish of finishers) finish(true);
 };
-const data = (type: string): unknown[] => told.filter(({ event_type }) => event_type === type).map(({ event_data }) => event_data);
+const data = (type: string): unknown[] => emitted.filter(({ event_type }) => event_type === type).map(({ event_data }) => event_data);
 const type = (text: string, element = field()): void => {
   for (const letter of text) {
     element.dispatchEvent(new KeyboardEvent('keydown', { key: letter, bubbles: true }));
@@ -53,12 +53,12 @@ const type = (text: string, element = field()): void => {
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
   document.body.innerHTML = '';
-  told = [];
+  emitted = [];
   finishers = [];
   options = {};
   const secrets = watchSecrets();
   context = {
-    emit: (event_type, fields) => told.push({ event_type, ...fields }),
+    emit: (event_type, fields) => emitted.push({ event_type, ...fields }),
     secrets,
     beforeLeave(finish) {
       finishers.push(finish);
@@ -85,18 +85,18 @@ afterEach(() => {
 });
 
 describe('inputs', () => {
-  test('a field is told once, after half a second of rest', () => {
+  test('a field is reported once, half a second after the last letter', () => {
     document.body.innerHTML = '<input name="city">';
     observe(initInputs);
     type('Porto');
     vi.advanceTimersByTime(499);
-    expect(told).toHaveLength(0);
+    expect(emitted).toHaveLength(0);
     vi.advanceTimersByTime(1);
     field().dispatchEvent(new Event('change', { bubbles: true }));
-    expect(told.map(({ event_type, input_value, input_masked }) => [event_type, input_value, input_masked])).toEqual([['input', 'Porto', false]]);
+    expect(emitted.map(({ event_type, input_value, input_masked }) => [event_type, input_value, input_masked])).toEqual([['input', 'Porto', false]]);
   });
 
-  test('a card in a field of no name stays hidden while it is typed and for good', () => {
+  test('a card number in an unnamed field is masked while it is typed and afterwards', () => {
     document.body.innerHTML = '<input name="q">';
     observe(initInputs);
     for (const part of ['4242 42', '42 4242', ' 4242']) {
@@ -106,31 +106,31 @@ describe('inputs', () => {
     field().value = 'later';
     type('!');
     vi.advanceTimersByTime(500);
-    expect(told.map(({ input_value }) => input_value)).toEqual([undefined, undefined, MASK, MASK]);
+    expect(emitted.map(({ input_value }) => input_value)).toEqual([undefined, undefined, MASK, MASK]);
   });
 
-  test('a long number that turned out to be no card is told when the field is left', () => {
+  test('a long number that is not a card number is sent when the field is left', () => {
     document.body.innerHTML = '<input name="order">';
     observe(initInputs);
     type('1234567');
     vi.advanceTimersByTime(500);
     field().dispatchEvent(new Event('change', { bubbles: true }));
-    expect(told.map(({ event_type, input_value }) => [event_type, input_value])).toEqual([
+    expect(emitted.map(({ event_type, input_value }) => [event_type, input_value])).toEqual([
       ['input', undefined],
       ['change', '1234567'],
     ]);
   });
 
-  test('what is being typed is told before the page goes', () => {
+  test('an unfinished value is sent before the page goes', () => {
     document.body.innerHTML = '<input name="city">';
     observe(initInputs);
     type('Por');
     for (const finish of finishers) finish(false);
-    expect(told.map(({ input_value }) => input_value)).toEqual(['Por']);
+    expect(emitted.map(({ input_value }) => input_value)).toEqual(['Por']);
   });
 });
 
-test('what is typed in a shadow tree is told as secret, and by its own element', () => {
+test('typing in a shadow tree is reported as secret, with the element of the tree', () => {
   const root = document.body.appendChild(document.createElement('x-box')).attachShadow({ mode: 'open' });
   root.innerHTML = '<input name="city">';
   observe(initInputs);
@@ -140,34 +140,34 @@ test('what is typed in a shadow tree is told as secret, and by its own element',
   inner?.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
   // It does not leave the shadow tree.
   inner?.dispatchEvent(new Event('change', { bubbles: true }));
-  expect(told.map(({ target_tag, input_value, input_masked }) => [target_tag, input_value, input_masked])).toEqual([['input', MASK, true]]);
+  expect(emitted.map(({ target_tag, input_value, input_masked }) => [target_tag, input_value, input_masked])).toEqual([['input', MASK, true]]);
 });
 
 describe('keys', () => {
-  test('printing keys are one char a run, named keys are told by name', () => {
+  test('a run of printing keys is one char, named keys are reported by name', () => {
     document.body.innerHTML = '<input name="city">';
     observe(initKeys);
     type('Porto');
     field().dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
     for (const key of ['Shift', 'Process', 'Dead', 'é', 'hunter2']) field().dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
     vi.advanceTimersByTime(1_000);
-    expect(told.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([
+    expect(emitted.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([
       ['char', { count: 5 }],
       ['Enter', undefined],
       ['char', { count: 4 }],
     ]);
   });
 
-  test('the length of a secret is not told', () => {
+  test('the length of a secret is not sent', () => {
     document.body.innerHTML = '<input type="password">';
     observe(initKeys);
     type('hunter2');
     vi.advanceTimersByTime(1_000);
-    expect(told.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([['char', undefined]]);
+    expect(emitted.map(({ key_pressed, event_data }) => [key_pressed, event_data])).toEqual([['char', undefined]]);
   });
 });
 
-test('mouse moves are told at most ten a second', () => {
+test('mouse moves are reported at most ten times a second', () => {
   const times: number[] = [];
   context.emit = () => times.push(Date.now());
   observe(initMouseMoves);
@@ -179,7 +179,7 @@ test('mouse moves are told at most ten a second', () => {
   for (const [i, time] of times.slice(1).entries()) expect(time - (times[i] ?? 0)).toBeGreaterThanOrEqual(100);
 });
 
-test('a page that scrolls by itself keeps no visit alive, a hand does', () => {
+test('a page that scrolls by itself keeps no session alive, scrolling by the visitor does', () => {
   observe(initScrolls);
   touch.mockClear();
   document.dispatchEvent(new Event('scroll'));
@@ -193,7 +193,7 @@ test('a page that scrolls by itself keeps no visit alive, a hand does', () => {
   expect(touch).toHaveBeenCalledOnce();
 });
 
-test('boxes that scroll at the same time are both told where they came to rest', () => {
+test('two boxes that scroll at the same time are both reported at their final positions', () => {
   document.body.innerHTML = '<ul></ul><ol></ol>';
   observe(initScrolls);
   for (const top of [10, 20, 30]) {
@@ -204,23 +204,23 @@ test('boxes that scroll at the same time are both told where they came to rest',
     }
   }
   vi.advanceTimersByTime(1_000);
-  for (const tag of ['ul', 'ol']) expect(told.filter(({ target_tag }) => target_tag === tag).map(({ scroll_y }) => scroll_y)).toEqual([10, 30]);
+  for (const tag of ['ul', 'ol']) expect(emitted.filter(({ target_tag }) => target_tag === tag).map(({ scroll_y }) => scroll_y)).toEqual([10, 30]);
 });
 
-test('a double click is told with its place', () => {
+test('a double click is reported with its coordinates', () => {
   document.body.innerHTML = '<button>a</button>';
   observe(initDoubleClicks);
   field('button').dispatchEvent(new MouseEvent('dblclick', { clientX: 3, clientY: 4, bubbles: true }));
-  expect(told).toMatchObject([{ event_type: 'dblclick', target_tag: 'button', viewport_x: 3, viewport_y: 4, click_count: 2 }]);
+  expect(emitted).toMatchObject([{ event_type: 'dblclick', target_tag: 'button', viewport_x: 3, viewport_y: 4, click_count: 2 }]);
 });
 
-test('a field is entered and left, a button is not', () => {
+test('focus and blur are reported of a field, not of a button', () => {
   document.body.innerHTML = '<input name="city"><button>a</button>';
   observe(initFocus);
   field().focus();
   vi.advanceTimersByTime(1_200);
   field('button').focus();
-  expect(told.map(({ event_type, event_data }) => [event_type, event_data])).toEqual([
+  expect(emitted.map(({ event_type, event_data }) => [event_type, event_data])).toEqual([
     ['focus', undefined],
     ['blur', { duration_ms: 1_200 }],
   ]);
@@ -230,7 +230,7 @@ describe('page time', () => {
   let state = 'visible';
   const become = (now: string): void => {
     state = now;
-    // The core calls these before the last batch of a page that is hidden.
+    // The core calls these before the last batch of a hidden page.
     if (now === 'hidden') for (const finish of finishers) finish(false);
     document.dispatchEvent(new Event('visibilitychange'));
   };
@@ -239,7 +239,7 @@ describe('page time', () => {
     vi.spyOn(document, 'visibilityState', 'get').mockImplementation(() => state as DocumentVisibilityState);
   });
 
-  test('only the time that a page was seen counts, and the pieces make the sum', () => {
+  test('only the time that a page is visible counts, and the pieces add up to it', () => {
     observe(initPageTime);
     vi.advanceTimersByTime(3_000);
     become('hidden');
@@ -250,7 +250,7 @@ describe('page time', () => {
     expect(data('page_time')).toMatchObject([{ visible_ms: 3_000 }, { visible_ms: 2_000 }]);
   });
 
-  test('each page of a single-page app has its own', () => {
+  test('each page of a single-page app has its own time', () => {
     history.replaceState(null, '', '/one');
     observe(initPageTime);
     vi.advanceTimersByTime(1_000);
@@ -261,7 +261,7 @@ describe('page time', () => {
     navigate(false);
     vi.advanceTimersByTime(500);
     become('hidden');
-    expect(told.map(({ page_url, event_data }) => [new URL(page_url ?? '').pathname, (event_data as { visible_ms: number }).visible_ms])).toEqual([
+    expect(emitted.map(({ page_url, event_data }) => [new URL(page_url ?? '').pathname, (event_data as { visible_ms: number }).visible_ms])).toEqual([
       ['/one', 2_000],
       ['/two', 500],
     ]);
@@ -280,44 +280,44 @@ describe('forms', () => {
     });
   });
 
-  test('one that was typed into and left is told with the names of its fields, not those of secrets', () => {
+  test('a form that is filled in and left is reported with the names of its fields, except secret ones', () => {
     type('Porto', field('[name=city]'));
     vi.advanceTimersByTime(4_000);
     type('hunter2', field('[name=pass]'));
     leave();
-    expect(told).toMatchObject([{ event_type: 'form_abandon', target_selector: '#f', event_data: { fields: ['city'], field_count: 2, duration_ms: 4_000 } }]);
-    expect(JSON.stringify(told)).not.toMatch(/Porto|hunter2|"pass"/);
+    expect(emitted).toMatchObject([{ event_type: 'form_abandon', target_selector: '#f', event_data: { fields: ['city'], field_count: 2, duration_ms: 4_000 } }]);
+    expect(JSON.stringify(emitted)).not.toMatch(/Porto|hunter2|"pass"/);
     expect(data('form_abandon')[0]).not.toHaveProperty('last_field', expect.anything());
   });
 
-  test('one that was sent was not abandoned', () => {
+  test('a submitted form is not abandoned', () => {
     type('Porto', field('[name=city]'));
     field('form').dispatchEvent(new Event('submit', { bubbles: true }));
     leave();
-    expect(told.map(({ event_type }) => event_type)).toEqual(['submit']);
+    expect(emitted.map(({ event_type }) => event_type)).toEqual(['submit']);
     expect(data('submit')).toMatchObject([{ method: 'get', fields: ['city'], last_field: 'city', field_count: 1 }]);
   });
 
-  test('nor was one whose button sent it by a request, but one that only looked things up was', () => {
+  test('a form whose button submits it by a request is not abandoned, one that only looked something up is', () => {
     type('Porto', field('[name=city]'));
     onRequest('POST', false);
     field('[type=button]').click();
     onRequest('GET', false);
     navigate(true);
     navigate(false);
-    expect(told.map(({ event_type }) => event_type)).toEqual(['form_abandon']);
+    expect(emitted.map(({ event_type }) => event_type)).toEqual(['form_abandon']);
     type('Porto', field('[name=city]'));
     field('[type=button]').click();
     onRequest('POST', false);
     navigate(false);
-    expect(told).toHaveLength(1);
+    expect(emitted).toHaveLength(1);
   });
 
-  test('nor one that was emptied, or never typed into', () => {
+  test('a form that is emptied, or never filled in, is not abandoned', () => {
     type('Porto', field('[name=city]'));
     (field('form') as unknown as HTMLFormElement).reset();
     leave();
-    expect(told).toHaveLength(0);
+    expect(emitted).toHaveLength(0);
   });
 });
 
@@ -332,45 +332,45 @@ describe('requests', () => {
     observe((given) => initNetwork(given, (method, keepalive) => requests.push([method, keepalive])));
   });
 
-  test('an answer of 400 and more is told without query, and reaches the page', async () => {
+  test('a response of 400 and more is reported without its query, and reaches the page', async () => {
     answer = () => Promise.resolve(new Response('body', { status: 503 }));
     const response = await fetch('https://api.example/cart?token=abc#x', { method: 'post' });
     expect(await response.text()).toBe('body');
     expect(data('request_failed')).toEqual([{ api: 'fetch', method: 'POST', url: 'https://api.example/cart', failure: 'status', status: 503, duration_ms: 0 }]);
   });
 
-  test('no answer at all is told, and the page gets its own error', async () => {
+  test('a missing response is reported, and the page gets its own error', async () => {
     const error = new TypeError('Failed to fetch');
     answer = () => Promise.reject(error);
     await expect(fetch('/x')).rejects.toBe(error);
     expect(data('request_failed')).toMatchObject([{ method: 'GET', failure: 'network' }]);
   });
 
-  test('what the page ended itself, what went well and what is ours is not told', async () => {
+  test('aborted, successful and own requests are not reported', async () => {
     await fetch('/fine');
     answer = () => Promise.reject(new DOMException('x', 'AbortError'));
     await expect(fetch('/x')).rejects.toThrow();
     answer = () => Promise.resolve(new Response(null, { status: 500 }));
     await fetch('https://t.example/api/v1/track');
-    expect(told).toHaveLength(0);
+    expect(emitted).toHaveLength(0);
     expect(requests).toEqual([
       ['GET', false],
       ['GET', false],
     ]);
   });
 
-  test('a page that fetches in a loop is told five times', async () => {
+  test('a request that fails in a loop is reported five times', async () => {
     answer = () => Promise.resolve(new Response(null, { status: 404 }));
     for (let i = 0; i < 20; i++) await fetch(`/x?n=${i}`);
-    expect(told).toHaveLength(5);
+    expect(emitted).toHaveLength(5);
   });
 
-  test.each([undefined, Object.assign(Object.create({ then: () => 'theirs' }) as object, { abort: () => 'aborted' })])('what another wrapper returns stays what it is: %o', (odd) => {
+  test.each([undefined, Object.assign(Object.create({ then: () => 'theirs' }) as object, { abort: () => 'aborted' })])('the result of another wrapper stays unchanged: %o', (odd) => {
     answer = () => odd as unknown as Promise<Response>;
     expect(fetch('/x')).toBe(odd);
   });
 
-  test('all is given back, unless somebody wrapped it after us', () => {
+  test('fetch and XMLHttpRequest are restored, unless another script has wrapped them afterwards', () => {
     const open = (): unknown => Reflect.get(XMLHttpRequest.prototype, 'open');
     const wrapped = { fetch: Reflect.get(window, 'fetch'), open: open() };
     teardowns.pop()?.();
@@ -396,16 +396,16 @@ describe('console', () => {
     Object.assign(console, native);
   });
 
-  test('errors are told as a console writes them, without what objects hold', () => {
+  test('errors are reported as a console formats them, without the contents of objects', () => {
     options = { console: 'error' };
     observe(initConsole);
     console.error('%cno %s of %d', 'color: red', 'cart', 2, { token: 'abc' }, [1, 'abc'], new Error('gone'), document.body);
-    console.warn('not told');
+    console.warn('not reported');
     expect(data('console')).toMatchObject([{ level: 'error', message: 'no cart of 2 [object Object] [object Array] Error: gone <body>', stack: expect.stringContaining('gone') as unknown }]);
     expect(said).toHaveLength(2);
   });
 
-  test('all levels on demand, but not our own words', () => {
+  test('the option "all" reports all levels, except the messages of the tracker', () => {
     options = { console: 'all' };
     observe(initConsole);
     console.warn('slow');
@@ -413,7 +413,7 @@ describe('console', () => {
     expect(data('console')).toMatchObject([{ level: 'warn', message: 'slow' }]);
   });
 
-  test('none at all when it is off, and it is given back in the end', () => {
+  test('nothing is reported when the option is off, and the console is restored at the end', () => {
     const before = console.error;
     options = { console: false };
     observe(initConsole);
@@ -425,10 +425,10 @@ describe('console', () => {
     expect(console.error).toBe(before);
   });
 
-  test('a console that is watched while we tell does not turn in circles', () => {
+  test('a script that watches the console while a call is reported causes no endless loop', () => {
     options = { console: 'error' };
     context.emit = (event_type, fields) => {
-      told.push({ event_type, ...fields });
+      emitted.push({ event_type, ...fields });
       console.error('again');
     };
     observe(initConsole);
@@ -437,14 +437,14 @@ describe('console', () => {
   });
 });
 
-test('a resource that did not load is told without its query', () => {
+test('a resource that fails to load is reported without its query', () => {
   document.body.innerHTML = '<img src="https://cdn.example/x.png?token=1">';
   observe(initResourceErrors);
   field('img').dispatchEvent(new Event('error'));
-  expect(told).toMatchObject([{ event_type: 'error', target_tag: 'img', event_data: { kind: 'resource', url: 'https://cdn.example/x.png' } }]);
+  expect(emitted).toMatchObject([{ event_type: 'error', target_tag: 'img', event_data: { kind: 'resource', url: 'https://cdn.example/x.png' } }]);
 });
 
-test('a resource that failed before we came is told too', () => {
+test('a resource that failed before the part was loaded is reported, too', () => {
   vi.spyOn(performance, 'getEntriesByType').mockReturnValue([
     { name: 'https://cdn.example/a.css?v=1', initiatorType: 'link', responseStatus: 404 },
     { name: 'https://cdn.example/b.css', initiatorType: 'link', responseStatus: 200 },

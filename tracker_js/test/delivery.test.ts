@@ -7,7 +7,7 @@ import { json } from '../src/json';
 const item = (n: number, open = false): Item => ({ path: '/track', events: 1, sessionId: 's', open, body: () => String(n) });
 const never = (): void => undefined;
 
-/** An outbox that says what it was given. */
+/** An outbox that records its calls. */
 function outbox() {
   const added: [Lane, string][] = [];
   const left: string[] = [];
@@ -38,7 +38,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('what comes before the outbox is handed to it in order, once', async () => {
+test('items that come before the outbox is loaded are passed to it in order, once', async () => {
   const { added, part } = outbox();
   const delivery = create(() => Promise.resolve(part));
   delivery.add('events', item(1));
@@ -51,7 +51,7 @@ test('what comes before the outbox is handed to it in order, once', async () => 
   expect(added).toEqual([['events', '1'], ['events', '2'], ['recordings', '3'], ['images', '4']]);
 });
 
-test('a page that is left before the outbox is there sends what it has', () => {
+test('a page that is left before the outbox is loaded sends its items itself', () => {
   const delivery = create(() => new Promise(never));
   delivery.add('events', item(1));
   delivery.leave(() => {
@@ -60,7 +60,7 @@ test('a page that is left before the outbox is there sends what it has', () => {
   expect(sent).toEqual([['1', true], ['2', true]]);
 });
 
-test('a page that is left after that leaves it to the outbox', async () => {
+test('a page that is left afterwards lets the outbox send them', async () => {
   const { left, part } = outbox();
   const delivery = create(() => Promise.resolve(part));
   await delivery.settled();
@@ -68,7 +68,7 @@ test('a page that is left after that leaves it to the outbox', async () => {
   expect([left, sent]).toEqual([['left'], []]);
 });
 
-test('an outbox that could not be loaded is asked for again when a batch is complete, and nothing is lost', async () => {
+test('an outbox that failed to load is loaded again when a batch is complete, and nothing is lost', async () => {
   const { added, part } = outbox();
   const load = vi.fn<LoadPart>(() => Promise.reject(new Error('offline')));
   const delivery = create(load);
@@ -82,20 +82,20 @@ test('an outbox that could not be loaded is asked for again when a batch is comp
   expect(added).toEqual([['events', '1'], ['events', '2']]);
 });
 
-test('without an outbox the memory stays bounded, and what is given up is counted', async () => {
+test('without an outbox memory stays bounded, and dropped events are counted', async () => {
   const delivery = create(() => Promise.reject(new Error('blocked')));
   for (let n = 0; n < 103; n++) delivery.add('events', item(n));
   await delivery.settled();
   expect(delivery.dropped).toBe(3);
 });
 
-test('what the outbox gave up is counted too', async () => {
+test('events that the outbox has dropped are counted, too', async () => {
   const delivery = create(() => Promise.resolve(outbox().part));
   await delivery.settled();
   expect(delivery.dropped).toBe(5);
 });
 
-test('forgetting reaches the outbox, also one that is not there yet', async () => {
+test('clearing reaches the outbox, also one that is not loaded yet', async () => {
   const { added, made, part } = outbox();
   const delivery = create(() => Promise.resolve(part));
   delivery.add('events', item(1));

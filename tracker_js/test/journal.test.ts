@@ -11,7 +11,7 @@ const SESSION = 'a0000000-0000-4000-8000-000000000000';
 const DAY = 86_400_000;
 const never = (): void => undefined;
 
-/** The disk of a browser, for all of its pages. */
+/** The disk of a browser, shared by all of its pages. */
 let disk: Map<string, StoredItem>;
 let writes: number;
 let isFull: boolean;
@@ -27,7 +27,7 @@ vi.mock('../src/indexed-db', async (original) => ({
           onFail();
           return;
         }
-        // As WebKit does it at a page's end: what is removed is removed, what is put is lost, and nobody is told.
+        // As WebKit does at the end of a page: deletes are executed, puts are lost, and no event fires.
         if (!isEnding) for (const [stored, key] of puts) disk.set(JSON.stringify(key), stored);
         for (const key of gone) disk.delete(JSON.stringify(key));
         if (!isEnding) void Promise.resolve().then(onDone);
@@ -42,7 +42,7 @@ vi.mock('../src/indexed-db', async (original) => ({
   },
 }));
 
-/** Names that pages hold, and who waits for them. */
+/** The locks that pages hold, and who waits for them. */
 function locks() {
   const tails = new Map<string, Promise<unknown>>();
   const held = new Set<string>();
@@ -65,7 +65,7 @@ interface Sent {
   batch_id: string;
   events: number[];
 }
-/** A page with a tracker. Its server answers `once`, and then `status`; 0 is no answer. */
+/** A page with a tracker. Its server answers `once` first, then `status`; 0 is no response. */
 function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions> = {}) {
   const sent: Sent[] = [];
   const take = (_: string, body: BodyInit): Promise<Response> => {
@@ -93,7 +93,7 @@ function openPage(status = 201, project = 'pk', options: Partial<DeliveryOptions
   return page;
 }
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-/** One that was left before its server had anything of it. */
+/** A page that was left before its server had any of its events. */
 async function openLeft(count: number) {
   const page = openPage(0);
   page.capture(count);
@@ -116,7 +116,7 @@ afterEach(() => {
   Reflect.deleteProperty(navigator, 'locks');
 });
 
-test('an open batch is on disk within half a second, and grows there under its name', async () => {
+test('an open batch is on disk within half a second, and grows there under its id', async () => {
   const page = openPage();
   page.capture(2);
   await pass(500);
@@ -129,7 +129,7 @@ test('an open batch is on disk within half a second, and grows there under its n
   expect(page.sent).toEqual([]);
 });
 
-test('a complete batch counts for what it is, and its beginning goes when it is there', async () => {
+test('a complete batch counts with its own size, and its prefix is removed once it is on disk', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(500);
@@ -142,7 +142,7 @@ test('a complete batch counts for what it is, and its beginning goes when it is 
   expect((JSON.parse(name ?? '') as ItemKey)[4]).toBe(stored?.text.length);
 });
 
-test('a browser that at the end of a page removes what it is told to, and puts nothing, loses nothing', async () => {
+test('a browser that executes deletes but no puts at the end of a page loses nothing', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(500);
@@ -153,7 +153,7 @@ test('a browser that at the end of a page removes what it is told to, and puts n
   expect(onDisk()).toEqual([upTo(2)]);
 });
 
-test('a beginning is not sent where the whole is on disk, too', async () => {
+test('a prefix is not sent when the complete batch is on disk, too', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(500);
@@ -180,7 +180,7 @@ test('nothing is written while nothing changes', async () => {
   expect(writes).toBe(before);
 });
 
-test('what the server has is no longer on disk', async () => {
+test('acknowledged items are removed from disk', async () => {
   const page = openPage();
   page.capture(2);
   await pass(6_000);
@@ -188,7 +188,7 @@ test('what the server has is no longer on disk', async () => {
   expect(onDisk()).toEqual([]);
 });
 
-test('what was written before it might be sent is masked on disk, too, and gone when the server has it', async () => {
+test('events saved before the rules are known are masked on disk, too, and removed when acknowledged', async () => {
   let release: () => void = never;
   const ready = new Promise<void>((resolve) => (release = resolve));
   let secret = 'nothing';
@@ -206,17 +206,17 @@ test('what was written before it might be sent is masked on disk, too, and gone 
   expect(onDisk()).toEqual([]);
 });
 
-test('a page that goes writes all before its last requests', async () => {
+test('a page that goes saves everything before its last requests', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(100);
   page.leave();
-  // The whole, and its beginning, which goes when the page lives on.
+  // The complete batch, and its prefix, which is removed if the page lives on.
   expect(onDisk()).toEqual([upTo(2), upTo(2)]);
   expect(page.sent).toHaveLength(1);
 });
 
-test('what an observer says after the last requests is on disk at once, too', async () => {
+test('an event that comes after the last requests is saved at once, too', async () => {
   const page = openPage(0);
   page.capture(1);
   await pass(500);
@@ -226,7 +226,7 @@ test('what an observer says after the last requests is on disk at once, too', as
   expect(onDisk()).toEqual([[0], [0], [1]]);
 });
 
-test('the next page sends what the last one left behind, in order, under the same names', async () => {
+test('the next page sends what the last one has left, in order, under the same ids', async () => {
   const page = await openLeft(120);
   const next = openPage();
   next.capture(1);
@@ -237,7 +237,7 @@ test('the next page sends what the last one left behind, in order, under the sam
   expect(onDisk()).toEqual([[0]]);
 });
 
-test('a page that has nothing of its own to send takes up what was left behind, and forgets only its own', async () => {
+test('a page without items of its own recovers those of others, and clears only its own', async () => {
   await openLeft(60);
   const next = openPage(0);
   await pass(500);
@@ -251,7 +251,7 @@ test('a page that has nothing of its own to send takes up what was left behind, 
   expect([disk.size, next.outbox.dropped]).toEqual([0, 0]);
 });
 
-test('what a page left behind waits for a server that is away', async () => {
+test('recovered items wait for a server that is down', async () => {
   await openLeft(120);
   const next = openPage(0);
   next.capture(1);
@@ -262,7 +262,7 @@ test('what a page left behind waits for a server that is away', async () => {
   expect([disk.size, next.outbox.dropped]).toEqual([0, 0]);
 });
 
-test('a batch that another page still fills is left alone until that page goes', async () => {
+test('a batch that another page still fills is not touched until that page ends', async () => {
   const page = openPage(0);
   page.capture(2);
   await pass(500);
@@ -276,7 +276,7 @@ test('a batch that another page still fills is left alone until that page goes',
   expect(other.sent.map(({ events }) => events)).toEqual([upTo(3)]);
 });
 
-test('a page that comes back from the background writes under another name, which others may wait for', async () => {
+test('a page that comes back from the background saves under another owner id, for whose lock others may wait', async () => {
   const page = await openLeft(1);
   page.capture(1);
   await pass(500);
@@ -286,7 +286,7 @@ test('a page that comes back from the background writes under another name, whic
   expect(other.sent.map(({ events }) => events)).toEqual([[0]]);
 });
 
-test('a page for which nothing waits holds no name: what comes then begins under another', async () => {
+test('a page without waiting items holds no lock, and its next items get another owner id', async () => {
   const request = vi.spyOn(navigator.locks, 'request');
   const page = openPage();
   page.capture(1);
@@ -299,7 +299,7 @@ test('a page for which nothing waits holds no name: what comes then begins under
   expect(request).toHaveBeenCalledTimes(2);
 });
 
-test('without locks, what is younger than a minute may belong to a page that lives', async () => {
+test('without Web Locks, items younger than a minute may belong to a live page', async () => {
   Object.defineProperty(navigator, 'locks', { value: undefined, configurable: true });
   const page = openPage(0);
   page.capture(1);
@@ -316,7 +316,7 @@ test('without locks, what is younger than a minute may belong to a page that liv
   expect(third.sent.map(({ events }) => events)).toEqual([[0]]);
 });
 
-test('what the server would not store at its own time any more is given up', async () => {
+test('items that the server would not store at their own time are dropped', async () => {
   await openLeft(3);
   vi.clearAllTimers();
   vi.setSystemTime(Date.now() + 7 * DAY + 1_000);
@@ -327,7 +327,7 @@ test('what the server would not store at its own time any more is given up', asy
   expect(onDisk()).toEqual([[0]]);
 });
 
-test('the disk stays bounded: of what dead pages left behind the oldest is given up', async () => {
+test('the disk stays bounded: the oldest items of ended pages are dropped', async () => {
   for (const n of [0, 1, 2]) {
     const key: ItemKey = ['https://t.example pk', 'images', Date.now() + n, `page ${n}`, 1.5e6];
     disk.set(JSON.stringify(key), { path: '/track/screenshot', sessionId: SESSION, text: `{"events":[${n}]}`, events: 1 });
@@ -339,7 +339,7 @@ test('the disk stays bounded: of what dead pages left behind the oldest is given
   expect(next.outbox.dropped).toBe(1);
 });
 
-test('what waits for another key is never sent with this one', async () => {
+test('items of another key are never sent with this one', async () => {
   const page = openPage(0, 'old');
   page.capture(1);
   page.leave();
@@ -353,7 +353,7 @@ test('what waits for another key is never sent with this one', async () => {
   expect(onDisk()).toEqual([[0]]);
 });
 
-test('where nothing can be written, all goes on from memory', async () => {
+test('where nothing can be saved, everything works from memory', async () => {
   isFull = true;
   const page = openPage();
   page.capture(60);
@@ -361,7 +361,7 @@ test('where nothing can be written, all goes on from memory', async () => {
   expect(page.sent.flatMap(({ events }) => events)).toEqual(upTo(60));
 });
 
-test('what could not be written is written when the page comes back from the background', async () => {
+test('what could not be saved is saved when the page comes back from the background', async () => {
   isFull = true;
   const page = openPage(0);
   page.capture(1);
@@ -373,7 +373,7 @@ test('what could not be written is written when the page comes back from the bac
   expect(onDisk()).toEqual([[0], [1]]);
 });
 
-test('a batch that is too large goes when its halves are there', async () => {
+test('a batch that is too large is removed once its halves are on disk', async () => {
   const page = openPage(0);
   page.capture(4);
   page.queue.close();
@@ -388,7 +388,7 @@ test('a batch that is too large goes when its halves are there', async () => {
   expect(writes).toBe(before + 2);
 });
 
-test('a refused key leaves on disk what was there, for the day when it is in force again', async () => {
+test('a refused key leaves items on disk, for the day when it is valid again', async () => {
   const page = openPage(0);
   page.capture(2);
   page.queue.close();
@@ -399,7 +399,7 @@ test('a refused key leaves on disk what was there, for the day when it is in for
   expect(page.outbox.dropped).toBe(0);
 });
 
-test('nothing is left on disk, and nothing is sent any more, when all is forgotten', async () => {
+test('clearing removes everything from disk, and nothing is sent any more', async () => {
   const dead = openPage(0);
   dead.capture(2);
   dead.leave();
@@ -414,7 +414,7 @@ test('nothing is left on disk, and nothing is sent any more, when all is forgott
   expect([disk.size, page.sent.length]).toEqual([0, attempts]);
 });
 
-test('in a page in the background, whose timers may take a minute, all is written at once', async () => {
+test('a hidden page, whose timers may take a minute, saves at once', async () => {
   const page = openPage();
   page.capture(1);
   await pass(500);
@@ -423,7 +423,7 @@ test('in a page in the background, whose timers may take a minute, all is writte
   expect(onDisk()).toEqual([upTo(2)]);
 });
 
-test('a page that has all stored at once still takes up what was left behind, before it rests', async () => {
+test('a page whose items are all stored still recovers those of others before it rests', async () => {
   const gone = openPage(0);
   gone.capture(2);
   await pass(1_000);

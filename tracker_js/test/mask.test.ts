@@ -55,7 +55,7 @@ describe('a field is secret', () => {
     expect(secrets.isSecret(input('input,textarea'))).toBe(true);
   });
 
-  test('text that the visitor writes into the page itself', () => {
+  test('text that the visitor types into an editor', () => {
     page('<div contenteditable="true"><p>x</p></div><div contenteditable="false"><i>y</i></div>');
     expect(secrets.isSecret(input('p'))).toBe(true);
     expect(secrets.isSecret(input('i'))).toBe(false);
@@ -67,14 +67,14 @@ test.each(['name', 'shipping', 'footprint', 'spinner', 'businessname', 'hotel', 
   expect(secrets.isSecret(input())).toBe(false);
 });
 
-describe('what was secret once stays so', () => {
-  test('when a password is shown, also in the same task and without anything typed before', () => {
+describe('a field that was secret once stays secret', () => {
+  test('when a password is shown, also in the same task and before anything is typed', () => {
     page('<input type="password" name="a1">');
     input().type = 'text';
     expect(secrets.isSecret(input())).toBe(true);
   });
 
-  test('when it stood there before the tracker came', () => {
+  test('when it was in the page before the tracker', () => {
     page('<input type="password" name="a2">');
     const late = watchSecrets();
     input().type = 'text';
@@ -82,20 +82,20 @@ describe('what was secret once stays so', () => {
     late.stop();
   });
 
-  test('when a framework puts a text field of the same name in its place', async () => {
+  test('when a framework replaces it by a text field of the same name', async () => {
     page('<form><input type="password" name="a3"></form>');
     await Promise.resolve();
     page('<form><input type="text" name="a3"></form>');
     expect(secrets.isSecret(input())).toBe(true);
   });
 
-  test('when its autocomplete is taken away', () => {
+  test('when its autocomplete is removed', () => {
     page('<input name="a4" autocomplete="cc-csc">');
     input().removeAttribute('autocomplete');
     expect(secrets.isSecret(input())).toBe(true);
   });
 
-  test('when its value no longer looks like one', () => {
+  test('when its value no longer looks secret', () => {
     page('<input name="a5" value="ada@example.org">');
     expect(secrets.isSecret(input())).toBe(true);
     input().value = 'ada';
@@ -103,7 +103,7 @@ describe('what was secret once stays so', () => {
   });
 });
 
-test('cards are told from other long numbers by their check digit', () => {
+test('card numbers are distinguished from other long numbers by their check digit', () => {
   expect(isCard('4242 4242 4242 4242')).toBe(true);
   expect(isCard('4242424242424241')).toBe(false);
   expect(isCard('424242')).toBe(false);
@@ -111,17 +111,17 @@ test('cards are told from other long numbers by their check digit', () => {
   expect(isSecretValue('order 1234567890123456')).toBe(false);
 });
 
-test('an unfinished card or address may become a secret, a quantity may not', () => {
+test('an unfinished card number or address may become a secret, a quantity may not', () => {
   expect(['4242 42', 'ada@', '+351 912 345'].map(mayBecomeSecret)).toEqual([true, true, true]);
   expect(['12', 'Rua 17', '4800'].map(mayBecomeSecret)).toEqual([false, false, false]);
 });
 
-test('addresses and cards are taken out of the text of the page', () => {
+test('addresses and card numbers are masked in text of the page', () => {
   expect(scrubText('Hi ada.finch+x@mail.example.org, card 4242-4242-4242-4242, order 12345')).toBe(`Hi ${MASK}, card ${MASK}, order 12345`);
   expect(scrubText('medium.com/@user and vue@3.4.1')).toBe('medium.com/@user and vue@3.4.1');
 });
 
-test('what stands in a secret field is taken out of any text, also written as in a URL', () => {
+test('the value of a secret field is masked in any text, also in URL encoding', () => {
   page('<input type="password" name="a6"><input type="hidden" name="csrf" value="abcdef">');
   input().value = 'p&ss wörd';
   secrets.isSecret(input());
@@ -131,7 +131,7 @@ test('what stands in a secret field is taken out of any text, also written as in
 describe('the outline of an element', () => {
   const outline = (selector: string): string => describeElement(document.querySelector(selector), secrets).target_element ?? '';
 
-  test('is its outer HTML as far as 255 characters go', () => {
+  test('is its outer HTML up to 255 characters', () => {
     page('<div id="big"></div>');
     input('#big').textContent = 'x'.repeat(10_000);
     expect(outline('#big')).toHaveLength(255);
@@ -139,20 +139,20 @@ describe('the outline of an element', () => {
     expect(outline('#p')).toBe('<p id="p">a <b class="c">b</b></p>');
   });
 
-  test('never holds a value, typed text, or what mirrors it', () => {
+  test('never has a value, typed text, or an attribute that repeats it', () => {
     page(`<label id="l" data-replicated-value="canary">Name <input name="n" value="canary" data-value="canary">
       <textarea>canary</textarea><output>canary</output></label>`);
     expect(outline('#l')).not.toContain('canary');
     expect(outline('#l')).toContain('<input name="n">');
   });
 
-  test('is silent inside private boxes and editors', () => {
+  test('is empty inside private boxes and editors', () => {
     page('<div id="d"><div data-private><p>canary</p></div><div contenteditable="true">canary</div></div>');
     expect(outline('#d')).not.toContain('canary');
     expect(outline('[data-private] p')).toBe('<p></p>');
   });
 
-  test('of what is private itself is its shape', () => {
+  test('of a private element is its shape', () => {
     page('<div id="d"><img class="c" data-private alt="canary" src="/canary.jpg" title="canary"><a data-private href="/canary">x</a></div>');
     expect(outline('#d')).toBe('<div id="d"><img class="c"></img><a></a></div>');
     expect(outline('img')).toBe('<img class="c"></img>');
@@ -163,7 +163,7 @@ describe('the outline of an element', () => {
     expect(outline('#a')).toBe('<a id="a" href="/reset">x</a>');
   });
 
-  test('does not repeat a password that the page echoes', () => {
+  test('does not have a password that the page repeats', () => {
     page('<input type="password" name="a7"><p id="p">You typed hunter2-S3cret</p>');
     input().value = 'hunter2-S3cret';
     secrets.isSecret(input());
@@ -194,7 +194,7 @@ describe('the page opens', () => {
     expect(['p', 'i', 'b'].map((selector) => secrets.isSecret(input(selector)))).toEqual([true, false, false]);
   });
 
-  test('a password that was one, never', () => {
+  test('never a field that was a password', () => {
     page('<input data-allow type="password" name="b1">');
     secrets.isSecret(input());
     input().type = 'text';
@@ -202,7 +202,7 @@ describe('the page opens', () => {
   });
 });
 
-test('what is in a private box is so within its shadow trees too', () => {
+test('a private box is private within its shadow trees, too', () => {
   page('<div data-private><p></p></div>');
   const shadow = input('p').attachShadow({ mode: 'open' });
   shadow.innerHTML = '<b>x</b>';
@@ -213,7 +213,7 @@ test('what is in a private box is so within its shadow trees too', () => {
 describe('the project', () => {
   const none = { inputs: 'secrets' as const, fields: [], parameters: [], allow: [] };
 
-  test('names words of fields, in small or capital letters', () => {
+  test('names words of fields, in lower or upper case', () => {
     secrets.apply({ ...none, fields: ['Nick'] });
     page('<input name="user_NICKname"><input class="nick"><input name="city">');
     expect([...document.querySelectorAll('input')].map((field) => secrets.isSecret(field))).toEqual([true, true, false]);
@@ -239,13 +239,13 @@ describe('the project', () => {
   });
 });
 
-test('a URL loses the values of parameters that hold secrets, and addresses in its path', () => {
+test('in a URL the values of secret parameters are masked, and addresses in its path', () => {
   expect(secrets.url('https://a.example/u/ada@example.org?access_token=t&q=a&sessionId=5#id_token=j')).toBe(
     `https://a.example/u/${MASK}?access_token=${MASK}&q=a&sessionId=${MASK}#id_token=${MASK}`,
   );
 });
 
-test('what stands in a field does not take the host out of a URL', () => {
+test('the value of a field is not masked in the host of a URL', () => {
   page('<input type="password">');
   input().value = 'example';
   expect(secrets.url('https://a.example/?q=example')).toBe(`https://a.example/?q=${MASK}`);

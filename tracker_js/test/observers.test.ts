@@ -7,7 +7,7 @@ import { guard, type Teardown } from '../src/guard';
 import { watchSecrets } from '../src/mask';
 import { initPageViews } from '../src/page-views';
 
-let told: (EventFields & { event_type: string })[] = [];
+let emitted: (EventFields & { event_type: string })[] = [];
 let finishers: ((isGoing: boolean) => void)[] = [];
 let teardowns: Teardown[] = [];
 let context: Context;
@@ -22,11 +22,11 @@ const field = (selector = 'input'): HTMLInputElement => {
 };
 beforeEach(() => {
   vi.useFakeTimers();
-  told = [];
+  emitted = [];
   finishers = [];
   const secrets = watchSecrets();
   context = {
-    emit: (event_type, fields) => told.push({ event_type, ...fields }),
+    emit: (event_type, fields) => emitted.push({ event_type, ...fields }),
     secrets,
     beforeLeave(finish) {
       finishers.push(finish);
@@ -40,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a failure of a callback does not reach its caller', () => {
+test('an exception of a callback does not reach its caller', () => {
   expect(
     guard(() => {
       throw new Error('ours');
@@ -53,25 +53,25 @@ describe('clicks', () => {
     field(selector).dispatchEvent(new MouseEvent('click', { clientX: x, clientY: 5, bubbles: true }));
   };
 
-  test('three in a second on one spot are rage, told once', () => {
+  test('three within a second at one place are a rage click, reported once', () => {
     document.body.innerHTML = '<button>a</button>';
     observe(initClicks);
     for (const x of [10, 12, 20, 20, 20]) click(x);
-    expect(told.filter(({ event_type }) => event_type === 'click')).toHaveLength(5);
-    expect(told.filter(({ event_type }) => event_type === 'rage_click')).toHaveLength(1);
+    expect(emitted.filter(({ event_type }) => event_type === 'click')).toHaveLength(5);
+    expect(emitted.filter(({ event_type }) => event_type === 'rage_click')).toHaveLength(1);
   });
 
-  test('three on different spots or elements are not', () => {
+  test('three at different places or elements are not', () => {
     document.body.innerHTML = '<button>a</button><i>b</i>';
     observe(initClicks);
     for (const x of [10, 50, 90]) click(x);
     for (const selector of ['button', 'i', 'button']) click(90, selector);
-    expect(told.filter(({ event_type }) => event_type === 'rage_click')).toHaveLength(0);
+    expect(emitted.filter(({ event_type }) => event_type === 'rage_click')).toHaveLength(0);
   });
 });
 
 describe('pages', () => {
-  const url = (): unknown => told.map(({ page_url }) => new URL(page_url ?? '').pathname + new URL(page_url ?? '').hash);
+  const url = (): unknown => emitted.map(({ page_url }) => new URL(page_url ?? '').pathname + new URL(page_url ?? '').hash);
 
   test('each change of the URL is a page view, and only a change', () => {
     history.replaceState(null, '', '/a');
@@ -82,7 +82,7 @@ describe('pages', () => {
     expect(url()).toEqual(['/a', '/b', '/c']);
   });
 
-  test('a failure of the page stays its own, and the patch goes when the tracker stops', () => {
+  test('an exception of the page stays its own, and the patch is removed when the tracker stops', () => {
     const before = Reflect.get(history, 'pushState') as unknown;
     const { stop } = initPageViews(context, () => undefined);
     expect(() => {
@@ -94,11 +94,11 @@ describe('pages', () => {
 });
 
 describe('errors', () => {
-  test('one in a loop is told five times', () => {
+  test('an error in a loop is reported five times', () => {
     observe(initErrors);
     for (let i = 0; i < 20; i++) window.dispatchEvent(new ErrorEvent('error', { message: 'again', error: new Error('again') }));
-    expect(told).toHaveLength(5);
-    expect(told[0]?.event_data).toMatchObject({ kind: 'error', message: 'again', name: 'Error' });
+    expect(emitted).toHaveLength(5);
+    expect(emitted[0]?.event_data).toMatchObject({ kind: 'error', message: 'again', name: 'Error' });
   });
 
   test('anything may be thrown', () => {
@@ -106,6 +106,6 @@ describe('errors', () => {
     for (const reason of [undefined, null, 'text', 5, { message: 'like an error' }, Object.create(null)]) {
       window.dispatchEvent(Object.assign(new Event('unhandledrejection'), { reason: reason as unknown }));
     }
-    expect(told.length).toBeGreaterThanOrEqual(5);
+    expect(emitted.length).toBeGreaterThanOrEqual(5);
   });
 });

@@ -3,7 +3,7 @@ import { resolveOptions } from '../src/options';
 
 const of = (given: Record<string, unknown>) => resolveOptions(given);
 
-test('nothing said means the defaults', () => {
+test('without options there are the defaults', () => {
   expect(of({ project: undefined })).toEqual(of({}));
   expect(of({})).toMatchObject({ screenshots: true, record: undefined, recordSample: 1, console: 'error', screenshotEngine: 'modern-screenshot' });
 });
@@ -22,11 +22,11 @@ test.each([
   [{ block: '.card' }, { block: '.card' }],
   [{ project: '' }, { project: '' }],
   [{ respectDnt: '' }, { respectDnt: true }],
-])('attributes are read as what they mean: %o', (given, meant) => {
+])('attributes are read by the type of their option: %o', (given, meant) => {
   expect(of(given)).toMatchObject(meant);
 });
 
-test('what is unknown is told once, all together', () => {
+test('unknown options are reported once, all together', () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   of({ screenshot: false, samplerate: 1, vitals: false });
   expect(warn.mock.calls).toEqual([['tracker: unknown options: screenshot, samplerate']]);

@@ -19,7 +19,7 @@ const never = (): void => undefined;
 const silence = new Promise<Response>(never);
 const answer = (status: number, headers: Record<string, string> = {}): Response => new Response(null, { status, headers });
 
-/** A server that answers what the test says, 201 where it says nothing; last requests have so much room. */
+/** A server that answers as the test sets it, by default 201. Last requests have so much room. */
 function server(answers: (Response | Promise<Response>)[] = [], room = 60_000) {
   const sent: Sent[] = [];
   const take = (path: string, text: string, last: boolean): Promise<Response> => {
@@ -47,7 +47,7 @@ const numbers = (sent: Sent[]): number[] => sent.flatMap(({ events }) => events.
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 beforeEach(() => {
-  // Not the one that packs: it works in other tasks than fake time knows.
+  // Without compression, which runs in tasks that fake timers do not control.
   vi.stubGlobal('CompressionStream', undefined);
   vi.useFakeTimers();
 });
@@ -55,7 +55,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('a batch goes when it has 50 events, the rest after 5 s', async () => {
+test('a batch is sent at 50 events, the rest after 5 s', async () => {
   const { requests, sent } = server();
   const queue = createEventBatches(open(requests));
   for (let n = 0; n < 60; n++) queue.push(SESSION, JSON.stringify({ n }));
@@ -75,7 +75,7 @@ test('events of two sessions never share a batch', async () => {
   expect(sent.map((batch) => [batch.session_id, numbers([batch])])).toEqual([['one', [1]], ['two', [2]]]);
 });
 
-test('a batch is cut by its bytes before it has 50 events, so that three fit into the last requests of a page', async () => {
+test('a batch is closed by its bytes before it has 50 events, so that three fit into the last requests of a page', async () => {
   const { requests, sent } = server();
   fill(open(requests), 40, 'ü'.repeat(900));
   await vi.advanceTimersByTimeAsync(0);
@@ -86,7 +86,7 @@ test('a batch is cut by its bytes before it has 50 events, so that three fit int
   }
 });
 
-test('a retry names the same batch, with the time of the attempt, after a growing pause', async () => {
+test('a retry sends the same batch id, with the time of the attempt, after a growing pause', async () => {
   const { requests, sent } = server([answer(500), answer(502)]);
   fill(open(requests), 1);
   await vi.advanceTimersByTimeAsync(999);
@@ -101,7 +101,7 @@ test('a retry names the same batch, with the time of the attempt, after a growin
   expect(new Set(sent.map((batch) => batch.sent_at)).size).toBe(3);
 });
 
-test('what the page says is never taken for the time of the attempt', async () => {
+test('text of the page is never taken for the time of the attempt', async () => {
   const { requests, sent } = server();
   fill(open(requests), 1, '<sent_at>');
   await vi.advanceTimersByTimeAsync(0);
@@ -109,7 +109,7 @@ test('what the page says is never taken for the time of the attempt', async () =
   expect(Date.parse(sent[0]?.sent_at ?? '')).toBe(Date.now());
 });
 
-test('Retry-After is waited for', async () => {
+test('Retry-After is respected', async () => {
   const { requests, sent } = server([answer(503, { 'Retry-After': '30' })]);
   fill(open(requests), 1);
   await vi.advanceTimersByTimeAsync(29_999);
@@ -118,7 +118,7 @@ test('Retry-After is waited for', async () => {
   expect(sent).toHaveLength(2);
 });
 
-test('a batch that is too large is halved until it fits, under names that do not depend on when, and nothing is lost', async () => {
+test('a batch that is too large is split until it fits, under ids that do not depend on the moment, and nothing is lost', async () => {
   const { requests, sent } = server([answer(413), answer(413)]);
   const outbox = open(requests);
   fill(outbox, 8);
@@ -130,7 +130,7 @@ test('a batch that is too large is halved until it fits, under names that do not
   expect(outbox.dropped).toBe(0);
 });
 
-test('a single event that is too large is given up and counted', async () => {
+test('a single event that is too large is dropped and counted', async () => {
   const { requests, sent } = server([answer(413)]);
   const outbox = open(requests);
   fill(outbox, 1);
@@ -138,7 +138,7 @@ test('a single event that is too large is given up and counted', async () => {
   expect([sent.length, outbox.dropped]).toEqual([1, 1]);
 });
 
-test('a refused batch is given up and the next ones go on', async () => {
+test('a refused batch is dropped, and the next ones are sent', async () => {
   const { requests, sent } = server([answer(422)]);
   const outbox = open(requests);
   fill(outbox, 60);
@@ -157,18 +157,18 @@ test('a refused key stops everything', async () => {
   expect([sent.length, outbox.dropped, onStop.mock.calls.length]).toEqual([1, 123, 1]);
 });
 
-test('while the server is away the memory stays bounded: the oldest are given up', async () => {
+test('while the server is down memory stays bounded: the oldest items are dropped', async () => {
   const { requests, sent } = server([answer(503, { 'Retry-After': '60' })]);
   const outbox = open(requests);
   const item = (n: number) => ({ path: '/track/screenshot', events: 1, sessionId: SESSION, body: () => JSON.stringify({ events: [{ n }], image: 'x'.repeat(1e6) }) });
   for (let n = 0; n < 6; n++) outbox.add('images', item(n));
   await vi.advanceTimersByTimeAsync(100_000);
-  // The first was under way while the others came.
+  // The first one was in flight when the others came.
   expect(numbers(sent)).toEqual([0, 4, 5].flatMap((n) => (n === 0 ? [0, 0] : [n])));
   expect(outbox.dropped).toBe(3);
 });
 
-test('one lane never holds up another', async () => {
+test('a lane never holds up another', async () => {
   const { requests, sent } = server([silence]);
   const outbox = open(requests);
   outbox.add('images', { path: '/track/screenshot', events: 0, sessionId: SESSION, body: () => '{"events":[]}' });
@@ -177,7 +177,7 @@ test('one lane never holds up another', async () => {
   expect(sent.map(({ path }) => path)).toEqual(['/track/screenshot', '/track']);
 });
 
-test('a page that goes sends all that is not acknowledged once, whatever else is said about its going', async () => {
+test('a page that goes sends everything unacknowledged once, however many events report its end', async () => {
   const { requests, sent } = server([silence]);
   const outbox = open(requests);
   fill(outbox, 60);
@@ -192,12 +192,12 @@ test('a page that goes sends all that is not acknowledged once, whatever else is
   const [first, ...last] = sent;
   expect(first?.last).toBe(false);
   expect(last.map((batch) => batch.last)).toEqual([true, true, true]);
-  // The one in flight goes again under its name, for its request dies with the page.
+  // The batch in flight is sent again under its id, since its request dies with the page.
   expect(last[0]?.batch_id).toBe(first?.batch_id);
   expect(numbers(last)).toEqual(upTo(61));
 });
 
-test('what has no room in the last requests is sent if the page lives', async () => {
+test('what has no room in the last requests is sent if the page lives on', async () => {
   let thaw: (response: Response) => void = never;
   const { requests, sent } = server([new Promise((resolve) => (thaw = resolve))], 45_000);
   const outbox = open(requests);
@@ -211,7 +211,7 @@ test('what has no room in the last requests is sent if the page lives', async ()
   expect(numbers(sent.slice(3))).toEqual(upTo(36).slice(18));
 });
 
-test('flushing ends when all is stored, or when the next attempt has been set', async () => {
+test('settled resolves when everything is stored, or the next attempt is scheduled', async () => {
   const { requests } = server([answer(201), answer(500)]);
   const outbox = open(requests);
   fill(outbox, 60);
@@ -221,7 +221,7 @@ test('flushing ends when all is stored, or when the next attempt has been set', 
   expect(outbox.dropped).toBe(0);
 });
 
-test('why the server stores nothing is said once', async () => {
+test('the reason why the server stores nothing is logged once', async () => {
   const debug = vi.fn();
   const { requests } = server([answer(201, { 'X-Tracker-Dropped': 'gpc' }), answer(201, { 'X-Tracker-Dropped': 'gpc' })]);
   fill(open(requests, { debug }), 60);
@@ -229,7 +229,7 @@ test('why the server stores nothing is said once', async () => {
   expect(debug.mock.calls).toEqual([['not recorded: gpc']]);
 });
 
-test('what waited is forgotten and not tried again', async () => {
+test('cleared items are not retried', async () => {
   const { requests, sent } = server([answer(500)]);
   const outbox = open(requests);
   fill(outbox, 60);

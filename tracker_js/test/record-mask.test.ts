@@ -3,7 +3,7 @@ import { MASK, watchSecrets } from '../src/mask';
 import { createMasker, isEmpty, type Masker, type MaskOptions } from '../src/record-mask';
 import { type Attributes, ELEMENT, FULL_SNAPSHOT, INCREMENTAL, INPUT, META, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from '../src/rrweb-types';
 
-/** A book of the page's nodes, and a snapshot as rrweb makes it. */
+/** A map of the page's nodes and ids, and a snapshot as rrweb makes it. */
 class Book {
   readonly nodes: Node[] = [];
   getId = (node: Node): number => {
@@ -56,20 +56,20 @@ beforeEach(() => {
 });
 
 describe('typed values', () => {
-  it('are one mask, whatever their length', () => {
+  it('become one mask, whatever their length', () => {
     open('<input id="a"><textarea id="b"></textarea><input id="c" type="password">');
     for (const id of ['a', 'b', 'c']) expect([masker.maskInput('x', find(id)), masker.maskInput('long enough', find(id))]).toEqual([MASK, MASK]);
     expect(masker.maskInput('', find('a'))).toBe('');
   });
 
-  it('are told where the page allows it, unless they are secrets or may become one', () => {
+  it('are recorded where the page allows it, unless they are secret or may become so', () => {
     open('<input id="town" data-allow><input id="key" type="password" data-allow>');
     expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
     expect(masker.maskInput('ada@', find('town'))).toBe(MASK);
     expect(masker.maskInput('hunter2', find('key'))).toBe(MASK);
   });
 
-  it('are told of fields that the project allows, and never where it wants none', () => {
+  it('are recorded of fields that the project allows, and never where it masks all inputs', () => {
     const masking = { inputs: 'secrets' as const, fields: [], parameters: [], allow: ['Town'] };
     open('<input id="town">', { masking });
     expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
@@ -82,7 +82,7 @@ describe('typed values', () => {
     expect(masker.maskInput('Start again', find('a'))).toBe('Start again');
   });
 
-  it('in attributes are masked in snapshots, and told once in changes', () => {
+  it('in attributes are masked in snapshots, and recorded once in changes', () => {
     expect(attributesOf('<input value="typed">').value).toBe(MASK);
     expect(attributesOf('<input type="submit" value="Send">').value).toBe('Send');
     expect(attributesOf('<x-field value="typed"></x-field>').value).toBe(MASK);
@@ -91,60 +91,60 @@ describe('typed values', () => {
     expect(isEmpty(mutation({ attributes: [{ id, attributes: { value: 'ty' } }] }))).toBe(true);
   });
 
-  it('are masked where the page mirrors them, not letter by letter', () => {
+  it('are masked where the page repeats them, not letter by letter', () => {
     open('<input id="a"><p id="b"></p>');
     const field = find('a') as HTMLInputElement;
     masker.addTypedField(field);
     const id = book.getId(find('b'));
-    const tell = (value: string): RecordedEvent => {
+    const mask = (value: string): RecordedEvent => {
       field.value = value;
       return mutation({ attributes: [{ id, attributes: { 'data-value': value, title: `now: ${value}` } }] });
     };
-    tell('s');
-    expect(isEmpty(tell('se'))).toBe(false); // the title has two letters still
-    expect(JSON.stringify(tell('secretly').data)).not.toContain('secretly');
+    mask('s');
+    expect(isEmpty(mask('se'))).toBe(false); // the title has two letters still
+    expect(JSON.stringify(mask('secretly').data)).not.toContain('secretly');
   });
 
-  it('leave nothing of the choice in a private box', () => {
+  it('do not reveal what is chosen in a private box', () => {
     open('<div data-private><input id="a" type="checkbox"></div><input id="b" type="checkbox">');
-    const tell = (id: string): RecordedEvent => event(INCREMENTAL, { source: INPUT, id: book.getId(find(id)), text: 'on', isChecked: true });
-    expect(tell('a').data).toMatchObject({ text: MASK, isChecked: false });
-    expect(tell('b').data).toMatchObject({ text: 'on', isChecked: true });
+    const mask = (id: string): RecordedEvent => event(INCREMENTAL, { source: INPUT, id: book.getId(find(id)), text: 'on', isChecked: true });
+    expect(mask('a').data).toMatchObject({ text: MASK, isChecked: false });
+    expect(mask('b').data).toMatchObject({ text: 'on', isChecked: true });
   });
 
-  it('are not told by how far a field is scrolled', () => {
+  it('are not revealed by how far a field is scrolled', () => {
     open('<input id="a"><div id="b"></div>');
-    const tell = (id: string): RecordedEvent => event(INCREMENTAL, { source: SCROLL, id: book.getId(find(id)) });
-    expect([isEmpty(tell('a')), isEmpty(tell('b'))]).toEqual([true, false]);
+    const mask = (id: string): RecordedEvent => event(INCREMENTAL, { source: SCROLL, id: book.getId(find(id)) });
+    expect([isEmpty(mask('a')), isEmpty(mask('b'))]).toEqual([true, false]);
   });
 });
 
 describe('private parts', () => {
-  it.each(['data-private', 'contenteditable="true"', 'class="hush"'])('with %s keep their shape alone', (mark) => {
+  it.each(['data-private', 'contenteditable="true"', 'class="hush"'])('with %s keep only their shape', (mark) => {
     open(`<div ${mark} title="Pv0"><p style="color: red; background: url(Pv0.png)">Pv0</p><img src="Pv0.png" alt="Pv0" width="9"><a href="/Pv0">Pv0</a><svg><path d="Pv0"></path></svg></div>`);
-    const told = snapshot();
-    expect(told).not.toContain('Pv0');
-    expect(told).toContain('color: red');
-    expect(told).toContain('"width":"9"');
+    const recorded = snapshot();
+    expect(recorded).not.toContain('Pv0');
+    expect(recorded).toContain('color: red');
+    expect(recorded).toContain('"width":"9"');
   });
 
-  it('are so in what is added and changed later', () => {
+  it('stay private in what is added and changed later', () => {
     open('<div data-private id="a"><p>x</p></div>');
     book.serialize(document.body);
     const paragraph = find('a').children[0] ?? document.body;
     const added = document.createElement('b');
     added.textContent = 'Pv0';
     paragraph.append(added);
-    const told = mutation({
+    const recorded = mutation({
       adds: [{ parentId: book.getId(paragraph), node: book.serialize(added) }],
       texts: [{ id: book.getId(paragraph.firstChild as Node), value: 'Pv0' }],
       attributes: [{ id: book.getId(paragraph), attributes: { title: 'Pv0' } }],
     });
-    expect(JSON.stringify(told)).not.toContain('Pv0');
-    expect(told.data.adds).toHaveLength(1);
+    expect(JSON.stringify(recorded)).not.toContain('Pv0');
+    expect(recorded.data.adds).toHaveLength(1);
   });
 
-  it('do not count the letters of an editor', () => {
+  it('do not reveal the number of letters in an editor', () => {
     open('<div contenteditable="true" id="a">x</div>');
     const id = book.getId(find('a').firstChild as Node);
     expect(isEmpty(mutation({ texts: [{ id, value: 'xy' }] }))).toBe(false);
@@ -153,14 +153,14 @@ describe('private parts', () => {
     expect(ranges).toEqual([]);
   });
 
-  it('open again where the page says so', () => {
+  it('are open again where the page allows it', () => {
     open('<div data-private>Pv0<p data-allow>Shown</p></div>');
-    const told = snapshot();
-    expect(told).toContain('Shown');
-    expect(told).not.toContain('Pv0');
+    const recorded = snapshot();
+    expect(recorded).toContain('Shown');
+    expect(recorded).not.toContain('Pv0');
   });
 
-  it('reach into shadow trees', () => {
+  it('include their shadow trees', () => {
     open('<div data-private id="a"></div>');
     const root = find('a').attachShadow({ mode: 'open' });
     root.innerHTML = '<p id="b">Pv0</p>';
@@ -173,15 +173,15 @@ describe('a changed style', () => {
   it.each([
     [{ 'background-image': 'url(/jane.jpg)', color: ['url("/jane.jpg")', 'important'], width: false }, { 'background-image': 'none', color: ['none', 'important'], width: false }],
     ['background: url(/jane.jpg)', 'background: none'],
-  ])('of a private element loses its pictures: %o', (style, told) => {
+  ])('of a private element loses its images: %o', (style, recorded) => {
     open('<i id="a" data-private></i>');
     const made = mutation({ attributes: [{ id: book.getId(find('a')), attributes: { style } }] });
-    expect(made.data.attributes?.[0]?.attributes.style).toEqual(told);
+    expect(made.data.attributes?.[0]?.attributes.style).toEqual(recorded);
   });
 });
 
 describe('blocked parts', () => {
-  it('tell nothing that happens in them', () => {
+  it('record no changes inside', () => {
     open('<div class="blocked" id="a"><input id="b">Bl0</div>');
     const node = book.serialize(find('b'));
     const id = book.getId(find('a').lastChild as Node);
@@ -191,31 +191,31 @@ describe('blocked parts', () => {
 });
 
 describe('the page', () => {
-  it('keeps its text, without addresses and what stands in secret fields', () => {
+  it('keeps its text, except addresses and the values of secret fields', () => {
     open('<p>Write to ada@shop.example</p><p id="b">Your code is tulip-7</p><input id="a" type="password">');
     (find('a') as HTMLInputElement).value = 'tulip-7';
-    const told = snapshot();
-    expect(told).toContain('Write to ');
-    expect(told).not.toContain('ada@');
-    expect(told).not.toContain('tulip-7');
+    const recorded = snapshot();
+    expect(recorded).toContain('Write to ');
+    expect(recorded).not.toContain('ada@');
+    expect(recorded).not.toContain('tulip-7');
   });
 
-  it('tells of links no queries, of images all but secret parameters', () => {
+  it('records links without queries, and images without secret parameters', () => {
     expect(attributesOf('<a href="https://a.example/b?token=x#y">z</a>').href).toBe('https://a.example/b');
     expect(attributesOf('<a href="javascript:pay(1)">z</a>').href).toBe('#');
     expect(attributesOf('<img src="https://a.example/b.png?v=2&token=xyz">').src).toBe(`https://a.example/b.png?v=2&token=${MASK}`);
     expect(attributesOf('<img src="data:image/png;base64,AA==">').src).toBe('data:image/png;base64,AA==');
   });
 
-  it('tells no programs', () => {
+  it('records no scripts', () => {
     expect(attributesOf('<p onclick="pay()" nonce="n" id="a">z</p>')).toEqual({ id: 'a' });
   });
 
-  it('tells its address without secret parameters', () => {
+  it('records its address without secret parameters', () => {
     expect(event(META, { href: 'https://a.example/b?page=2&token=xyz' }).data.href).toBe(`https://a.example/b?page=2&token=${MASK}`);
   });
 
-  it('hands on the images that may be told', () => {
+  it('passes on the images that may be recorded', () => {
     const images: SerializedNode[] = [];
     open('<img id="a"><p data-private><img id="b"></p>', { onImage: (image) => images.push(image) });
     snapshot();

@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 describe('batches', () => {
-  it('go after five seconds, under the name that they were begun with', () => {
+  it('are sent after five seconds, under the id they were opened with', () => {
     const sent: Item[] = [];
     const batches = createRecordBatches(ID, (item) => sent.push(item));
     batches.push('1');
@@ -30,7 +30,7 @@ describe('batches', () => {
     expect(last?.body('then').startsWith(ahead?.slice(0, -2) ?? '-')).toBe(true);
   });
 
-  it('are cut when they are full, and a snapshot goes with its Meta event', () => {
+  it('are closed when they are full, and a snapshot goes with its Meta event', () => {
     const closed: Item[] = [];
     const batches = createRecordBatches(ID, (item) => {
       if (!item.open) closed.push(item);
@@ -45,7 +45,7 @@ describe('batches', () => {
     expect(closed.flatMap(eventsOf)).toHaveLength(103);
   });
 
-  it('take up to what the server takes, counted in bytes', () => {
+  it('are at most as large as the server takes, counted in bytes', () => {
     const sent: Item[] = [];
     const batches = createRecordBatches(ID, (item) => sent.push(item));
     expect(batches.push(JSON.stringify('x'.repeat(10_000_000)))).toBe(true);
@@ -54,70 +54,70 @@ describe('batches', () => {
   });
 });
 
-describe('a reel', () => {
-  const open = (waitsForError: boolean, isTooShort: boolean): { told: string[]; buffer: ReturnType<typeof createRecordBuffer> } => {
-    const told: string[] = [];
+describe('a record buffer', () => {
+  const open = (waitsForError: boolean, isTooShort: boolean): { pushed: string[]; buffer: ReturnType<typeof createRecordBuffer> } => {
+    const pushed: string[] = [];
     const batches = {
       push: (json: string) => {
-        told.push(json);
+        pushed.push(json);
         return true;
       },
       close: () => undefined,
     };
-    return { told, buffer: createRecordBuffer(batches, waitsForError, isTooShort) };
+    return { pushed, buffer: createRecordBuffer(batches, waitsForError, isTooShort) };
   };
 
-  it('tells at once what is wanted', () => {
-    const { told, buffer } = open(false, false);
+  it('passes events on at once when they are wanted', () => {
+    const { pushed, buffer } = open(false, false);
     buffer.push('a', true);
-    expect(told).toEqual(['a']);
+    expect(pushed).toEqual(['a']);
   });
 
-  it('tells all of a visit once it is old enough', () => {
-    const { told, buffer } = open(false, true);
+  it('passes on all events of a session once it is long enough', () => {
+    const { pushed, buffer } = open(false, true);
     for (const [json, begins] of [['a', true], ['b', false], ['c', true], ['d', true]] as const) buffer.push(json, begins);
-    expect(told).toEqual([]);
+    expect(pushed).toEqual([]);
     buffer.setLongEnough();
     buffer.push('e', false);
-    expect(told).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(pushed).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
-  it('waiting for an error keeps two segments, which begin with a snapshot', () => {
-    const { told, buffer } = open(true, false);
+  it('keeps two segments while it waits for an error, each beginning with a snapshot', () => {
+    const { pushed, buffer } = open(true, false);
     for (const segment of ['a', 'b', 'c']) {
       buffer.push(`${segment}1`, true);
       buffer.push(`${segment}2`, false);
     }
     buffer.setFailed();
-    expect(told).toEqual(['b1', 'b2', 'c1', 'c2']);
+    expect(pushed).toEqual(['b1', 'b2', 'c1', 'c2']);
     expect(buffer.waitsForError).toBe(false);
   });
 
-  it('waits for both, an error and the age', () => {
-    const { told, buffer } = open(true, true);
+  it('waits for both the error and the minimum length', () => {
+    const { pushed, buffer } = open(true, true);
     buffer.push('a', true);
     buffer.setFailed();
-    expect(told).toEqual([]);
+    expect(pushed).toEqual([]);
     buffer.setLongEnough();
-    expect(told).toEqual(['a']);
+    expect(pushed).toEqual(['a']);
   });
 
-  it('that would become too large begins again with the next snapshot', () => {
-    const { told, buffer } = open(true, false);
+  it('begins anew with the next snapshot when it is full', () => {
+    const { pushed, buffer } = open(true, false);
     buffer.push('a', true);
     for (let i = 0; i < 17; i++) buffer.push('x'.repeat(1_000_000), false);
     buffer.push('lost', false);
     buffer.push('b', true);
     buffer.push('c', false);
     buffer.setFailed();
-    expect(told).toEqual(['b', 'c']);
+    expect(pushed).toEqual(['b', 'c']);
   });
 });
 
-describe('the share of sessions', () => {
+describe('the share of recorded sessions', () => {
   const ids = Array.from({ length: 2_000 }, (_, i) => `${i.toString(16).padStart(8, '0')}-1111-4111-8111-111111111111`);
 
-  it('is what it says, and grows with the rate', () => {
+  it('is the given one, and grows with the rate', () => {
     const tenth = ids.filter((id) => isSampled(id, 0.1));
     expect(tenth.length).toBeGreaterThan(140);
     expect(tenth.length).toBeLessThan(260);
@@ -131,12 +131,12 @@ describe('the share of sessions', () => {
 });
 
 describe('selectors', () => {
-  it('add those of the options to our own', () => {
+  it('join those of the options and the built-in ones', () => {
     expect(blockSelector({ block: '.ad' })).toMatch(/^\[data-block\],.*,\.ad$/);
     expect(maskSelector({ maskText: '' })).toBe('.rr-mask');
   });
 
-  it('that are none are an error, so that nothing is recorded', () => {
+  it('that are invalid throw, so that nothing is recorded', () => {
     expect(() => maskSelector({ maskText: 'div[' })).toThrow();
   });
 });

@@ -11,11 +11,11 @@ test.each([
   [77, '8d116ece-1738-f7d9-3d9c-172411e20b8f', 1588116329922045777n],
   [1099511627779, '90c192cf-d3ac-94af-0f21-ddb66cad4a26', 3265935613048464482n],
   [1099511627779, 'a170b338-3926-3059-f28c-105d1fb17c23', 10581970302811672633n],
-])('project %i, session %s stands where the server has it', (project, session, place) => {
+])('project %i, session %s has the same hash as on the server', (project, session, place) => {
   expect(hashOf(project, session)).toBe(place);
 });
 
-test('a larger share holds those of a smaller one', () => {
+test('a larger share includes the sessions of a smaller one', () => {
   const ids = Array.from({ length: 400 }, (_, n) => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`);
   const few = ids.filter((id) => isRecorded(1, id, 0.25));
   const many = ids.filter((id) => isRecorded(1, id, 0.75));

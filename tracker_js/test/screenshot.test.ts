@@ -13,7 +13,7 @@ function fakeCanvas(bytesAPixel: number): HTMLCanvasElement {
 }
 const bytesOf = (data: string): number => atob(data.split(',')[1] ?? '').length;
 
-describe('a shot', () => {
+describe('an encoded screenshot', () => {
   const smaller = (bytesAPixel: number): void => {
     vi.spyOn(document, 'createElement').mockImplementation(() => fakeCanvas(bytesAPixel));
   };
@@ -21,26 +21,26 @@ describe('a shot', () => {
     vi.restoreAllMocks();
   });
 
-  it('has its full quality where it fits', async () => {
-    const shot = await encodeScreenshot(fakeCanvas(0.2));
-    expect(bytesOf(shot?.image_data ?? '')).toBe(320_000);
-    expect([shot?.width, shot?.height]).toEqual([1_000, 2_000]);
+  it('has full quality where it fits', async () => {
+    const screenshot = await encodeScreenshot(fakeCanvas(0.2));
+    expect(bytesOf(screenshot?.image_data ?? '')).toBe(320_000);
+    expect([screenshot?.width, screenshot?.height]).toEqual([1_000, 2_000]);
   });
 
   it('loses quality first', async () => {
-    const shot = await encodeScreenshot(fakeCanvas(0.5));
-    expect(bytesOf(shot?.image_data ?? '')).toBe(400_000);
-    expect(shot?.width).toBe(1_000);
+    const screenshot = await encodeScreenshot(fakeCanvas(0.5));
+    expect(bytesOf(screenshot?.image_data ?? '')).toBe(400_000);
+    expect(screenshot?.width).toBe(1_000);
   });
 
-  it('then its size, and is never larger than 500 KB', async () => {
+  it('then loses size, and is never larger than 500 KB', async () => {
     smaller(2);
-    const shot = await encodeScreenshot(fakeCanvas(2));
-    expect(bytesOf(shot?.image_data ?? '')).toBeLessThanOrEqual(500_000);
-    expect(shot?.width).toBe(707);
+    const screenshot = await encodeScreenshot(fakeCanvas(2));
+    expect(bytesOf(screenshot?.image_data ?? '')).toBeLessThanOrEqual(500_000);
+    expect(screenshot?.width).toBe(707);
   });
 
-  it('is none where no JPEG can be made', async () => {
+  it('is undefined where no JPEG can be made', async () => {
     const canvas = fakeCanvas(1);
     canvas.toBlob = (done) => {
       done(null);
@@ -73,13 +73,13 @@ describe('changes', () => {
     ['a value', () => find('b').dispatchEvent(new Event('input', { bubbles: true }))],
     ['a shadow tree', () => find('a').attachShadow({ mode: 'open' })],
     ['a canvas', () => { document.body.append(document.createElement('canvas')); }],
-  ])('are seen of %s', (_, act) => {
+  ])('are detected: %s', (_, act) => {
     changes.reset();
     act();
     expect(changes.hasChanged).toBe(true);
   });
 
-  it('are not those that drawing makes', () => {
+  it('do not include those of drawing', () => {
     changes.reset();
     const frame = document.createElement('div');
     frame.style.visibility = 'hidden';

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { selectorOf } from '../src/selector';
 
-// Shadow trees, and a thousand elements of pages as they are in the world, are looked up in a real Chromium: tests/e2e/tag/.
+// Shadow trees, and a thousand elements of real pages, are tested in a real Chromium: tests/e2e/tag/.
 
 const pick = (selector: string): Element => {
   const element = document.querySelector(selector);
@@ -13,7 +13,7 @@ beforeEach(() => {
   document.body.innerHTML = '';
 });
 
-test('a test id comes before an id, an id before a name, and these before a path', () => {
+test('a test id is preferred to an id, an id to a name, and these to a path', () => {
   document.body.innerHTML = '<button id="buy" data-testid="add">x</button><input id="keep" name="q"><input name="city">';
   expect(selectorOf(pick('[data-testid]'))).toBe('[data-testid="add"]');
   expect(selectorOf(pick('#keep'))).toBe('#keep');
@@ -26,7 +26,7 @@ test('an id that was made at run time is not used', () => {
   expect([...document.querySelectorAll('input')].map(selectorOf)).toEqual(ids.map((_, i) => `#shop > input:nth-of-type(${i + 1})`));
 });
 
-test('an id that its authors gave is used, whatever characters it has', () => {
+test('an id that authors gave is used, whatever its characters', () => {
   const ids = ['checkout', 'step-2', 'h1', 'form:city', 'a.b', '1st', 'größe', 'with space', 'a"]b\\', 'line\nbreak'];
   for (const id of ids) {
     const div = document.createElement('div');
@@ -38,7 +38,7 @@ test('an id that its authors gave is used, whatever characters it has', () => {
   }
 });
 
-test('a name that stands on several elements is none', () => {
+test('a name of several elements is not used', () => {
   document.body.innerHTML = '<ul id="list"><li><b data-testid="x">1</b></li><li><b data-testid="x" id="second">2</b></li></ul>';
   expect(selectorOf(pick('#second'))).toBe('#second');
   pick('#second').id = '';
@@ -54,7 +54,7 @@ test('a path begins at a landmark, so that a banner above it changes nothing', (
   expect(before).toBe('main > p:nth-of-type(2)');
 });
 
-test('what is added behind an element does not change its selector, nor whom it finds', () => {
+test('an element added behind another one changes neither its selector nor its match', () => {
   document.body.innerHTML = '<div><p>1</p></div>';
   const first = pick('p');
   const before = selectorOf(first) ?? '';
@@ -75,6 +75,6 @@ test('every element of a page gets a selector that finds it alone', () => {
   }
 });
 
-test('an element that is no longer in the page has none', () => {
+test('an element that was removed from the page has no selector', () => {
   expect(selectorOf(document.createElement('p'))).toBeUndefined();
 });

@@ -13,7 +13,7 @@ beforeEach(() => {
   sessionStorage.clear();
 });
 
-test('a visit goes on from page to page and ends after 30 minutes of rest', () => {
+test('a session continues from page to page and ends after 30 minutes without activity', () => {
   const first = createSession('p');
   time += 29 * MINUTE;
   expect(createSession('p').id).toBe(first.id);
@@ -21,7 +21,7 @@ test('a visit goes on from page to page and ends after 30 minutes of rest', () =
   expect(createSession('p').id).not.toBe(first.id);
 });
 
-test('what happens by itself neither prolongs a visit nor begins one', () => {
+test('passive events neither prolong a session nor begin one', () => {
   const session = createSession('p');
   const { id } = session;
   time += 20 * MINUTE;
@@ -31,7 +31,7 @@ test('what happens by itself neither prolongs a visit nor begins one', () => {
   expect(session.touch(true)).not.toBe(id);
 });
 
-test('two tabs stay in one visit while either is used', () => {
+test('two tabs stay in one session while either is used', () => {
   const one = createSession('p');
   const other = createSession('p');
   time += 20 * MINUTE;
@@ -40,7 +40,7 @@ test('two tabs stay in one visit while either is used', () => {
   expect(one.touch(true)).toBe(other.id);
 });
 
-test('a visit ends after a day, however busy it was', () => {
+test('a session ends after a day, however active it was', () => {
   const session = createSession('p');
   const { id } = session;
   for (let minutes = 0; minutes < 24 * 60 - 20; minutes += 20) {
@@ -51,23 +51,23 @@ test('a visit ends after a day, however busy it was', () => {
   expect(session.touch(true)).not.toBe(id);
 });
 
-test('who is told of a new visit hears of each once, with its id', () => {
+test('a subscriber is called once for each new session, with its id', () => {
   const session = createSession('p');
-  const told: string[] = [];
-  const stop = session.onRenew((id) => told.push(id));
+  const notified: string[] = [];
+  const stop = session.onRenew((id) => notified.push(id));
   time += 31 * MINUTE;
   session.touch(false);
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
   session.touch(true);
   session.touch(true);
-  expect(told).toEqual([session.id]);
+  expect(notified).toEqual([session.id]);
   stop();
   time += 31 * MINUTE;
   session.touch(true);
-  expect(told).toHaveLength(1);
+  expect(notified).toHaveLength(1);
 });
 
-test('another user is another visit, and nobody is one too', () => {
+test('another user is another session, and so is no user', () => {
   const session = createSession('p');
   const first = session.id;
   session.setUser('ada');
@@ -81,7 +81,7 @@ test('another user is another visit, and nobody is one too', () => {
   expect(createSession('p')).toMatchObject({ id: session.id, user: undefined });
 });
 
-test('a tab follows another one that began a new visit, and keeps what that one knows of the user', () => {
+test('a tab joins the session that another tab has begun, with its user', () => {
   const one = createSession('p');
   const other = createSession('p');
   time += 6_000;
@@ -95,11 +95,11 @@ test('a tab follows another one that began a new visit, and keeps what that one 
   expect(one.id).toBe(other.id);
 });
 
-test('each project of a site has a visit of its own', () => {
+test('each project of a site has its own session', () => {
   expect(createSession('p').id).not.toBe(createSession('q').id);
 });
 
-test('the start is told once a visit, and the user is kept for the next visit', () => {
+test('the start is sent once a session, and the user is kept for the next one', () => {
   const session = createSession('p');
   expect(session.started).toBe(false);
   session.markStarted(session.id);
@@ -109,7 +109,7 @@ test('the start is told once a visit, and the user is kept for the next visit', 
   expect(createSession('p')).toMatchObject({ started: false, user: 'ada' });
 });
 
-test('a browser that refuses storage has a visit for each page', () => {
+test('a browser that refuses storage has a session for each page', () => {
   vi.spyOn(Storage.prototype, 'getItem').mockImplementation(() => {
     throw new Error('SecurityError');
   });
@@ -120,7 +120,7 @@ test('a browser that refuses storage has a visit for each page', () => {
   expect(session.touch(true)).toBe(session.id);
 });
 
-test('rubbish in the storage is as nothing', () => {
+test('unreadable storage is the same as none', () => {
   for (const rubbish of ['{', '"x"', '{"id":"../../x","at":1}', '{"id":5}', '{"id":"6513270e-269e-4d37-a2a7-4de452e6b438","at":1700000000000}']) {
     localStorage.setItem('tracker.session.p', rubbish);
     expect(createSession('p').id).toMatch(/^[\da-f]{8}-/);

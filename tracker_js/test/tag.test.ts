@@ -8,7 +8,7 @@ type Stub = Tracker & { q?: Call[] };
 const page = window as unknown as Record<string, Stub | undefined>;
 const names = ['tracker', 'second'];
 
-/** What the documentation says to put in front of the tag. */
+/** The snippet that the documentation puts before the tag. */
 const SNIPPET = /<script>(window\.tracker=.*)<\/script>/.exec(readFileSync('../docs/how-to/record-a-site.md', 'utf8'))?.[1] ?? '';
 const stub = (): void => {
   runInThisContext(SNIPPET);
@@ -41,7 +41,7 @@ afterEach(async () => {
   }
 });
 
-test('an element that is called like the tracker is not taken for it', async () => {
+test('an element whose id is the tracker name is not taken for the tracker', async () => {
   document.body.innerHTML = '<form id="tracker"></form>';
   await run();
   expect(typeof window.tracker?.init).toBe('function');
@@ -62,14 +62,14 @@ test('the same tag twice is one tracker, also behind the stub', async () => {
   expect(window.tracker?.init).toBe(init);
 });
 
-test('a tag of another name is another tracker', async () => {
+test('a tag with another name is another tracker', async () => {
   await run();
   await run({ project: 'other', name: 'second' });
   expect(page.second).toBeDefined();
   expect(page.second).not.toBe(window.tracker);
 });
 
-test('calls of the stub are replayed, and who kept the stub has the tracker', async () => {
+test('calls of the stub are replayed, and the stub becomes the tracker', async () => {
   stub();
   const kept = window.tracker;
   if (!kept) throw new Error('the snippet made no tracker');
@@ -85,7 +85,7 @@ test('calls of the stub are replayed, and who kept the stub has the tracker', as
   expect(kept).toHaveProperty('q.push');
 });
 
-test('what cannot be loaded is told in the console only to who debugs', async () => {
+test('a failure to load is logged only with the option debug', async () => {
   await run();
   await vi.waitUntil(() => true);
   expect(info).not.toHaveBeenCalled();

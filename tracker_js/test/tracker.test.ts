@@ -28,9 +28,9 @@ let posts: Post[] = [];
 let tracker: Tracker;
 let status = 201;
 let config: Partial<Config> = {};
-/** Before it the server does not say how to record. */
+/** Until it resolves, the server does not send the configuration. */
 let answers: Promise<unknown> = Promise.resolve();
-/** Parts that were started, with what they were given. */
+/** Parts that were started, and with what. */
 let started: Map<PartName, { context: PartContext; asked?: boolean | undefined; stopped: boolean }>;
 
 const load: LoadPart = (name) => {
@@ -77,7 +77,7 @@ beforeEach(() => {
 });
 afterEach(() => tracker.stop());
 
-test('a visit starts with its session and a page view, once a visit', async () => {
+test('a visit starts with its session and a page view, once a session', async () => {
   tracker.init();
   tracker.init();
   await tracker.flush();
@@ -89,7 +89,7 @@ test('a visit starts with its session and a page view, once a visit', async () =
   expect(new Set(posts.map(({ body }) => body.session_id)).size).toBe(1);
 });
 
-test('nothing that a page does with the tracker throws, before or after its start', async () => {
+test('no call of the page throws, before or after the start', async () => {
   const circular: Record<string, unknown> = {};
   circular.self = circular;
   for (const start of [() => undefined, () => {
@@ -107,14 +107,14 @@ test('nothing that a page does with the tracker throws, before or after its star
   expect(events().at(-1)?.event_data).toEqual({ name: 'kept', data: { n: 1 } });
 });
 
-test('a user is told to the server and kept for the next visit', async () => {
+test('a user is sent to the server and kept for the next session', async () => {
   tracker.init();
   tracker.identify('ada');
   await tracker.flush();
   expect(posts.filter(({ path }) => path.endsWith('/sessions')).map(({ body }) => body.user_id)).toEqual([undefined, 'ada']);
 });
 
-test('a password is taken out of what the page says about itself', async () => {
+test('a password is masked in what the page reports about itself', async () => {
   document.body.innerHTML = '<input type="password">';
   tracker.init();
   const field = document.querySelector('input');
@@ -127,7 +127,7 @@ test('a password is taken out of what the page says about itself', async () => {
   expect(events().map(({ event_type }) => event_type)).toEqual(['pageview', 'pageview', 'custom', 'error']);
 });
 
-test('a refused key takes all observers away', async () => {
+test('a refused key removes all observers', async () => {
   status = 401;
   tracker.init();
   await tracker.flush();
@@ -138,7 +138,7 @@ test('a refused key takes all observers away', async () => {
   expect(posts.length).toBe(before);
 });
 
-test('after its end the tracker says nothing more', async () => {
+test('after stop nothing is sent', async () => {
   tracker.init();
   await tracker.stop();
   const before = posts.length;
@@ -155,7 +155,7 @@ describe('consent', () => {
     tracker = create({ consent: 'required' });
   });
 
-  test('before it nothing is asked, stored or sent; then all is told in its order and at its time', async () => {
+  test('before it nothing is requested, stored or sent; afterwards events are sent in order with their own times', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const begin = Date.now();
     document.body.innerHTML = '<button>Go</button>';
@@ -173,12 +173,12 @@ describe('consent', () => {
     vi.useRealTimers();
     expect(types()).toEqual(['pageview', 'click', 'custom', 'custom']);
     expect(events()[1]).toMatchObject({ target_tag: 'button', target_element: '<button>Go</button>' });
-    // One that happened in the millisecond of another is told a millisecond later.
+    // Events within one millisecond get times a millisecond apart.
     expect(events().map(({ timestamp }) => Date.parse(timestamp) - begin)).toEqual([0, 1, 2, 60_000]);
     expect(posts.map(({ body }) => body.user_id)).toContain('ada');
   });
 
-  test('it is remembered for the next page', async () => {
+  test('it is kept for the next page', async () => {
     tracker.init();
     tracker.optIn();
     await tracker.stop();
@@ -188,7 +188,7 @@ describe('consent', () => {
     expect(types()).toEqual(['pageview', 'pageview']);
   });
 
-  test('a refusal drops what was held, stops, and is all that is remembered', async () => {
+  test('an opt-out drops held events, stops, and is all that is stored', async () => {
     tracker.init();
     tracker.track('early');
     await tracker.optOut();
@@ -198,19 +198,19 @@ describe('consent', () => {
     expect([requests, stored()]).toEqual([[], ['tracker.consent.pk']]);
   });
 
-  test('who agrees after a refusal is recorded from then on', async () => {
+  test('a visitor who opts in after an opt-out is tracked from then on', async () => {
     tracker.init();
     await tracker.optOut();
-    tracker.track('unheard');
+    tracker.track('ignored');
     tracker.optIn();
-    tracker.track('heard');
+    tracker.track('sent');
     await tracker.flush();
     expect(types()).toEqual(['pageview', 'custom']);
   });
 });
 
-describe('a refusal', () => {
-  test('removes what was stored and holds on the next page, whether consent is asked for or not', async () => {
+describe('an opt-out', () => {
+  test('removes everything stored and applies to the next page, whether consent is required or not', async () => {
     tracker.init();
     await tracker.flush();
     expect(stored()).toContain('tracker.session.pk');
@@ -219,30 +219,30 @@ describe('a refusal', () => {
     const before = requests.length;
     tracker = create();
     tracker.init();
-    tracker.track('unheard');
+    tracker.track('ignored');
     await tracker.flush();
     expect(requests).toHaveLength(before);
     expect(stored()).toEqual(['tracker.consent.pk']);
   });
 
-  test('in another tab is heard in this one', async () => {
+  test('in another tab applies to this one', async () => {
     tracker.init();
     await tracker.flush();
     localStorage.setItem('tracker.consent.pk', 'false');
     window.dispatchEvent(new StorageEvent('storage', { key: 'tracker.consent.pk', newValue: 'false' }));
     const before = posts.length;
     document.body.click();
-    tracker.track('unheard');
+    tracker.track('ignored');
     await tracker.flush();
     expect(posts).toHaveLength(before);
     expect(started.get('behaviour')?.stopped).toBe(true);
     tracker.optIn();
-    tracker.track('heard');
+    tracker.track('sent');
     await tracker.flush();
     expect(types().slice(-2)).toEqual(['pageview', 'custom']);
   });
 
-  test('before it is known how to record ends all waiting', async () => {
+  test('before the rules are known ends all waiting', async () => {
     answers = new Promise(() => undefined);
     tracker.init();
     const flushed = tracker.flush();
@@ -251,7 +251,7 @@ describe('a refusal', () => {
     expect(posts).toEqual([]);
   });
 
-  test('that was interrupted goes on with the next page', async () => {
+  test('that was interrupted is completed by the next page', async () => {
     tracker.init();
     await tracker.flush();
     await tracker.stop();
@@ -265,7 +265,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('where nothing was ever stored loads nothing', async () => {
+  test('where nothing was ever stored loads no part', async () => {
     const loaded: PartName[] = [];
     tracker = createTracker({ project: 'pk', endpoint: 'https://t.example', consent: 'required' }, (name) => {
       loaded.push(name);
@@ -277,7 +277,7 @@ describe('a refusal', () => {
     expect(loaded).toEqual([]);
   });
 
-  test('leaves what others on the page have stored', async () => {
+  test('leaves the storage of others on the page', async () => {
     localStorage.setItem('tracker.session.other', '1');
     localStorage.setItem('cart', '2');
     await tracker.optOut();
@@ -285,7 +285,7 @@ describe('a refusal', () => {
   });
 });
 
-describe('the visitor’s browser', () => {
+describe('the privacy signal', () => {
   const says = (signal: { globalPrivacyControl?: boolean; doNotTrack?: string }): void => {
     for (const [name, value] of Object.entries(signal)) Object.defineProperty(navigator, name, { value, configurable: true });
   };
@@ -300,19 +300,19 @@ describe('the visitor’s browser', () => {
     ['DNT that the project heeds', { doNotTrack: '1' }, { honour_dnt: true }, {}, false],
     ['DNT that the page heeds', { doNotTrack: '1' }, {}, { respectDnt: true }, false],
     ['DNT that the page does not heed', { doNotTrack: '1' }, { honour_dnt: true }, { respectDnt: false }, true],
-  ])('%s', async (_, signal, known, options, isHeard) => {
+  ])('%s', async (_, signal, known, options, isTracked) => {
     says(signal);
     config = known;
     tracker = create(options);
     tracker.init();
     tracker.track('asked');
     await tracker.flush();
-    expect(posts.length > 0).toBe(isHeard);
-    expect(started.has('behaviour')).toBe(isHeard);
-    expect(stored().includes('tracker.session.pk')).toBe(isHeard);
+    expect(posts.length > 0).toBe(isTracked);
+    expect(started.has('behaviour')).toBe(isTracked);
+    expect(stored().includes('tracker.session.pk')).toBe(isTracked);
   });
 
-  test.each([[true, 0], [false, 2]])('GPC is not guessed about while a slow server has not said: heeded %s', async (honour_gpc, events) => {
+  test.each([[true, 0], [false, 2]])('GPC is not decided while a slow server has not sent the rules: honoured %s', async (honour_gpc, events) => {
     says({ globalPrivacyControl: true });
     config = { honour_gpc };
     answers = new Promise((resolve) => setTimeout(resolve, 400)); // the policy assumes something after 250 ms
@@ -324,11 +324,11 @@ describe('the visitor’s browser', () => {
 });
 
 describe('the project', () => {
-  test.each([0, 400])('may record no session, also where it says so after %s ms', async (ms) => {
+  test.each([0, 400])('may sample no session, also where its rules come after %s ms', async (ms) => {
     config = { sampling_rate: 0 };
     answers = new Promise((resolve) => setTimeout(resolve, ms));
     tracker.init();
-    tracker.track('unheard');
+    tracker.track('ignored');
     await tracker.flush();
     expect([posts, started.size]).toEqual([[], 0]);
   });
@@ -337,17 +337,17 @@ describe('the project', () => {
     // Of project 1, by the server's rule (see sampling.test.ts).
     [true, '21636369-8b52-4b4a-97b7-50923ceb3ffd'],
     [false, '795b929e-9a9a-40fd-aa7b-5bf55eb561a4'],
-  ])('may record a share: %s for %s', async (isHeard, id) => {
+  ])('may sample a share: %s for %s', async (isTracked, id) => {
     const { isRecorded } = await import('../src/sampling.lazy');
     config = { sampling_rate: 0.5 };
     localStorage.setItem('tracker.session.pk', JSON.stringify({ id, at: Date.now(), born: Date.now() }));
     tracker.init();
     await tracker.flush();
-    expect(isRecorded(1, id, 0.5)).toBe(isHeard);
-    expect(posts.length > 0).toBe(isHeard);
+    expect(isRecorded(1, id, 0.5)).toBe(isTracked);
+    expect(posts.length > 0).toBe(isTracked);
   });
 
-  test('says what is a secret, also on the next page before it is asked again', async () => {
+  test('sets what is secret, also for the next page before its request is answered', async () => {
     config = { masking: { inputs: 'secrets', fields: ['nickname'], parameters: ['ref'], allow: ['code'] } };
     document.body.innerHTML = '<input name="nickname" value="shorty">';
     history.replaceState(null, '', '/?ref=friend&code=1&token=t');
@@ -359,7 +359,7 @@ describe('the project', () => {
       config = {};
     }
     const [one, other] = ['?ref=********&code=1&token=********', '?ref=********&code=********&token=********'];
-    // The second page begins by the rules of the first, and hears then that its project allows nothing any more.
+    // The second page begins with the rules of the first, then gets rules without exceptions.
     expect(events().map(({ page_url }) => new URL(page_url).search)).toEqual([one, one, other, other]);
     expect(JSON.stringify(posts)).not.toContain('shorty');
   });
@@ -383,7 +383,7 @@ test('the session has its id at once', () => {
   expect(tracker.sessionId).toMatch(/^[\da-f-]{36}$/);
 });
 
-test('what a part has gathered goes when the page asks for it', async () => {
+test('a part hands over its open batch on flush', async () => {
   config = { record: true };
   tracker.init();
   await tracker.flush();
@@ -393,7 +393,7 @@ test('what a part has gathered goes when the page asks for it', async () => {
   expect(closeBatch).toHaveBeenCalled();
 });
 
-test('a flush waits for a recorder that is on its way, and sends what it saw first', async () => {
+test('a flush waits for a recorder that is being loaded, and sends what it saw first', async () => {
   let arrive = (): void => undefined;
   const arrived = new Promise<void>((resolve) => (arrive = resolve));
   const closeBatch = vi.fn();
@@ -414,7 +414,7 @@ test('a flush waits for a recorder that is on its way, and sends what it saw fir
   expect(closeBatch).toHaveBeenCalledOnce();
 });
 
-test('a recording begins and ends when the page says so', async () => {
+test('a recording begins and ends when the page calls for it', async () => {
   tracker.startRecording();
   tracker.init();
   await tracker.flush();
@@ -423,7 +423,7 @@ test('a recording begins and ends when the page says so', async () => {
   expect(started.get('recorder')?.stopped).toBe(true);
 });
 
-test('a recorder that runs by itself is told that the page asks for it, once, and ends with it', async () => {
+test('a running recorder is started again once when the page requests it, and ends with its first teardown', async () => {
   config = { record: true };
   tracker.init();
   await tracker.flush();
@@ -431,16 +431,16 @@ test('a recorder that runs by itself is told that the page asks for it, once, an
   expect(first?.asked).toBe(false);
   tracker.startRecording();
   await tracker.flush();
-  const told = started.get('recorder');
-  expect([told === first, told?.asked, first?.stopped]).toEqual([false, true, false]);
+  const restarted = started.get('recorder');
+  expect([restarted === first, restarted?.asked, first?.stopped]).toEqual([false, true, false]);
   tracker.startRecording();
   await tracker.flush();
-  expect(started.get('recorder')).toBe(told);
+  expect(started.get('recorder')).toBe(restarted);
   tracker.stopRecording();
   expect(first?.stopped).toBe(true);
 });
 
-test('no recording begins when the server takes nothing', async () => {
+test('no recording begins when the server has refused the key', async () => {
   status = 401;
   tracker.init();
   await tracker.flush();
@@ -449,7 +449,7 @@ test('no recording begins when the server takes nothing', async () => {
   expect(started.has('recorder')).toBe(false);
 });
 
-test('a part that never comes holds nothing up for long', async () => {
+test('a part that never loads holds nothing up for long', async () => {
   vi.useFakeTimers();
   try {
     tracker = createTracker({ project: 'pk', endpoint: 'https://t.example' }, (name) => (name === 'recorder' ? new Promise(() => undefined) : load(name)));
@@ -465,7 +465,7 @@ test('a part that never comes holds nothing up for long', async () => {
   }
 });
 
-test('a recorder is told of an error that came before it, until the next session', async () => {
+test('a recorder gets an error that came before it, until the next session', async () => {
   config = { record: true };
   tracker.init();
   window.dispatchEvent(new ErrorEvent('error', { message: 'early' }));
@@ -477,7 +477,7 @@ test('a recorder is told of an error that came before it, until the next session
   expect(context?.hasFailed).toBe(false);
 });
 
-test('what observers say of a page that is hidden or goes is sent with it', async () => {
+test('events that observers emit when the page is hidden or goes are sent with it', async () => {
   tracker.init();
   await tracker.flush();
   const { context } = started.get('behaviour') ?? {};
@@ -496,7 +496,7 @@ test('what observers say of a page that is hidden or goes is sent with it', asyn
   expect(isGoing).toEqual([false, true]);
 });
 
-test('a page load keeps a visit alive', async () => {
+test('a page load keeps a session alive', async () => {
   const at = Date.now() - 20 * 60_000;
   localStorage.setItem('tracker.session.pk', JSON.stringify({ id: '21636369-8b52-4b4a-97b7-50923ceb3ffd', at, born: at }));
   tracker.init();
@@ -517,7 +517,7 @@ test('calls before the start are replayed in their order', async () => {
   expect(posts.filter(({ path }) => path.endsWith('/sessions')).at(-1)?.body).toMatchObject({ user_id: 'ada', metadata: { plan: 'pro', mail: '********' } });
 });
 
-test('an event is told as it was when it was told', async () => {
+test('an event is sent as it was when it was tracked', async () => {
   const cart = { items: 1 };
   tracker.init();
   tracker.track('cart', cart);
@@ -526,7 +526,7 @@ test('an event is told as it was when it was told', async () => {
   expect(events().at(-1)?.event_data).toEqual({ name: 'cart', data: { items: 1 } });
 });
 
-test('after a logout nothing goes on under the old session or user', async () => {
+test('after a logout nothing continues under the old session or user', async () => {
   tracker.init();
   tracker.identify('ada');
   await tracker.flush();
@@ -540,7 +540,7 @@ test('after a logout nothing goes on under the old session or user', async () =>
   expect(later.map(({ body }) => body.user_id)).toEqual([undefined, undefined]);
 });
 
-test('times of a tab only go forward, also over pages and when the clock is set back', async () => {
+test('the times of a tab only increase, also across pages and when the clock is set back', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 });
   tracker.init();
   for (let n = 0; n < 5; n++) tracker.track('same millisecond');
@@ -560,7 +560,7 @@ test('times of a tab only go forward, also over pages and when the clock is set 
   vi.useRealTimers();
 });
 
-test('a duplicated tab, whose storage was copied from an open page, is a tab of its own', async () => {
+test('a duplicated tab, whose storage was copied from an open page, has its own id', async () => {
   tracker.init();
   const copy = createTracker({ project: 'pk', endpoint: 'https://t.example/' }, load);
   copy.init();
@@ -570,7 +570,7 @@ test('a duplicated tab, whose storage was copied from an open page, is a tab of 
   await copy.stop();
 });
 
-test('a page that is made ready ahead of its visit says nothing until it is shown', async () => {
+test('a prerendered page sends nothing until it is shown', async () => {
   Object.defineProperty(document, 'prerendering', { value: true, configurable: true });
   tracker.init();
   tracker.track('ahead');
@@ -582,7 +582,7 @@ test('a page that is made ready ahead of its visit says nothing until it is show
   expect(types()).toEqual(['pageview', 'custom']);
 });
 
-test('a library that changes how arrays become JSON does not change what is told', async () => {
+test('a library that changes how arrays become JSON does not change what is sent', async () => {
   tracker.init();
   Object.defineProperty(Array.prototype, 'toJSON', { value(this: unknown[]) { return `[${this.join(', ')}]`; }, configurable: true });
   tracker.track('list', [1, 2]);
@@ -591,15 +591,15 @@ test('a library that changes how arrays become JSON does not change what is told
   expect(events().at(-1)?.event_data).toEqual({ name: 'list', data: [1, 2] });
 });
 
-test('without what masks secrets nothing is told', async () => {
+test('without the policy nothing is sent', async () => {
   tracker = createTracker({ endpoint: 'https://t.example' }, () => Promise.reject(new Error('blocked')));
   tracker.init();
-  tracker.track('unheard');
+  tracker.track('ignored');
   await tracker.flush();
   expect(requests).toEqual([]);
 });
 
-test('unknown options are told in the console, with their names', async () => {
+test('unknown options are logged in the console, with their names', async () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   tracker = create({ screenshot: false, debug: false } as Options);
   tracker.init();
@@ -607,17 +607,17 @@ test('unknown options are told in the console, with their names', async () => {
   expect(warn.mock.calls).toEqual([['tracker: unknown options: screenshot']]);
 });
 
-test.each(['{}', 'null', '{"masking":{"inputs":1}}', '<html>'])('a configuration that is none, %s, changes nothing', async (text) => {
+test.each(['{}', 'null', '{"masking":{"inputs":1}}', '<html>'])('an invalid configuration, %s, changes nothing', async (text) => {
   const post = window.fetch.bind(window);
   vi.stubGlobal('fetch', (url: string, init?: RequestInit) => (url.includes('/config') ? Promise.resolve(new Response(text)) : post(url, init)));
   tracker = create();
   tracker.init();
-  tracker.track('heard');
+  tracker.track('sent');
   await tracker.flush();
   expect(types()).toEqual(['pageview', 'custom']);
 });
 
-describe('a server that is slow to say how to record', () => {
+describe('a server that is slow to send the rules', () => {
   let answer: (known: Partial<Config>) => void;
   beforeEach(() => {
     vi.useFakeTimers();
@@ -637,7 +637,7 @@ describe('a server that is slow to say how to record', () => {
     vi.useRealTimers();
   });
 
-  test('is sent nothing before, and nothing at all of a session that it does not record', async () => {
+  test('is sent nothing before, and nothing at all of an unsampled session', async () => {
     for (let n = 0; n < 120; n++) tracker.track('early', { n });
     await vi.dynamicImportSettled();
     await pass(2_000);
@@ -649,7 +649,7 @@ describe('a server that is slow to say how to record', () => {
     expect([posts, started.size]).toEqual([[], 0]);
   });
 
-  test('is not sent what its rules mask, though it was written down before', async () => {
+  test('is not sent what its rules mask, though it was written before', async () => {
     document.body.innerHTML = '<button>it was shorty</button><input name="nickname" value="shorty">';
     history.replaceState(null, '', '/?ref=friend&page=1');
     tracker.track('said', { text: 'it was shorty', others: ['$& shorty'], 'shorty': 5 });
@@ -684,7 +684,7 @@ describe('a server that is slow to say how to record', () => {
     expect(JSON.stringify(posts)).not.toContain('shorty');
   });
 
-  test('sends no secret once more that left with a page which stayed', async () => {
+  test('is not sent a secret again that was in the last request of a page that lived on', async () => {
     document.body.innerHTML = '<input name="nickname" value="shorty">';
     tracker.track('said', 'it was shorty');
     await vi.dynamicImportSettled();
@@ -699,7 +699,7 @@ describe('a server that is slow to say how to record', () => {
     expect(JSON.stringify(posts)).not.toContain('shorty');
   });
 
-  test('is sent nothing of a visitor who refuses meanwhile', async () => {
+  test('is sent nothing of a visitor who opts out meanwhile', async () => {
     for (let n = 0; n < 120; n++) tracker.track('early', { n });
     await vi.dynamicImportSettled();
     await pass(1_000);
@@ -710,7 +710,7 @@ describe('a server that is slow to say how to record', () => {
     expect(posts).toEqual([]);
   });
 
-  test('finds a tracker that works, whatever stands in a secret field', async () => {
+  test('gets a working tracker, whatever is in a secret field', async () => {
     document.body.innerHTML = '<input name="nickname">';
     const field = document.querySelector('input');
     if (field) field.value = 'half \ud83d';
@@ -722,7 +722,7 @@ describe('a server that is slow to say how to record', () => {
     expect(types()).toEqual(['pageview', 'custom']);
   });
 
-  test('delays a recording that the page asks for until the rules are known', async () => {
+  test('delays a recording that the page requests until the rules are known', async () => {
     await vi.dynamicImportSettled();
     await pass(1_000);
     tracker.startRecording();

@@ -37,12 +37,12 @@ test('Retry-After is seconds or a date, and never more than ten minutes', () => 
   expect([null, '', 'soon', 'Thu, 01 Jan 1970 00:00:00 GMT'].map((header) => parseRetryAfter(header, now))).toEqual([0, 0, 0, 0]);
 });
 
-test('a network failure is tried again', async () => {
+test('a network failure is retried', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')));
   expect(await open().send('/track', '{}')).toBe(0);
 });
 
-test('a request that hangs is given up', async () => {
+test('a request that hangs is aborted', async () => {
   vi.useFakeTimers();
   vi.stubGlobal('fetch', (_: string, { signal }: { signal: AbortSignal }) => new Promise((_, reject) => {
     signal.addEventListener('abort', () => {
@@ -64,7 +64,7 @@ test('requests are simple ones: the key in the query, no header, no cookies', as
   expect(init).not.toHaveProperty('headers');
 });
 
-test('a long body is packed, still as plain text', async () => {
+test('a long body is compressed, still as plain text', async () => {
   const bodies: Blob[] = [];
   vi.stubGlobal('fetch', (_: string, { body }: { body: Blob }) => {
     bodies.push(body);
@@ -78,14 +78,14 @@ test('a long body is packed, still as plain text', async () => {
   expect(gunzipSync(Buffer.from((await body?.arrayBuffer()) ?? new ArrayBuffer())).toString()).toBe(text);
 });
 
-test('a fetch of somebody else that throws is tried again, like a network that fails', async () => {
+test('a wrapped fetch that throws is retried, like a network failure', async () => {
   vi.stubGlobal('fetch', () => {
     throw new TypeError('url.includes is not a function');
   });
   expect(await open().send('/track', '{}')).toBe(0);
 });
 
-test('where packing is impossible, the text goes as it is', async () => {
+test('where compression fails, the text is sent as it is', async () => {
   const request = vi.fn<typeof fetch>(() => Promise.resolve(new Response()));
   vi.stubGlobal('fetch', request);
   vi.stubGlobal('CompressionStream', () => {
@@ -96,7 +96,7 @@ test('where packing is impossible, the text goes as it is', async () => {
   expect(request.mock.calls[0]?.[1]?.body).toBe(text);
 });
 
-test('last requests share 60,000 bytes, counted as UTF-8 and given back when they are answered', async () => {
+test('last requests share 60,000 bytes, counted as UTF-8 and returned when they are answered', async () => {
   let answer: (response: Response) => void = never;
   vi.stubGlobal('fetch', () => new Promise<Response>((resolve) => (answer = resolve)));
   vi.stubGlobal('Request', { prototype: { keepalive: false } });
@@ -109,7 +109,7 @@ test('last requests share 60,000 bytes, counted as UTF-8 and given back when the
   expect(transport.sendLast('/track', 'x'.repeat(60_000))).toBeDefined();
 });
 
-test('without keepalive a beacon goes; as its answer is never seen, it is sent again if the page lives', async () => {
+test('without keepalive a beacon is sent; its response is unknown, so it is sent again if the page lives on', async () => {
   vi.stubGlobal('fetch', never);
   vi.stubGlobal('Request', { prototype: {} });
   const beacon = vi.fn(() => true);

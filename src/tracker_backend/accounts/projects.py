@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from tracker_backend.accounts import audit, keys
 from tracker_backend.accounts.logins import Role
 from tracker_backend.accounts.project_settings import ProjectSettings, change_settings, read_settings
+from tracker_backend.accounts.time_zones import is_time_zone
 from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.queries import days
 from tracker_backend.settings import Settings, variable
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
@@ -183,7 +183,7 @@ async def _lock(connection: Connection, project_id: int) -> asyncpg.Record:
 
 
 async def _check_timezone(connection: Connection, name: str) -> None:
-    if not await days.is_zone(connection, name):
+    if not await is_time_zone(connection, name):
         raise Invalid(f"`timezone` is {name!r}: give an IANA time zone, such as Europe/Berlin or UTC.")
 
 

@@ -13,7 +13,7 @@ from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.accounts.projects import ProjectChange, ProjectRequest
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import Invalid
-from tracker_backend.maintenance.deleted_projects import remove_deleted
+from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
@@ -143,7 +143,7 @@ async def delete(database: Database, project_id: int, confirm: str) -> DeletedPr
     """Delete a project. Its rows and archived files are removed before this returns."""
     async with database.pool.acquire() as connection, connection.transaction():
         await delete_project(connection, COMMAND_LINE, project_id, confirm)
-    return DeletedProject(project_id, await remove_deleted(database.maintained))
+    return DeletedProject(project_id, await delete_projects(database.maintained))
 
 
 def read_values(texts: list[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from tracker_backend.accounts import audit
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
 from tracker_backend.errors import SettingsError
-from tracker_backend.http.ingest_request import session_key
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
@@ -57,7 +57,7 @@ def add(commands: Any) -> None:
 async def run(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
     """Run an action."""
     project_id = await project_of(options, database)
-    place = erasures.place_of(database.maintained)
+    context = erasures.context_of(database.maintained)
     wanted = clean_text(options.id)
     if options.action == "export":
         return await _export(database, project_id, wanted, options.file)
@@ -65,10 +65,12 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
     if options.session:
         subject, wanted = "session", str(session_key(project_id, wanted)[0])
     if options.action == "check":
-        return await erasure_check.check(place, project_id, options.erasure, subject, wanted)
-    erasure_id = await erasures.ask(place, project_id, subject, wanted, audit.COMMAND_LINE, "visitor erased")
-    await erasures.go_on(place, erasure_id)
-    return await receipts.get_receipt(place.pool, project_id, erasure_id)
+        return await erasure_check.check_erasure(context, project_id, options.erasure, subject, wanted)
+    erasure_id = await erasures.request_erasure(
+        context, project_id, subject, wanted, audit.COMMAND_LINE, "visitor erased"
+    )
+    await erasures.run_erasure(context, erasure_id)
+    return await receipts.get_receipt(context.pool, project_id, erasure_id)
 
 
 async def _export(database: Database, project_id: int, user_id: str, path: Path) -> dict[str, object]:

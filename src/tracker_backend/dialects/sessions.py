@@ -17,13 +17,13 @@ from tracker_backend.errors import Invalid
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.drop_reasons import response_message
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
+from tracker_backend.http.ingest_request import read_ingest_request, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
-from tracker_backend.http.sessions import From, To
+from tracker_backend.http.session_filters import DIALECT_FILTERS, SessionFilters
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import sessions
-from tracker_backend.queries.days import day_span
-from tracker_backend.queries.filters import time_parameter
+from tracker_backend.queries.date_ranges import parse_date_range
 from tracker_backend.text_cleaning import clean_text
 from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import from_datetime
@@ -163,18 +163,14 @@ async def get_session(
     "/api/sessions",
     scope="read",
     error_shape=error_only,
+    dependencies=DIALECT_FILTERS,
     summary="spectra, reev: list sessions",
     tags=["spectra", "reev"],
 )
 async def list_sessions(
     services: NamedDependency[Services],
     caller: NamedDependency[Caller],
-    app_id: Annotated[str | None, QueryParameter(name="appId")] = None,
-    user_id: Annotated[str | None, QueryParameter(name="userId")] = None,
-    ticket_id: Annotated[str | None, QueryParameter(name="ticketId")] = None,
-    from_: From = None,
-    to: To = None,
-    has_errors: Annotated[bool | None, QueryParameter(name="hasErrors")] = None,
+    filters: SessionFilters,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 50,
     offset: Annotated[int | None, QueryParameter(ge=0, le=1_000_000)] = None,
     page: Annotated[int, QueryParameter(ge=1, le=1_000_000, description="In place of `offset`")] = 1,
@@ -185,38 +181,21 @@ async def list_sessions(
     tz: Annotated[
         str | None, QueryParameter(description="Whose days: a name such as Europe/Berlin (the project's)")
     ] = None,
-    page_url: Annotated[str | None, QueryParameter(name="pageUrl", description="Part of the first page's URL")] = None,
-    device: Annotated[
-        list[str] | None, QueryParameter(description="desktop, mobile, tablet: repeated or comma-separated")
-    ] = None,
     sort_by: Annotated[
         str,
         QueryParameter(name="sortBy", description="timestamp, duration, clicks or errors, with - in front descending"),
     ] = "-timestamp",
 ) -> SessionList:
-    """List sessions of all dialects, by default newest first."""
-    first, last = time_parameter(from_, "from"), time_parameter(to, "to")
-    if date_range is not None:
-        begin, end = await day_span(services.pool, caller.project_id, date_range, tz)
-        first, last = begin if first is None else max(first, begin), end if last is None else min(last, end)
-    devices = [name.strip() for value in device or () for name in value.split(",") if name.strip()]
-    wanted = sessions.SessionFilter(
-        started_from=first,
-        started_to=last,
-        user_id=user_id,
-        page_url=page_url,
-        has_errors=has_errors,
-        app_id=app_id,
-        ticket_id=ticket_id,
-        device_types=devices or None,
-    )
+    """List sessions of all dialects, newest first by default."""
+    days = None if date_range is None else await parse_date_range(services.pool, caller.project_id, date_range, tz)
     column = _COLUMNS.get(sort_by.removeprefix("-"))
     if column is None:
         raise Invalid(f"`sortBy` is {sort_by!r}: use {', '.join(_COLUMNS)}, with - in front for the largest first.")
     found = await sessions.list_sessions(
         services.pool,
         caller.project_id,
-        wanted,
+        filters,
+        time_range=days,
         sort=f"-{column}" if sort_by.startswith("-") else column,
         limit=limit,
         offset=(page - 1) * limit if offset is None else offset,

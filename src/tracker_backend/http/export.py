@@ -10,9 +10,9 @@ from litestar.response import Stream
 from tracker_backend.accounts import audit
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import export, sessions
 
 _TYPES: dict[export.Format, str] = {"json": "application/json", "ndjson": "application/x-ndjson"}

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -22,8 +22,6 @@ from tracker_backend.metrics import DROPPED
 from tracker_backend.text_cleaning import clean_text
 from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import parse_time
-
-ID_LENGTH = 200
 
 
 class IngestRequest(Struct):
@@ -115,18 +113,3 @@ def time_of(value: Time, field: str) -> int:
     if parsed is None:
         raise Invalid(f"`{field}` is {value!r}: send an ISO 8601 text, epoch milliseconds or epoch seconds.")
     return parsed
-
-
-def session_key(project_id: int, text: str) -> tuple[UUID, str | None]:
-    """The stored id of a session that a client names by any text, and that text where it is not the id itself.
-
-    The id is the text's own UUID, else made from project and text: no look-up finds it, and two projects never meet.
-    Raises Invalid for an empty text and one of more than 200 characters.
-    """
-    if not 0 < len(text) <= ID_LENGTH:
-        raise Invalid(f"the session's id has {len(text)} characters: send 1 to {ID_LENGTH}.")
-    try:
-        session_id = UUID(text)
-    except ValueError:
-        return uuid5(UUID(int=project_id), text), text
-    return session_id, None if text == str(session_id) else text

@@ -22,12 +22,12 @@ from tracker_backend.http.streams import (
     until_disconnected,
 )
 from tracker_backend.http.tickets import authorize_stream
-from tracker_backend.live.cursor import read_cursor
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.live.feed import Feed, Item
-from tracker_backend.live.reader import AWAY
-from tracker_backend.live.reference import Key
+from tracker_backend.live.reader import UNAVAILABLE_ERRORS
+from tracker_backend.live.stream_position import read_position
 from tracker_backend.live.subscription import Ended, Subscription
-from tracker_backend.queries import sessions
+from tracker_backend.storage.session_bounds import get_bounds
 
 Ticket = Annotated[str | None, QueryParameter(description="In place of a key or a cookie; opens one stream")]
 EVENT_STREAM = {200: ResponseSpec(str, description="Server-sent events without an end", media_type="text/event-stream")}
@@ -65,9 +65,9 @@ async def open_event_stream(
     """The session's items as server-sent events, each formatted; TrackerError for callers who may not read them."""
     services = services_of(request)
     caller, key = await authorize_stream(request, session_id, ticket)
-    await sessions.get_bounds(services.pool, *key)  # 404 before the answer begins
+    await get_bounds(services.pool, *key)  # 404 before the answer begins
     await note_replay(services, caller, key[1], "live")
-    cursor = read_cursor(request.headers.get("last-event-id"))
+    cursor = read_position(request.headers.get("last-event-id"))
 
     def start() -> tuple[Subscription, Feed]:
         subscription = services.hub.subscribe(key)
@@ -84,7 +84,7 @@ async def accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | Non
     except TrackerError as error:
         await refuse(socket, error)
         return None
-    except AWAY:
+    except UNAVAILABLE_ERRORS:
         await refuse(socket, Unavailable("the database did not answer in time: connect again."))
         return None
     await socket.accept()

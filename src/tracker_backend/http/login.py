@@ -72,7 +72,7 @@ _EXAMPLE = {"email": "ann@shop.example", "password": "a few words together"}
 async def login(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
     """Log a browser in for 14 days, by a cookie.
 
-    The login_refused does not tell whether there is such an account.
+    The refusal does not say whether there is such an account.
     """
     check_origin(request)
     sent = read_json_body(request, body, _credentials)

@@ -99,7 +99,7 @@ async def use(request: AnyRequest, body: RawBody) -> Response[LoggedIn]:
         return await _join_as_who_is_logged_in(request, link, sent.token)
     email = people.check_email(sent.email)
     _check_whose(link, email)
-    # Before the account is looked up: the refusal must not reveal whether there is one.
+    # Before the account is read: the refusal must not reveal whether there is one.
     passwords.check_new_password(sent.password, email)
     pool = services_of(request).pool
     account = await people.find_account(pool, email)

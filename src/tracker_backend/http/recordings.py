@@ -8,13 +8,13 @@ from litestar.response import Stream
 from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
-from tracker_backend.queries import sessions
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries.filters import time_parameter
 from tracker_backend.recordings import replay
+from tracker_backend.storage.session_bounds import get_bounds
 
 
 @get(
@@ -40,7 +40,7 @@ async def get_recording(
     """
     key, _ = session_key(caller.project_id, session_id)
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
-    bounds = await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
+    bounds = await get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "recording")
     parts = replay.replay(services.pool, caller.project_id, key, first, last)
     headers = {"X-Tracker-Clock-Offset": str(bounds.offset // 1000)}

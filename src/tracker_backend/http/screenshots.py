@@ -10,13 +10,14 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from tracker_backend.http.caller import Caller
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.screenshot import THUMBNAIL_WIDTH
-from tracker_backend.queries import screenshots, sessions
+from tracker_backend.ingest.session_ids import session_key
+from tracker_backend.queries import screenshots
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.storage.session_bounds import get_bounds
 
 
 @get(
@@ -39,7 +40,7 @@ async def list_screenshots(
     """List a session's screenshots in order of time, with their bytes as `data:` URLs or with addresses."""
     first, last = time_parameter(from_, "from"), time_parameter(to, "to")
     key, _ = session_key(caller.project_id, session_id)
-    await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
+    await get_bounds(services.pool, caller.project_id, key)  # 404 before the answer begins
     found = screenshots.list_screenshots(services.pool, caller.project_id, key, first, last)
     return Stream(_json(services, caller.project_id, found, with_data=with_data), media_type="application/json")
 

@@ -12,7 +12,7 @@ from tracker_backend.live.hub import Hub
 from tracker_backend.maintenance.leader import Leader
 from tracker_backend.queries import sessions
 from tracker_backend.settings import Settings
-from tracker_backend.stop_signals import on_stop
+from tracker_backend.stop_signals import call_on_stop
 from tracker_backend.storage.database import Database
 
 _ACTIVITY_SECONDS = 5.0
@@ -35,7 +35,7 @@ class Services:
         self._counted_at = -_ACTIVITY_SECONDS
         self._activity = (0, 0)
         self._leader = Leader(database.maintained)
-        self._forget_signals = on_stop(hub.end)
+        self._forget_signals = call_on_stop(hub.end)
 
     @classmethod
     async def open(cls, settings: Settings, dsn: str) -> "Services":
@@ -50,7 +50,7 @@ class Services:
         return services
 
     async def activity(self) -> tuple[int, int]:
-        """Active sessions and the events of the last minute. Counted at most every 5 seconds: anybody may call it."""
+        """Active sessions, and events of the last minute; counted at most every 5 seconds, as anybody may call this."""
         now = time.monotonic()
         if now - self._counted_at > _ACTIVITY_SECONDS:
             self._counted_at = now

@@ -1,6 +1,6 @@
 """Sessions: start, list, look at, delete; and the events of one."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import msgspec
@@ -12,15 +12,18 @@ from msgspec import Meta, Struct
 from tracker_backend.errors import NotFound, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.caller import Caller
-from tracker_backend.http.ingest_request import read_ingest_request, session_key
+from tracker_backend.http.ingest_request import read_ingest_request
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.http.session_filters import V1_FILTERS, SessionFilters
 from tracker_backend.http.visitors import erase
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import SessionRequest, decode_session
 from tracker_backend.queries import events, sessions
 from tracker_backend.queries.filters import time_parameter
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import to_datetime
 
@@ -67,19 +70,11 @@ async def create_session(request: AnyRequest, body: RawBody) -> Response[Started
 _COPIED = set(SessionFields.__struct_fields__) & set(SessionRequest.__struct_fields__) - {"user_agent", "metadata"}
 
 
-@get("/sessions", scope="read", summary="List sessions", tags=["read"])
+@get("/sessions", scope="read", dependencies=V1_FILTERS, summary="List sessions", tags=["read"])
 async def list_sessions(
     services: NamedDependency[Services],
     caller: NamedDependency[Caller],
-    from_: From = None,
-    to: To = None,
-    user_id: FromQuery[str | None] = None,
-    page_url: Annotated[str | None, QueryParameter(description="Part of the first page's URL")] = None,
-    device_type: FromQuery[Literal["desktop", "mobile", "tablet"] | None] = None,
-    browser: FromQuery[str | None] = None,
-    os: FromQuery[str | None] = None,
-    has_errors: FromQuery[bool | None] = None,
-    min_duration: Annotated[float | None, QueryParameter(ge=0, description="Seconds")] = None,
+    filters: SessionFilters,
     sort: Annotated[str, QueryParameter(description="A column, with - in front for the largest first")] = "-started_at",
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 20,
     offset: Annotated[int, QueryParameter(ge=0, le=1_000_000)] = 0,
@@ -89,19 +84,8 @@ async def list_sessions(
 
     `total` is exact without a filter and up to 10,000; beyond it is an estimate, and `total_estimated` says so.
     """
-    wanted = sessions.SessionFilter(
-        started_from=time_parameter(from_, "from"),
-        started_to=time_parameter(to, "to"),
-        user_id=user_id,
-        page_url=page_url,
-        device_type=device_type,
-        browser=browser,
-        os=os,
-        has_errors=has_errors,
-        min_duration=min_duration,
-    )
     return await sessions.list_sessions(
-        services.pool, caller.project_id, wanted, sort=sort, limit=limit, offset=offset, cursor=cursor
+        services.pool, caller.project_id, filters, sort=sort, limit=limit, offset=offset, cursor=cursor
     )
 
 
@@ -147,7 +131,7 @@ async def delete_session(
     """
     key, _ = session_key(caller.project_id, session_id)
     try:
-        await sessions.get_bounds(services.pool, caller.project_id, key)
+        await get_bounds(services.pool, caller.project_id, key)
     except NotFound:
         raise NotFound(f"there is no session {session_id} in this project.") from None
     receipt = await erase(services, caller, "session", str(key), "session deleted")

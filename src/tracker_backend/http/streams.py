@@ -167,7 +167,7 @@ class EventStream:
             if text is not None:
                 # Line breaks in JSON stand between its tokens only.
                 line = text.replace(b"\n", b" ").replace(b"\r", b" ")
-                await write(b"id: %b\ndata: %b\n\n" % (str(feed.cursor).encode(), line))
+                await write(b"id: %b\ndata: %b\n\n" % (str(feed.position).encode(), line))
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":

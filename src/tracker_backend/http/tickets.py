@@ -1,5 +1,7 @@
-"""Tickets: each opens one stream. A page cannot add headers to a WebSocket or an EventSource, and a key in a URL gets
-into logs. A ticket in a log is worthless, because it works once.
+"""Tickets: each opens one stream.
+
+Browsers add no headers of a page to a WebSocket or an EventSource, and a key in a URL ends up in logs. A ticket in a
+log is worthless, because it works once.
 """
 
 import secrets
@@ -15,12 +17,12 @@ from msgspec import Meta, Struct
 from tracker_backend.accounts import keys, tickets
 from tracker_backend.errors import Unauthorized
 from tracker_backend.http.caller import Caller
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import NO_STORE
 from tracker_backend.http.request import Connection
 from tracker_backend.http.services import Services, services_of
-from tracker_backend.live.reference import Key
-from tracker_backend.queries import sessions
+from tracker_backend.ingest.session_ids import session_key
+from tracker_backend.live.batch_reference import Key
+from tracker_backend.storage.session_bounds import get_bounds
 
 
 class TicketMade(Struct, frozen=True):
@@ -41,7 +43,7 @@ async def make_ticket(
     The stream ends when the key or the login that asked for it does.
     """
     key, _ = session_key(caller.project_id, session_id)
-    await sessions.get_bounds(services.pool, caller.project_id, key)  # 404 for an unknown session
+    await get_bounds(services.pool, caller.project_id, key)  # 404 for an unknown session
     token = secrets.token_urlsafe(32)
     ticket = tickets.Ticket(caller.project_id, key, caller.key, caller.login)
     try:

@@ -58,7 +58,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     session = SessionFields()
     if not any(event.page_url for event in sent.events):
         project_id = received.caller.project_id
-        session.page_url = await sessions.page_of(received.services.pool, project_id, sent.session_id)
+        session.page_url = await sessions.get_first_page(received.services.pool, project_id, sent.session_id)
     batch = received.batch(sent.session_id, session)
     batch.events = sent.events
     batch.name = sent.batch_id

@@ -16,10 +16,10 @@ from tracker_backend.errors import Invalid, Unavailable
 from tracker_backend.http import examples
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.storage.keyed_hash import Subject
 from tracker_backend.text_cleaning import clean_text
@@ -40,23 +40,23 @@ _request = msgspec.json.Decoder(ErasureRequest)
 _EXAMPLE = examples.operation(ErasureRequest, {"user_id": "customer-17"})
 
 
-def place_of(services: Services) -> erasures.Place:
+def erasure_context(services: Services) -> erasures.ErasureContext:
     """The server's database by its pool for reads, whose statements end with the request."""
     database = services.database
-    return erasures.Place(services.settings, services.pool, database.node, database.installation.secret)
+    return erasures.ErasureContext(services.settings, services.pool, database.node, database.installation.secret)
 
 
 async def erase(
     services: Services, caller: Caller, subject: Subject, wanted: str, action: audit.Action
 ) -> receipts.Receipt:
     """Erases for a few seconds at most; a receipt that has not ended is finished by the task `erasures`."""
-    place = place_of(services)
-    erasure_id = await erasures.ask(place, caller.project_id, subject, wanted, caller.actor, action)
+    context = erasure_context(services)
+    erasure_id = await erasures.request_erasure(context, caller.project_id, subject, wanted, caller.actor, action)
     try:
         async with asyncio.timeout(min(_WAIT_SECONDS, services.settings.request_timeout / 2)):
-            await erasures.go_on(place, erasure_id)
+            await erasures.run_erasure(context, erasure_id)
     except (TimeoutError, Unavailable):
-        pass  # what is written down is done by the task
+        pass  # the task `erasures` finishes it
     return await receipts.get_receipt(services.pool, caller.project_id, erasure_id)
 
 
@@ -128,14 +128,16 @@ async def check_erasure(
     caller: NamedDependency[Caller],
     erasure_id: FromPath[UUID],
     body: RawBody,
-) -> erasure_check.Check:
+) -> erasure_check.ErasureCheck:
     """Prove that nothing is left: looks through every table for the visitor or session of a receipt.
 
     The receipt does not tell who it was: name them again. 422 if it was somebody else.
     """
     subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     try:
-        return await erasure_check.check(place_of(services), caller.project_id, erasure_id, subject, wanted)
+        return await erasure_check.check_erasure(
+            erasure_context(services), caller.project_id, erasure_id, subject, wanted
+        )
     except TimeoutError:
         raise Unavailable(
             "there is too much to look through within a request: run `tracker-backend visitor check`."

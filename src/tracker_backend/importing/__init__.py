@@ -1,3 +1,5 @@
-"""Storing recordings from files: `scan` reads JSON piece by piece, `items` tells what each piece is, `survey` looks at
-all of a file before anything is stored, `batches` makes what ingest takes, `run` is the command.
+"""Import of recordings from files.
+
+`elements` reads a file element by element, `inspection` checks whole files before anything is stored, `batches` builds
+batches for ingest, and `run` is the command.
 """

@@ -1,4 +1,4 @@
-"""Files to import: JSON or NDJSON, plain or gzip, and where in them something is wrong."""
+"""Files to import: JSON or NDJSON, gzipped or not; and errors with their place in the file."""
 
 import gzip
 import zlib
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracker_backend.errors import Invalid
-from tracker_backend.importing.items import Item, read_items
+from tracker_backend.importing.elements import Element, read_elements
 from tracker_backend.json_scanner import Scanner, UnreadableError
 
 ELEMENT_BYTES = 24 * 1024 * 1024
-"""The largest element: a screenshot of 10 MiB is 14 MB as a `data:` URL. For rrweb events there is a limit below."""
+"""Maximum size of an element: a screenshot of 10 MiB is 14 MB as a `data:` URL. rrweb events have a lower limit."""
 _GZIP_MAGIC = b"\x1f\x8b"
-_NEWLINES = 1024 * 1024
+_CHUNK = 1024 * 1024
 
-Told = Callable[[int], None]
-"""Called with the number of bytes that were read of the file as it lies on the disk."""
+OnProgress = Callable[[int], None]
+"""Called with the number of bytes that were read from the file on the disk."""
 
 
-def read_file(path: Path, told: Told) -> Iterator[Item]:
-    """The items of a file; Invalid with the place for one that cannot be read to its end."""
+def read_file(path: Path, on_progress: OnProgress) -> Iterator[Element]:
+    """Yield the elements of a file. Raises Invalid, with the place, for a file that cannot be read."""
     try:
         with path.open("rb") as raw:
             is_packed = raw.read(2) == _GZIP_MAGIC
@@ -29,44 +29,44 @@ def read_file(path: Path, told: Told) -> Iterator[Item]:
             def take(size: int) -> bytes:
                 before = raw.tell()
                 text = source.read(size)
-                told(raw.tell() - before)
+                on_progress(raw.tell() - before)
                 return text
 
-            yield from read_items(Scanner(take, ELEMENT_BYTES))
+            yield from read_elements(Scanner(take, ELEMENT_BYTES))
     except UnreadableError as error:
-        raise refuse(path, error.at, error.what) from error
+        raise invalid_at(path, error.at, error.what) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise Invalid(f"{path} is broken gzip, or not all of it: {error}.") from error
+        raise Invalid(f"{path} is broken gzip, or incomplete: {error}.") from error
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def refuse(path: Path, at: int, what: str) -> Invalid:
-    """The error for what stands at a byte of a file (of what it inflates to)."""
+def invalid_at(path: Path, at: int, problem: str) -> Invalid:
+    """Return the error for a problem at a byte of the uncompressed file, with line and byte."""
     line, left = 1, at
     with path.open("rb") as raw:
         is_packed = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         source = gzip.GzipFile(fileobj=raw) if is_packed else raw
-        while left > 0 and (text := source.read(min(left, _NEWLINES))):
+        while left > 0 and (text := source.read(min(left, _CHUNK))):
             line += text.count(b"\n")
             left -= len(text)
-    return Invalid(f"{path}, line {line}, byte {at + 1}: {what}.")
+    return Invalid(f"{path}, line {line}, byte {at + 1}: {problem}.")
 
 
-def by_session(items: Iterator[Item]) -> Iterator[tuple[int, Item]]:
-    """Each item with the number of its session in the file; what stands in no session is one of its own."""
+def by_session(elements: Iterator[Element]) -> Iterator[tuple[int, Element]]:
+    """Yield each element with the number of its session in the file. Elements outside sessions are one session."""
     count = 0
     current: int | None = None
     bare: int | None = None
-    for item in items:
-        if item.kind.value == "begin":
+    for element in elements:
+        if element.kind.value == "begin":
             current, count = count, count + 1
-        elif item.kind.value == "end":
+        elif element.kind.value == "end":
             current = None
             continue
         elif current is None and bare is None:
             bare, count = count, count + 1
         number = bare if current is None else current
         assert number is not None  # noqa: S101 — one of the two was just given
-        yield number, item
+        yield number, element

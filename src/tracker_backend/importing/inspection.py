@@ -1,4 +1,4 @@
-"""What a file holds, before any of it is stored: its sessions, when they were, and that every event can be read."""
+"""Inspection of a file before anything is stored: its sessions, their times, and whether each event can be read."""
 
 from datetime import datetime
 from hashlib import blake2b
@@ -11,17 +11,17 @@ from msgspec import Raw, Struct
 
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event, Time
-from tracker_backend.importing.files import Told, by_session, read_file, refuse
-from tracker_backend.importing.items import Item, Kind
+from tracker_backend.importing.elements import Element, Kind
+from tracker_backend.importing.files import OnProgress, by_session, invalid_at, read_file
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.wire import MAX_METADATA
 from tracker_backend.times import from_datetime, parse_time
 
-_MOST = 2**62  # microseconds that a bigint holds
+_MAX_TIME = 2**62  # microseconds that fit into a bigint
 
 
-class Header(Struct):
-    """The session of an export, as far as an import needs it beside its `SessionFields`."""
+class ExportedSession(Struct):
+    """The session of an export: what an import needs in addition to its `SessionFields`."""
 
     session_id: UUID | None = None
     client_session_id: str | None = None
@@ -39,19 +39,19 @@ class Header(Struct):
         return None if self.clock_offset_ms is None else self.clock_offset_ms * 1000
 
 
-class Timed(Struct):
-    """The time of an rrweb event; decoding it proves that the rest is JSON."""
+class TimedEvent(Struct):
+    """The time of an rrweb event. Decoding it also checks that the event is JSON."""
 
     timestamp: Time
 
 
-class StoredEvent(Event, forbid_unknown_fields=False):
-    """An event of an export. What else it holds, the server makes anew."""
+class ExportedEvent(Event, forbid_unknown_fields=False):
+    """An event of an export. The server computes all other fields again."""
 
     source: str = "native"
 
 
-class Shot(Struct):
+class ExportedScreenshot(Struct):
     """A screenshot of an export."""
 
     page_url: str
@@ -59,134 +59,138 @@ class Shot(Struct):
     image_data: str
 
 
-class Found(Struct):
-    """A session of a file. Times are microseconds."""
+class FileSession(Struct):
+    """A session in a file. Times are microseconds since 1970."""
 
     path: Path
     at: int
+    """The byte at which it begins."""
     empty: Any
-    """The hash of nothing, to make others from."""
+    """A keyed hash of nothing, to copy."""
     hash: Any
-    header: Header | None = None
+    """A keyed hash of its elements."""
+    header: ExportedSession | None = None
     client_id: str | None = None
     fields: SessionFields = msgspec.field(default_factory=SessionFields)
-    more: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
-    """What else its object told."""
+    other_members: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
+    """Other members of its object."""
     left_out: list[str] = msgspec.field(default_factory=list[str])
-    """Members too large for metadata."""
-    items: int = 0
-    oldest: int = _MOST
-    newest: int = -_MOST
+    """Names of members that are too large for metadata."""
+    elements: int = 0
+    oldest: int = _MAX_TIME
+    newest: int = -_MAX_TIME
 
     @property
     def is_empty(self) -> bool:
-        """Nothing to store, not even a session."""
-        return self.items == 0 and (self.header is None or self.header.started_at is None)
+        """Whether there is nothing to store, not even a session."""
+        return self.elements == 0 and (self.header is None or self.header.started_at is None)
 
 
 T = TypeVar("T")
-_header = msgspec.json.Decoder(Header)
+_header = msgspec.json.Decoder(ExportedSession)
 _members = msgspec.json.Decoder(dict[str, Raw])
 _fields = msgspec.json.Decoder(SessionFields)
-_timed = msgspec.json.Decoder(Timed)
-_stored = msgspec.json.Decoder(StoredEvent)
-_shot = msgspec.json.Decoder(Shot)
+_timed_event = msgspec.json.Decoder(TimedEvent)
+_exported_event = msgspec.json.Decoder(ExportedEvent)
+_screenshot = msgspec.json.Decoder(ExportedScreenshot)
 _text = msgspec.json.Decoder(str)
 _any = msgspec.json.Decoder(Raw)
 
 
-def survey(path: Path, limit: int, secret: bytes, told: Told) -> list[Found]:
-    """The sessions of a file; Invalid with the place of what cannot be stored, such as an rrweb event of more than
-    `limit` bytes. Their hashes are keyed with `secret`: they are stored, and made of what is not masked yet.
+def inspect_file(path: Path, limit: int, secret: bytes, on_progress: OnProgress) -> list[FileSession]:
+    """Return the sessions of a file. Raises Invalid, with the place, for an element that cannot be stored.
+
+    rrweb events have at most `limit` bytes. The hashes are keyed with `secret`, because they are stored and the content
+    is not masked yet.
     """
     empty = blake2b(digest_size=16, key=secret)
-    sessions: list[Found] = []
-    for number, item in by_session(read_file(path, told)):
+    sessions: list[FileSession] = []
+    for number, element in by_session(read_file(path, on_progress)):
         if number == len(sessions):
-            sessions.append(Found(path, item.at, empty, empty.copy()))
-        found = sessions[number]
-        if item.kind is Kind.MEMBER:
-            _add_member(found, item)
-        elif item.kind is not Kind.BEGIN:
-            if item.kind is Kind.EVENT and len(item.text) > limit:
-                raise refuse(path, item.at, f"this rrweb event has {len(item.text)} bytes, more than {limit}")
-            time = read_time(path, item)
-            found.oldest, found.newest = min(found.oldest, time), max(found.newest, time)
-            found.items += 1
-            add_to(found.hash, item)
-    for found in sessions:
-        if found.header is not None:
-            _take_times(found, found.header)
-    if all(found.is_empty for found in sessions):
+            sessions.append(FileSession(path, element.at, empty, empty.copy()))
+        session = sessions[number]
+        if element.kind is Kind.MEMBER:
+            _add_member(session, element)
+        elif element.kind is not Kind.BEGIN:
+            if element.kind is Kind.EVENT and len(element.text) > limit:
+                raise invalid_at(path, element.at, f"this rrweb event has {len(element.text)} bytes, more than {limit}")
+            time = read_time(path, element)
+            session.oldest, session.newest = min(session.oldest, time), max(session.newest, time)
+            session.elements += 1
+            update_digest(session.hash, element)
+    for session in sessions:
+        if session.header is not None:
+            _set_times(session, session.header)
+    if all(session.is_empty for session in sessions):
         raise Invalid(f"{path} holds no rrweb events: give a list of them, or objects with a list of `events`.")
     return sessions
 
 
-def add_to(content: Any, item: Item) -> None:
-    """Adds an item to a hash."""
-    content.update(item.kind.value.encode())
-    content.update(item.text)
-    content.update(b"\n")
+def update_digest(digest: Any, element: Element) -> None:
+    """Add an element to a hash."""
+    digest.update(element.kind.value.encode())
+    digest.update(element.text)
+    digest.update(b"\n")
 
 
-def read_time(path: Path, item: Item) -> int:
-    """When an item happened, as it tells; Invalid with the place if it does not."""
+def read_time(path: Path, element: Element) -> int:
+    """Return the time of an element in microseconds. Raises Invalid, with the place, if it has none."""
     kinds = {Kind.EVENT: "rrweb event", Kind.TRACK_EVENT: "event of an export", Kind.SCREENSHOT: "screenshot"}
-    sent = decode(path, item, _timed, kinds[item.kind]).timestamp
+    sent = decode(path, element, _timed_event, kinds[element.kind]).timestamp
     time = parse_time(sent)
-    if time is None or abs(time) > _MOST:
-        raise refuse(path, item.at, f"`timestamp` is {sent!r}: epoch milliseconds are wanted")
+    if time is None or abs(time) > _MAX_TIME:
+        raise invalid_at(path, element.at, f"`timestamp` is {sent!r}: give epoch milliseconds")
     return time
 
 
-def read_event(path: Path, item: Item) -> tuple[str, Event]:
-    """The source of an event of an export, and the event."""
-    stored = decode(path, item, _stored, "event of an export")
-    return stored.source, Event(*(getattr(stored, name) for name in Event.__struct_fields__))
+def read_event(path: Path, element: Element) -> tuple[str, Event]:
+    """Decode an event of an export; returns its source and the event."""
+    exported = decode(path, element, _exported_event, "event of an export")
+    return exported.source, Event(*(getattr(exported, name) for name in Event.__struct_fields__))
 
 
-def read_shot(path: Path, item: Item) -> Shot:
-    """A screenshot of an export."""
-    return decode(path, item, _shot, "screenshot")
+def read_screenshot(path: Path, element: Element) -> ExportedScreenshot:
+    """Decode a screenshot of an export."""
+    return decode(path, element, _screenshot, "screenshot")
 
 
-def decode(path: Path, item: Item, decoder: msgspec.json.Decoder[T], kind: str) -> T:
-    """The item as that kind; Invalid with the place if it is none."""
+def decode(path: Path, element: Element, decoder: msgspec.json.Decoder[T], kind: str) -> T:
+    """Decode an element. Raises Invalid, with the place, if it is not valid; `kind` says in the error what it is."""
     try:
-        return decoder.decode(item.text)
+        return decoder.decode(element.text)
     except msgspec.MsgspecError as error:
-        raise refuse(path, item.at, f"this is no {kind}: {error}") from error
+        raise invalid_at(path, element.at, f"this is not a valid {kind}: {error}") from error
     except RecursionError as error:
-        raise refuse(path, item.at, "this is nested too deeply") from error
+        raise invalid_at(path, element.at, "this is nested too deeply") from error
 
 
-def _add_member(found: Found, item: Item) -> None:
-    match item.name:
+def _add_member(session: FileSession, element: Element) -> None:
+    match element.name:
         case "session":
-            found.header = decode(found.path, item, _header, "session of an export")
-            members = decode(found.path, item, _members, "session of an export")
+            session.header = decode(session.path, element, _header, "session of an export")
+            members = decode(session.path, element, _members, "session of an export")
             metadata = members.pop("metadata", None)
-            rest = Item(item.kind, item.at, msgspec.json.encode(members))
-            found.fields = decode(found.path, rest, _fields, "session of an export")
-            found.fields.metadata = None if metadata is None else bytes(metadata)
+            rest = Element(element.kind, element.at, msgspec.json.encode(members))
+            session.fields = decode(session.path, rest, _fields, "session of an export")
+            session.fields.metadata = None if metadata is None else bytes(metadata)
         case "sessionId" | "session_id":
-            found.client_id = decode(found.path, item, _text, "session's id")
-        case "userId" | "user_id" | "appId" | "app_id" if item.text.startswith(b'"'):
-            name = "user_id" if item.name.startswith("user") else "app_id"
-            setattr(found.fields, name, decode(found.path, item, _text, "name")[:255])
+            session.client_id = decode(session.path, element, _text, "session id")
+        case "userId" | "user_id" | "appId" | "app_id" if element.text.startswith(b'"'):
+            name = "user_id" if element.name.startswith("user") else "app_id"
+            setattr(session.fields, name, decode(session.path, element, _text, "name")[:255])
         case _:
-            decode(found.path, item, _any, "JSON")
-            found.more[item.name] = Raw(item.text)
-            if sum(map(len, found.more.values())) > MAX_METADATA // 2:
-                del found.more[item.name]
-                found.left_out.append(item.name)
+            decode(session.path, element, _any, "JSON value")
+            session.other_members[element.name] = Raw(element.text)
+            if sum(map(len, session.other_members.values())) > MAX_METADATA // 2:
+                del session.other_members[element.name]
+                session.left_out.append(element.name)
 
 
-def _take_times(found: Found, header: Header) -> None:
-    """The times of an export are those of its rows: an event inside may tell one that was no clock's."""
+def _set_times(session: FileSession, header: ExportedSession) -> None:
+    """Use the times of the exported rows: an event may contain a time that was replaced when it was stored."""
     if header.first_at is not None and header.last_at is not None:
-        found.oldest, found.newest = _MOST, -_MOST
+        session.oldest, session.newest = _MAX_TIME, -_MAX_TIME
     for moment in (header.started_at, header.first_at, header.last_at, header.last_activity_at):
         if moment is not None:
             time = from_datetime(moment)
-            found.oldest, found.newest = min(found.oldest, time), max(found.newest, time)
+            session.oldest, session.newest = min(session.oldest, time), max(session.newest, time)

@@ -1,4 +1,4 @@
-"""The command `import`: looks at all files first, then stores what they hold through the steps of ingest."""
+"""The command `import`: inspects all files first, then stores their sessions through the steps of ingest."""
 
 import asyncio
 import sys
@@ -14,38 +14,38 @@ from tqdm import tqdm
 from tracker_backend.accounts import projects
 from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.http.ingest_request import session_key
-from tracker_backend.importing.batches import Batcher, Piece, Plan
-from tracker_backend.importing.files import Told, by_session, read_file, refuse
-from tracker_backend.importing.inspection import Found, survey
-from tracker_backend.importing.items import Kind
+from tracker_backend.importing.batches import Batcher, ImportBatch, Plan
+from tracker_backend.importing.elements import Kind
+from tracker_backend.importing.files import OnProgress, by_session, invalid_at, read_file
+from tracker_backend.importing.inspection import FileSession, inspect_file
 from tracker_backend.ingest.batch import Batch, Drop, Outcome
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.ingest.screenshot import check_image
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import ScreenshotRequest
 from tracker_backend.privacy import tombstones
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
-from tracker_backend.storage.keyed_hash import mark
+from tracker_backend.storage.keyed_hash import keyed_hash
 from tracker_backend.storage.sql import load
 from tracker_backend.times import DAY, HOUR, to_datetime
 
-_PATIENCE_SECONDS = 3600  # nobody waits at the other end
+_COMMIT_SECONDS = 3600  # no client waits for a commit
 _sql = load(__file__, "run")
 
 
 class Imported(Struct, omit_defaults=True):
-    """A session of a file, and how much of it was stored now."""
+    """A session of a file, and how much of it was stored."""
 
     file: str
     session_id: UUID
     stored: int
-    """Events and screenshots."""
+    """Events and screenshots that were stored now."""
     repeated: int
-    """Those that an import of the same file had stored before."""
+    """Events and screenshots that an earlier import of the same file has stored."""
     moved_days: int | None = None
     left_out: list[str] | None = None
-    """Members of the file's object that are neither events nor fit into a session's metadata."""
+    """Members of the file's object that do not fit into the session's metadata."""
 
 
 async def import_files(
@@ -59,31 +59,32 @@ async def import_files(
     erased: bool = False,
     progress: bool = False,
 ) -> list[Imported]:
-    """Stores the sessions of these files; Invalid, before anything is stored, for what cannot be.
+    """Store the sessions of these files. Raises Invalid, before anything is stored, if a file cannot be imported.
 
-    Each batch is stored once, however often it is imported, also after an import that was cut off. With `erased` what
-    was erased comes back: it may be sent again too from then on.
+    Each batch is stored once, even if it is imported again or an import was interrupted. `session` is the id for all
+    elements, `shift` moves all times by whole days up to now. With `erased`, sessions and visitors that were erased are
+    stored, and clients may send data of them again.
     """
     size = sum(_size(path) for path in paths)
     with tqdm(total=2 * size, unit="B", unit_scale=True, file=sys.stderr, disable=not progress) as bar:
         bar.set_description("checking")
         now = time.time_ns() // 1000
         found = [
-            await asyncio.to_thread(survey, path, settings.max_recording, database.store.secret, bar.update)
+            await asyncio.to_thread(inspect_file, path, settings.max_recording, database.store.secret, bar.update)
             for path in paths
         ]
         sessions = [each for file in found for each in file if not each.is_empty]
-        moved = _days_to_move(sessions, now) if shift else 0
-        _check_times(settings, sessions, now, moved)
+        days = _days_to_shift(sessions, now) if shift else 0
+        _check_times(settings, sessions, now, days)
         if session is not None:
             _check_one_session(found)
         masking = (await projects.get_settings(database.pool, project_id))[0].masking
         project = ProjectSettings(masking=masking)  # an import is not sampled
-        plans = [[_plan(project_id, each, session, moved, project) for each in file] for file in found]
+        plans = [[_plan(project_id, each, session, days, project) for each in file] for file in found]
         await _check_erased(database, [plan for file in plans for plan in file], allowed=erased)
-        await _make_days(settings, database, plans, now)
+        await _create_partitions(settings, database, plans, now)
         bar.set_description("storing")
-        return await _Import(settings, database, now).store(paths, plans, bar.update)
+        return await _Importer(settings, database, now).store(paths, plans, bar.update)
 
 
 def _size(path: Path) -> int:
@@ -93,32 +94,33 @@ def _size(path: Path) -> int:
         raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _days_to_move(sessions: list[Found], now: int) -> int:
-    """Whole days, so that the newest row is of the last 24 hours: times of day stay, and an import that is repeated on
-    the same day moves as far.
+def _days_to_shift(sessions: list[FileSession], now: int) -> int:
+    """Return by how many days to shift, so that the newest row is in the last 24 hours.
+
+    Whole days keep the times of day, and a repeated import on the same day shifts as far.
     """
     return (now - max(each.newest for each in sessions)) // DAY
 
 
-def _check_times(settings: Settings, sessions: list[Found], now: int, moved_days: int) -> None:
+def _check_times(settings: Settings, sessions: list[FileSession], now: int, shift_days: int) -> None:
     for each in sessions:
-        oldest, newest = each.oldest + moved_days * DAY, each.newest + moved_days * DAY
+        oldest, newest = each.oldest + shift_days * DAY, each.newest + shift_days * DAY
         kept = f"rows are kept for {settings.retention_days} days (TRACKER_RETENTION_DAYS)"
         if oldest < now - settings.retention_days * DAY:
             days = (now - oldest) // DAY
             what = (
-                f"this session begins {days} days before the newest of this import, and {kept}: import fewer at once"
-                if moved_days
-                else f"this session goes back to {_date(oldest)}, {days} days ago, and {kept}: give --shift, which"
-                " moves everything by whole days until the newest is of the last 24 hours, or keep rows for longer"
+                f"this session begins {days} days before the newest of this import, but {kept}: import fewer files"
+                if shift_days
+                else f"this session goes back to {_date(oldest)}, {days} days ago, but {kept}: give --shift, which"
+                " moves all times by whole days so that the newest is in the last 24 hours, or keep rows longer"
             )
-            raise refuse(each.path, each.at, what)
+            raise invalid_at(each.path, each.at, what)
         if newest > now + settings.future_hours * HOUR:
-            raise refuse(
+            raise invalid_at(
                 each.path,
                 each.at,
                 f"this session goes on to {_date(newest)}, more than {settings.future_hours} hours from now"
-                " (TRACKER_FUTURE_HOURS): give --shift, which moves everything by whole days",
+                " (TRACKER_FUTURE_HOURS): give --shift, which moves all times by whole days",
             )
 
 
@@ -129,7 +131,7 @@ def _date(moment: int) -> str:
         return f"{moment // 1_000_000} s after 1970"
 
 
-def _plan(project_id: int, found: Found, session: str | None, moved_days: int, project: ProjectSettings) -> Plan:
+def _plan(project_id: int, found: FileSession, session: str | None, shift_days: int, project: ProjectSettings) -> Plan:
     header = found.header
     text = session or found.client_id
     if text is None and header is not None and header.session_id is not None:
@@ -139,24 +141,26 @@ def _plan(project_id: int, found: Found, session: str | None, moved_days: int, p
     try:
         session_id, client_id = session_key(project_id, content)
     except Invalid as error:
-        raise refuse(found.path, found.at, error.detail.rstrip(".")) from error
+        raise invalid_at(found.path, found.at, error.detail.rstrip(".")) from error
     fields = msgspec.structs.replace(found.fields, client_session_id=client_id)
-    if found.more:
-        fields.metadata = msgspec.json.encode(found.more)
-    return Plan(found, project_id, session_id, fields, moved_days * DAY, is_whole, project)
+    if found.other_members:
+        fields.metadata = msgspec.json.encode(found.other_members)
+    return Plan(found, project_id, session_id, fields, shift_days * DAY, is_whole, project)
 
 
-def _check_one_session(found: list[list[Found]]) -> None:
-    """Several files may hold pieces of one session; a file that names several is no piece."""
+def _check_one_session(found: list[list[FileSession]]) -> None:
+    """Raise Invalid for --session if a file has several sessions; several files may be parts of one session."""
     for file in found:
         names = {each.client_id or (each.header and each.header.session_id) for each in file if not each.is_empty}
         if len(names) > 1:
-            raise Invalid(f"{file[0].path} holds {len(names)} sessions, and --session names one: leave it out.")
+            raise Invalid(f"{file[0].path} holds {len(names)} sessions, but --session names one: omit the option.")
 
 
-async def _make_days(settings: Settings, database: Database, plans: list[list[Plan]], now: int) -> None:
-    """Makes the chunks or partitions of days before the late window, as a server with a longer one would."""
-    oldest = min(plan.found.oldest + plan.shift for file in plans for plan in file if not plan.found.is_empty)
+async def _create_partitions(settings: Settings, database: Database, plans: list[list[Plan]], now: int) -> None:
+    """Create the chunks or partitions of days before the late window, as with a longer late window."""
+    oldest = min(
+        plan.file_session.oldest + plan.shift for file in plans for plan in file if not plan.file_session.is_empty
+    )
     days = (now - oldest) // DAY + 1
     if days <= settings.late_days:
         return
@@ -173,91 +177,95 @@ async def _make_days(settings: Settings, database: Database, plans: list[list[Pl
 
 
 async def _check_erased(database: Database, plans: list[Plan], *, allowed: bool) -> None:
-    """Invalid for a session or user that was erased; with `allowed` that is undone."""
+    """Raise Invalid for an erased session or user. If `allowed`, remove their tombstones instead."""
     secret, pool = database.maintained.secret, database.maintained.pool
-    marks: dict[bytes, tuple[Plan, str]] = {}
+    hashes: dict[bytes, tuple[Plan, str]] = {}
     for plan in plans:
         user_id, session_id = plan.fields.user_id, str(plan.session_id)
         if user_id is not None:
-            marks[mark(secret, plan.project_id, "user", user_id)] = (plan, f"the user of session {session_id}")
-        marks[mark(secret, plan.project_id, "session", session_id)] = (plan, f"session {session_id}")
-    standing = await tombstones.standing(pool, list(marks))
+            hashes[keyed_hash(secret, plan.project_id, "user", user_id)] = (plan, f"the user of session {session_id}")
+        hashes[keyed_hash(secret, plan.project_id, "session", session_id)] = (plan, f"session {session_id}")
+    erased = await tombstones.active(pool, list(hashes))
     if allowed:
-        await tombstones.lift(pool, list(standing))
+        await tombstones.remove(pool, list(erased))
         return
-    for each, (plan, what) in marks.items():
-        if each in standing:
-            raise refuse(
-                plan.found.path, plan.found.at, f"{what} was erased: give --erased to store what is in the file again"
+    for each, (plan, what) in hashes.items():
+        if each in erased:
+            raise invalid_at(
+                plan.file_session.path, plan.file_session.at, f"{what} was erased: give --erased to store it again"
             )
 
 
-class _Import:
+class _Importer:
     def __init__(self, settings: Settings, database: Database, now: int) -> None:
         self._settings = settings
         self._pool = database.maintained.pool
         self._now = now
-        # An export tells offsets down to a second: they were found with whatever skew was allowed then.
-        patient = msgspec.structs.replace(settings, request_timeout=_PATIENCE_SECONDS, clock_skew=1)
-        self._pipeline = Pipeline(patient, database.maintained)
-        self._begun: set[int] = set()
+        # Exported clock offsets are at least one second, whatever TRACKER_CLOCK_SKEW was at that time.
+        import_settings = msgspec.structs.replace(settings, request_timeout=_COMMIT_SECONDS, clock_skew=1)
+        self._pipeline = Pipeline(import_settings, database.maintained)
+        self._started: set[int] = set()
 
-    async def store(self, paths: Sequence[Path], plans: list[list[Plan]], told: Told) -> list[Imported]:
-        """Stores all files one after the other."""
+    async def store(self, paths: Sequence[Path], plans: list[list[Plan]], on_progress: OnProgress) -> list[Imported]:
+        """Store all files in order."""
         self._pipeline.writer.start()
         try:
             return [
-                line for path, file in zip(paths, plans, strict=True) for line in await self._file(path, file, told)
+                line
+                for path, file in zip(paths, plans, strict=True)
+                for line in await self._file(path, file, on_progress)
             ]
         finally:
             await self._pipeline.writer.stop()
 
-    async def _file(self, path: Path, plans: list[Plan], told: Told) -> list[Imported]:
-        lines = {id(plan): _line(plan) for plan in plans if not plan.found.is_empty}
-        pieces = _pieces(path, plans, told)
-        # In a thread: it reads, inflates and packs, and this process's lease is renewed meanwhile.
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            line = lines[id(piece.plan)]
-            if (await self._piece(piece)).repeated:
-                line.repeated += piece.items
+    async def _file(self, path: Path, plans: list[Plan], on_progress: OnProgress) -> list[Imported]:
+        lines = {id(plan): _empty_result(plan) for plan in plans if not plan.file_session.is_empty}
+        parts = _import_batches(path, plans, on_progress)
+        # In a thread, because it reads and inflates: the event loop must renew the lease meanwhile.
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            line = lines[id(part.plan)]
+            if (await self._store_batch(part)).repeated:
+                line.repeated += part.elements
             else:
-                line.stored += piece.items
+                line.stored += part.elements
         for plan in plans:
-            if not plan.found.is_empty:
-                await self._begin(plan)
+            if not plan.file_session.is_empty:
+                await self._start(plan)
                 if (end := plan.end()) is not None:
                     await self._submit(end, plan)
         return list(lines.values())
 
-    async def _piece(self, piece: Piece) -> Outcome:
-        plan, batch = piece.plan, piece.batch
+    async def _store_batch(self, part: ImportBatch) -> Outcome:
+        plan, batch = part.plan, part.batch
         try:
-            if piece.shot is not None:
-                sent = ScreenshotRequest(plan.session_id, piece.shot.page_url, 0, piece.shot.image_data)
+            if part.screenshot is not None:
+                sent = ScreenshotRequest(plan.session_id, part.screenshot.page_url, 0, part.screenshot.image_data)
                 batch.image = await check_image(sent, self._settings)
                 batch.size = len(batch.image.data) + len(batch.image.thumbnail)
             prepared = await self._prepare(batch, plan)
-            if id(plan) not in self._begun:
+            if id(plan) not in self._started:
                 await self._check_is_new(plan, prepared)
-                await self._begin(plan)
+                await self._start(plan)
             return await self._store(prepared)
         except Unavailable as error:
-            raise Unavailable(f"{error.detail.rstrip('.')} (the same import goes on where it stopped).") from error
+            raise Unavailable(
+                f"{error.detail.rstrip('.')} (run the same import again: it continues where it stopped)."
+            ) from error
         except TrackerError as error:
-            raise refuse(plan.found.path, piece.at, error.detail.rstrip(".")) from error
+            raise invalid_at(plan.file_session.path, part.at, error.detail.rstrip(".")) from error
 
     async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
         row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, batch.identity)
         assert row is not None  # noqa: S101 — it has no condition
         if plan.is_whole and row[0] and not row[1]:
             raise Invalid(
-                f"session {plan.session_id} is stored already, and not by an import of this file within"
-                f" {self._settings.batch_days} days: delete it first, or give another one with --session"
+                f"session {plan.session_id} is stored already, and not by an import of this file in the last"
+                f" {self._settings.batch_days} days: delete it first, or give another id with --session"
             )
 
-    async def _begin(self, plan: Plan) -> None:
-        if id(plan) not in self._begun:
-            self._begun.add(id(plan))
+    async def _start(self, plan: Plan) -> None:
+        if id(plan) not in self._started:
+            self._started.add(id(plan))
             await self._submit(plan.start(self._now), plan)
 
     async def _submit(self, batch: Batch, plan: Plan) -> Outcome:
@@ -266,7 +274,7 @@ class _Import:
     async def _prepare(self, batch: Batch, plan: Plan) -> Batch:
         prepared = await self._pipeline.prepare(batch)
         assert not isinstance(prepared, Drop)  # noqa: S101 — an import has no privacy signal and is not sampled
-        # There was no request with a user agent: what the file says of browser and bot is all that is known.
+        # There is no user agent of a request: the browser and the bot reason of the file are kept.
         for name in ("browser", "os", "device_type", "bot_reason"):
             setattr(prepared.session, name, getattr(plan.fields, name))
         return prepared
@@ -274,29 +282,31 @@ class _Import:
     async def _store(self, batch: Batch) -> Outcome:
         outcome = await self._pipeline.store(batch)
         if outcome.dropped is not None:
-            raise Invalid(f"session {batch.session_id} was erased while it was imported")
+            raise Invalid(f"session {batch.session_id} was erased during the import")
         return outcome
 
 
-def _line(plan: Plan) -> Imported:
+def _empty_result(plan: Plan) -> Imported:
     days = plan.shift // DAY
-    return Imported(str(plan.found.path), plan.session_id, 0, 0, days or None, plan.found.left_out or None)
+    return Imported(
+        str(plan.file_session.path), plan.session_id, 0, 0, days or None, plan.file_session.left_out or None
+    )
 
 
-def _pieces(path: Path, plans: list[Plan], told: Told) -> Iterator[Piece]:
-    """The pieces of a file. Those of a session are in their order; those of several may alternate."""
+def _import_batches(path: Path, plans: list[Plan], on_progress: OnProgress) -> Iterator[ImportBatch]:
+    """Yield the batches of a file. Those of one session are in order; those of several sessions may alternate."""
     batchers: dict[int, Batcher] = {}
     current = -1
-    for number, item in by_session(read_file(path, told)):
-        if item.kind in (Kind.BEGIN, Kind.MEMBER):
+    for number, element in by_session(read_file(path, on_progress)):
+        if element.kind in (Kind.BEGIN, Kind.MEMBER):
             continue
         if number >= len(plans):
-            raise Invalid(f"{path} changed while it was read: import it again.")
+            raise Invalid(f"{path} changed during the import: import it again.")
         if number != current and current in batchers:
             yield from batchers[current].finish()
         current = number
         if number not in batchers:
             batchers[number] = Batcher(plans[number])
-        yield from batchers[number].add(item)
+        yield from batchers[number].add(element)
     if current in batchers:
         yield from batchers[current].finish()

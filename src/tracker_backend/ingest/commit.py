@@ -18,7 +18,7 @@ from tracker_backend.ingest.stored_values import mask_stored, new_fields
 from tracker_backend.masking.secret_fields import MOST_FIELDS, bounded
 from tracker_backend.recordings.row import RECORDING_COLUMNS
 from tracker_backend.settings import Settings
-from tracker_backend.storage.keyed_hash import mark
+from tracker_backend.storage.keyed_hash import keyed_hash
 from tracker_backend.storage.nodes import SPREAD_MS
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
@@ -27,7 +27,7 @@ from tracker_backend.times import from_datetime, to_datetime
 
 _NOTHING: frozenset[str] = frozenset()
 _ID_ATTEMPTS = 20
-_sql = load(__file__, "commit")
+_sql = load(__file__, "commit", **session_changes.COLUMN_LISTS)
 
 Identity = tuple[int, UUID, UUID]
 
@@ -117,8 +117,8 @@ class GroupCommit:
             session_id,
             batch.identity,
             len(batch.events) + (batch.recording.count if batch.recording else 0),
-            mark(self._secret, project_id, "session", str(session_id)),
-            None if user_id is None else mark(self._secret, project_id, "user", user_id),
+            keyed_hash(self._secret, project_id, "session", str(session_id)),
+            None if user_id is None else keyed_hash(self._secret, project_id, "user", user_id),
         )
 
     def _place(
@@ -204,7 +204,7 @@ class GroupCommit:
         secret = new_fields(batches, stored_fields)
         changes = session_changes.changes(new, secret)
         rows = await connection.fetch(
-            _sql.upsert_sessions, self._node.number, *session_changes.columns(changes), MOST_FIELDS
+            _sql.upsert_sessions, self._node.number, session_changes.encode(changes), MOST_FIELDS
         )
         recorded = [row for row in rows if row["recorded"]]
         if recorded:

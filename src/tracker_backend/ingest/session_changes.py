@@ -1,11 +1,17 @@
-"""What a group of batches changes in its sessions: one row for each, in the order of `upsert_sessions`' arrays."""
+"""What a group of batches changes in its sessions, and the column lists of the statement `upsert_sessions`.
 
-from collections.abc import Iterable, Mapping, Sequence
+A new column that clients fill in is a migration and a field of `SessionFields`: its first value stays. A new column
+that the server computes is a migration, a field of `SessionChange` and a line of the statement.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import asdict, astuple
 
 from tracker_backend.ingest.batch import Counts, Placed, SessionFields
 from tracker_backend.times import to_datetime
@@ -16,7 +22,7 @@ _object = msgspec.json.Decoder(dict[str, Raw])
 
 
 class SessionChange(Struct):
-    """The fields are in the order of the parameters of `upsert_sessions`, after the node."""
+    """What a group changes in one session: each field is a column of `tracker.sessions`, or several of them."""
 
     project_id: int
     session_id: UUID
@@ -26,38 +32,54 @@ class SessionChange(Struct):
     last_at: datetime | None
     clock_offset_ms: int | None
     native: Counts
+    """Columns such as `native_click_count`."""
     rrweb: Counts
-    screenshots: int
-    recorded: int
+    """Columns such as `rrweb_click_count`."""
+    screenshot_count: int
+    recorded_event_count: int
     last_page_url: str | None
     ended_at: datetime | None
     client_stats: bytes | None
     fields: SessionFields
     has_typed: bool
-    masked: str | None = None
-    """New secret fields of it, joined by newlines, which no name of a field holds."""
+    masked_fields: list[str] | None = None
+    """New secret fields of the session."""
 
-    def row(self) -> tuple[object, ...]:
-        """One value a column."""
-        return (
-            self.project_id,
-            self.session_id,
-            self.started_at,
-            self.last_activity_at,
-            self.first_at,
-            self.last_at,
-            self.clock_offset_ms,
-            *msgspec.structs.astuple(self.native),
-            *msgspec.structs.astuple(self.rrweb),
-            self.screenshots,
-            self.recorded,
-            self.last_page_url,
-            self.ended_at,
-            self.client_stats,
-            *msgspec.structs.astuple(self.fields),
-            self.has_typed,
-            self.masked,
-        )
+    def row(self) -> dict[str, object]:
+        """The values by column, without those that change nothing: None, and a counter's 0."""
+        row: dict[str, Any] = {name: getattr(self, name) for name in _OWN} | asdict(self.fields)
+        row |= {name: count or None for name, count in zip(_COUNTERS, self._counts(), strict=True)}
+        for name in _JSON:
+            row[name] = row[name] and Raw(row[name])
+        return {name: value for name, value in row.items() if value is not None}
+
+    def _counts(self) -> tuple[int, ...]:
+        """In the order of `_COUNTERS`."""
+        return (*astuple(self.native), *astuple(self.rrweb))
+
+
+_COUNTERS = [
+    f"{source}_{name.removesuffix('s')}_count" for source in ("native", "rrweb") for name in Counts.__struct_fields__
+]
+_NAMED = SessionFields.__struct_fields__
+_OWN = [name for name in SessionChange.__struct_fields__ if name not in ("native", "rrweb", "fields")]
+_JSON = ("client_stats", "metadata")
+# The statement has an expression of its own for these columns.
+_INSERTED_OTHERWISE = {"ended_at", "metadata"}
+_UPDATED_OTHERWISE = {"user_agent", "bot_reason", "metadata", "ttl_hours"}
+_INSERTED = [name for name in (*_OWN, *_NAMED) if name not in _INSERTED_OTHERWISE]
+
+COLUMN_LISTS = {
+    "session_columns": ", ".join((*_INSERTED, *_COUNTERS)),
+    "session_values": ", ".join((*_INSERTED, *(f"coalesce({name}, 0)" for name in _COUNTERS))),
+    "session_sums": ", ".join(f"{name} = s.{name} + excluded.{name}" for name in _COUNTERS),
+    "session_fills": ", ".join(
+        f"{name} = coalesce(s.{name}, excluded.{name})" for name in _NAMED if name not in _UPDATED_OTHERWISE
+    ),
+}
+"""For `upsert_sessions`: the columns of an insert and their values; of an update those that are added up, and those
+that keep their first value.
+"""
 
 
 def changes(group: Iterable[Placed], secret: Mapping[SessionKey, frozenset[str]]) -> list[SessionChange]:
@@ -67,13 +89,13 @@ def changes(group: Iterable[Placed], secret: Mapping[SessionKey, frozenset[str]]
         change = _change(placed)
         merged[placed.key] = _merge(merged[placed.key], change) if placed.key in merged else change
     for key, fields in secret.items():
-        merged[key].masked = "\n".join(sorted(fields))
+        merged[key].masked_fields = sorted(fields)
     return [merged[key] for key in sorted(merged)]
 
 
-def columns(rows: Sequence[SessionChange]) -> list[tuple[object, ...]]:
-    """The same as one tuple a column."""
-    return list(zip(*(change.row() for change in rows), strict=True))
+def encode(rows: Iterable[SessionChange]) -> str:
+    """The parameter of `upsert_sessions`: a JSON array with an object a session."""
+    return msgspec.json.encode([change.row() for change in rows]).decode()
 
 
 def _change(placed: Placed) -> SessionChange:
@@ -89,8 +111,8 @@ def _change(placed: Placed) -> SessionChange:
         clock_offset_ms=None if batch.offset is None else batch.offset // 1000,
         native=batch.counts,
         rrweb=placed.found_counts,
-        screenshots=0 if batch.image is None else 1,
-        recorded=0 if recording is None else recording.count,
+        screenshot_count=0 if batch.image is None else 1,
+        recorded_event_count=0 if recording is None else recording.count,
         last_page_url=None if recording is None else recording.last_page,
         ended_at=None if placed.ended_at is None else to_datetime(placed.ended_at),
         client_stats=batch.client_stats,
@@ -110,8 +132,8 @@ def _merge(one: SessionChange, two: SessionChange) -> SessionChange:
         clock_offset_ms=one.clock_offset_ms if one.clock_offset_ms is not None else two.clock_offset_ms,
         native=_add(one.native, two.native),
         rrweb=_add(one.rrweb, two.rrweb),
-        screenshots=one.screenshots + two.screenshots,
-        recorded=one.recorded + two.recorded,
+        screenshot_count=one.screenshot_count + two.screenshot_count,
+        recorded_event_count=one.recorded_event_count + two.recorded_event_count,
         last_page_url=two.last_page_url or one.last_page_url,
         ended_at=_latest(one.ended_at, two.ended_at),
         client_stats=two.client_stats or one.client_stats,
@@ -125,13 +147,13 @@ def _latest(one: datetime | None, two: datetime | None) -> datetime | None:
 
 
 def _add(one: Counts, two: Counts) -> Counts:
-    return Counts(*(a + b for a, b in zip(msgspec.structs.astuple(one), msgspec.structs.astuple(two), strict=True)))
+    return Counts(*(a + b for a, b in zip(astuple(one), astuple(two), strict=True)))
 
 
 def _fill(one: SessionFields, two: SessionFields) -> SessionFields:
     if one == two:
         return one
-    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(two), strict=True)
+    pairs = zip(astuple(one), astuple(two), strict=True)
     filled = SessionFields(*(a if a is not None else b for a, b in pairs))
     if one.user_agent:  # the label goes with the agent that is kept
         filled.bot_reason = one.bot_reason

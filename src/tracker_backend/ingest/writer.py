@@ -49,7 +49,7 @@ class Listener(Protocol):
         """These batches are committed, and were not stored before."""
         ...
 
-    def doubt(self, batches: Sequence[Placed], /) -> None:
+    def outcome_unknown(self, batches: Sequence[Placed], /) -> None:
         """These batches may be committed: the database did not answer."""
         ...
 
@@ -170,7 +170,7 @@ class Writer:
         except Exception as error:
             self._log_outage(error)
             _fail(group, Unavailable("the database is away: send the batch again."))
-            self._notify(lambda listener: listener.doubt([waiting.placed for waiting in group]))
+            self._notify(lambda listener: listener.outcome_unknown([waiting.placed for waiting in group]))
         else:
             self._log_outage(None)
             _count(written)

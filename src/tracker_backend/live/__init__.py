@@ -1,1 +1,1 @@
-"""Live: who watches a session is told of each batch, once, whichever process stored it."""
+"""Live sessions: subscribers get each committed batch exactly once, whichever process committed it."""

@@ -1,9 +1,10 @@
-"""The other server processes: who of them wants to be told of batches, and telling them.
+"""The other server processes: which of them have subscribers, and announcements of committed batches to them.
 
-A process tells nobody unless another one has subscribers, so one alone pays nothing. Who gets its first subscriber
-says so (`want`) and once more now and then; each that hears it for the first time answers `welcome`, on which the
-other looks into the database once: what was committed before is there, what comes later is told. What cannot be sent
-waits, and if too much waits the others are told to look for themselves (`resync`).
+A process announces batches only if another process has subscribers, so a single process has no cost. When a process
+gets its first subscriber, it sends `want`, and repeats it from time to time. Each process that receives it for the
+first time answers `welcome`. Then the subscriber's process checks the database once: earlier batches are stored there,
+later ones are announced. Messages that cannot be sent wait. If too many wait, `resync` makes the others check the
+database.
 """
 
 import asyncio
@@ -17,11 +18,11 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from tracker_backend.live.reference import Message, Reference, decode, encode, pack
+from tracker_backend.live.batch_reference import BatchReference, PeerMessage, decode, encode, pack
 
-WANT_SECONDS = 30
-"""How often a process repeats that it wants batches; three times silent, it is forgotten."""
-_WAITING = 10_000  # references that wait to be sent: 2 MB
+INTEREST_SECONDS = 30
+"""How often a process repeats `want`. After three missing repeats it is forgotten."""
+_MAX_WAITING = 10_000  # references to send: 2 MB
 _PART = 1000
 _BACKOFF = (0.1, 0.5, 1, 2, 5)
 _FLUSH_SECONDS = 2
@@ -29,65 +30,65 @@ _log = logging.getLogger(__name__)
 
 
 class Transport(Protocol):
-    """A way to all other processes: what one sends all hear, itself included."""
+    """A broadcast between processes. A sender receives its own messages, too."""
 
-    async def hear(self, ready: Callable[[], None], heard: Callable[[str | bytes], None]) -> None:
-        """Connects, calls `ready`, and `heard` with each text; raises when the connection is lost."""
+    async def listen(self, on_ready: Callable[[], None], on_message: Callable[[str | bytes], None]) -> None:
+        """Connect, call `on_ready`, then `on_message` with each text. Raises when the connection is lost."""
         ...
 
     async def send(self, text: str) -> None:
-        """Sends a text; raises when it may not have been heard."""
+        """Send a text. Raises if it may not have been received."""
         ...
 
     async def close(self) -> None:
-        """Gives back what `send` holds."""
+        """Close the connection that `send` uses."""
         ...
 
 
 class Listener(Protocol):
-    """Who is told what the others say."""
+    """Receives what other processes announce."""
 
-    def take(self, references: list[Reference]) -> None:
-        """Batches that another process committed."""
+    def deliver(self, references: list[BatchReference]) -> None:
+        """Another process has committed these batches."""
         ...
 
-    def look_back(self, since: int | None = None) -> None:
-        """Batches may have been missed: those above an id, or of the last two minutes."""
+    def recheck(self, since: int | None = None) -> None:
+        """Batches may have been missed: those above `since`, or those of the last two minutes."""
         ...
 
-    def link_changed(self) -> None:
-        """The connection was lost or is back."""
+    def connection_changed(self) -> None:
+        """The connection was lost or restored."""
         ...
 
 
 class Peers:
-    """`start`, then `tell` and `want` at any time without waiting, then `stop`, which sends what waits."""
+    """Call `start` first, then `announce` and `set_interest`, which never wait; `stop` sends what is waiting."""
 
     def __init__(self, transport: Transport | None, listener: Listener, *, alone: bool = False) -> None:
         self.name = secrets.token_hex(6)
         self.is_up = alone
-        """Whether the others are heard. There are none for one alone."""
+        """Whether this process receives messages. Always true if it is the only one."""
         self._transport = transport
         self._listener = listener
-        self._wanting = False
-        self._wanted: dict[str, float] = {}
-        self._control: deque[Message] = deque()
-        self._references: deque[Reference] = deque()
-        self._lost_since = 0
+        self._has_subscribers = False
+        self._interested: dict[str, float] = {}
+        self._control: deque[PeerMessage] = deque()
+        self._references: deque[BatchReference] = deque()
+        self._resync_since = 0
         self._wake = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins to hear and to send."""
+        """Start to listen and to send."""
         if self._transport is not None:
             self._tasks = [
-                asyncio.create_task(self._hear(self._transport), name="live-hear"),
+                asyncio.create_task(self._listen(self._transport), name="live-listen"),
                 asyncio.create_task(self._send(self._transport), name="live-send"),
             ]
 
     async def stop(self) -> None:
-        """Sends what waits, if that is quick, and ends."""
+        """Send what is waiting, for at most two seconds, and stop."""
         if self._tasks and (self._references or self._control):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FLUSH_SECONDS):
@@ -99,87 +100,89 @@ class Peers:
             await self._transport.close()
 
     @property
-    def want_batches(self) -> bool:
-        """Whether another process wants to be told."""
-        if self._wanted and self.is_up:  # while nobody is heard, nobody is forgotten
-            limit = time.monotonic() - 3 * WANT_SECONDS
-            self._wanted = {name: heard for name, heard in self._wanted.items() if heard > limit}
-        return bool(self._wanted)
+    def is_wanted(self) -> bool:
+        """Whether another process has subscribers."""
+        if self._interested and self.is_up:  # without a connection no repeats arrive, so nobody is forgotten
+            limit = time.monotonic() - 3 * INTEREST_SECONDS
+            self._interested = {name: moment for name, moment in self._interested.items() if moment > limit}
+        return bool(self._interested)
 
-    def tell(self, references: list[Reference]) -> None:
-        """Tells the others of committed batches."""
+    def announce(self, references: list[BatchReference]) -> None:
+        """Announce committed batches to the other processes."""
         self._references += references
-        while len(self._references) > _WAITING:
-            self.lose(self._references.popleft().lowest)
-        self._awake()
+        while len(self._references) > _MAX_WAITING:
+            self.request_resync(self._references.popleft().lowest)
+        self._wake_sender()
 
-    def lose(self, since: int) -> None:
-        """Tells the others that batches from an id on may be there without having been told."""
-        self._lost_since = min(self._lost_since or since, since)
-        self._awake()
+    def request_resync(self, since: int) -> None:
+        """Let the other processes check the database for batches above an id that could not be announced."""
+        self._resync_since = min(self._resync_since or since, since)
+        self._wake_sender()
 
-    def want(self, wanting: bool) -> None:
-        """Says whether this process has subscribers."""
-        if wanting != self._wanting:
-            self._wanting = wanting
-            self._say("want" if wanting else "rest")
+    def set_interest(self, has_subscribers: bool) -> None:
+        """Announce whether this process has subscribers."""
+        if has_subscribers != self._has_subscribers:
+            self._has_subscribers = has_subscribers
+            self._queue_message("want" if has_subscribers else "rest")
 
-    def _say(self, kind: Literal["hello", "want", "rest", "welcome"], to: str = "") -> None:
+    def _queue_message(self, kind: Literal["hello", "want", "rest", "welcome"], to: str = "") -> None:
         if self._transport is not None:
-            self._control.append(Message(self.name, kind, to))
-            self._awake()
+            self._control.append(PeerMessage(self.name, kind, to))
+            self._wake_sender()
 
-    def _awake(self) -> None:
+    def _wake_sender(self) -> None:
         self._is_idle.clear()
         self._wake.set()
 
-    async def _hear(self, transport: Transport) -> None:
+    async def _listen(self, transport: Transport) -> None:
         failures = 0
         while True:
             try:
-                await transport.hear(self._ready, self._heard)
+                await transport.listen(self._on_ready, self._on_message)
             except Exception as error:
                 if self.is_up or not failures:
-                    _log.warning("other server processes are not heard, the database is asked each second: %s", error)
+                    _log.warning(
+                        "no messages from other server processes, polling the database every second: %s", error
+                    )
                 failures = 1 if self.is_up else failures + 1
             if self.is_up:
                 self.is_up = False
-                self._listener.link_changed()
+                self._listener.connection_changed()
             await asyncio.sleep(_BACKOFF[min(failures, len(_BACKOFF)) - 1])
 
-    def _ready(self) -> None:
+    def _on_ready(self) -> None:
         self.is_up = True
-        self._say("hello")
-        if self._wanting:
-            self._say("want")
-        self._listener.link_changed()
-        self._listener.look_back()
+        self._queue_message("hello")
+        if self._has_subscribers:
+            self._queue_message("want")
+        self._listener.connection_changed()
+        self._listener.recheck()
 
-    def _heard(self, text: str | bytes) -> None:
+    def _on_message(self, text: str | bytes) -> None:
         try:
             message = decode(text)
         except msgspec.MsgspecError:
-            return  # of another version
+            return  # sent by another version
         if message.sender == self.name or (message.to and message.to != self.name):
             return
         if message.kind == "batches":
-            self._listener.take(message.references)
+            self._listener.deliver(message.references)
         elif message.kind in ("welcome", "resync"):
-            self._listener.look_back(message.since or None)
+            self._listener.recheck(message.since or None)
         else:
-            self._learn(message)
+            self._update_interest(message)
 
-    def _learn(self, message: Message) -> None:
-        """Keeps in mind who wants to be told."""
-        if message.kind == "hello" and self._wanting:
-            self._say("want")
+    def _update_interest(self, message: PeerMessage) -> None:
+        """Remember which processes have subscribers."""
+        if message.kind == "hello" and self._has_subscribers:
+            self._queue_message("want")
         elif message.kind == "want":
-            is_new = message.sender not in self._wanted
-            self._wanted[message.sender] = time.monotonic()
+            is_new = message.sender not in self._interested
+            self._interested[message.sender] = time.monotonic()
             if is_new:
-                self._say("welcome", message.sender)
+                self._queue_message("welcome", message.sender)
         elif message.kind == "rest":
-            self._wanted.pop(message.sender, None)
+            self._interested.pop(message.sender, None)
 
     async def _send(self, transport: Transport) -> None:
         failures = 0
@@ -189,29 +192,29 @@ class Peers:
                 failures = 0
             except Exception as error:
                 if not failures:
-                    _log.warning("other server processes cannot be told of batches: %s", error)
+                    _log.warning("committed batches cannot be announced to other server processes: %s", error)
                 failures += 1
                 await asyncio.sleep(_BACKOFF[min(failures, len(_BACKOFF)) - 1])
                 continue
             self._is_idle.set()
             self._wake.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(WANT_SECONDS):
+                async with asyncio.timeout(INTEREST_SECONDS):
                     await self._wake.wait()
                 continue
-            if self._wanting:
-                self._say("want")
+            if self._has_subscribers:
+                self._queue_message("want")
 
     async def _send_waiting(self, transport: Transport) -> None:
         while self._control:
             await transport.send(encode(self._control[0]))
             self._control.popleft()
-        while self._lost_since:
-            since, self._lost_since = self._lost_since, 0
+        while self._resync_since:
+            since, self._resync_since = self._resync_since, 0
             try:
-                await transport.send(encode(Message(self.name, "resync", since=since)))
+                await transport.send(encode(PeerMessage(self.name, "resync", since=since)))
             except BaseException:
-                self.lose(since)
+                self.request_resync(since)
                 raise
         while self._references:
             part = [self._references.popleft() for _ in range(min(len(self._references), _PART))]

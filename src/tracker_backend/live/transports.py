@@ -1,4 +1,4 @@
-"""Ways between server processes: LISTEN and NOTIFY of the database, or Redis."""
+"""Transports between server processes: LISTEN and NOTIFY of PostgreSQL, or Redis."""
 
 import asyncio
 import hmac
@@ -19,20 +19,21 @@ _HEARTBEAT_SECONDS = 10
 _ANSWER_SECONDS = 5
 
 
-class LostError(Exception):
-    """The connection ended."""
+class ConnectionLostError(Exception):
+    """The connection was closed or does not answer."""
 
 
 def channel_of(secret: bytes) -> str:
-    """The channel of an installation. Whoever may connect to the database, as analysts may, can listen to any channel
-    and notify it, so its name is made of the secret.
+    """Return the channel of an installation. Its name is derived from the secret, because every login, also that of an
+    analyst, can listen to and notify any channel.
     """
     return f"tracker_live_{hmac.digest(secret, b'live', 'sha256')[:16].hex()}"
 
 
 class PostgresTransport:
-    """LISTEN on a connection of its own, straight to the database (a pooler in transaction mode gives it to others);
-    NOTIFY on the pool, after the commits: within them it would make all commits wait for each other.
+    """LISTEN on a connection of its own, without a pooler, which in transaction mode shares connections.
+
+    NOTIFY runs on the pool after the commits: inside the transactions it would serialize all commits.
     """
 
     def __init__(self, settings: Settings, dsn: str, pool: Pool, secret: bytes) -> None:
@@ -41,8 +42,8 @@ class PostgresTransport:
         self._dsn = dsn
         self._pool = pool
 
-    async def hear(self, ready: Callable[[], None], heard: Callable[[str | bytes], None]) -> None:
-        """Listens until the connection is lost."""
+    async def listen(self, on_ready: Callable[[], None], on_message: Callable[[str | bytes], None]) -> None:
+        """Listen until the connection is lost. Calls `on_ready` once, then `on_message` with each message."""
         connection = await connect(self._settings, self._dsn)
         lost = asyncio.Event()
 
@@ -50,68 +51,68 @@ class PostgresTransport:
             lost.set()
 
         def take(_connection: object, _process: int, _channel: str, payload: object) -> None:
-            heard(str(payload))
+            on_message(str(payload))
 
         try:
             connection.add_termination_listener(end)
             await connection.execute("set application_name = 'tracker-backend live'")
             await connection.add_listener(self._channel, take)
-            ready()
+            on_ready()
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_HEARTBEAT_SECONDS):
                         await lost.wait()
-                    raise LostError("the listening connection was closed")
-                await connection.execute("select 1", timeout=_ANSWER_SECONDS)  # a dead network tells nobody
+                    raise ConnectionLostError("the listening connection was closed")
+                await connection.execute("select 1", timeout=_ANSWER_SECONDS)  # a dead network reports no error
         finally:
             connection.terminate()
 
     async def send(self, text: str) -> None:
-        """Notifies all who listen."""
+        """Notify all listeners."""
         await self._pool.execute("select pg_notify($1, $2)", self._channel, text)
 
     async def close(self) -> None:
-        """Nothing is held: the pool is the database's."""
+        """Do nothing: the pool belongs to the database."""
 
 
 class RedisTransport:
-    """Publish and subscribe, on a channel of this installation's own."""
+    """Publish and subscribe on a channel of this installation."""
 
     def __init__(self, url: str, installation: UUID) -> None:
         self._channel = f"tracker:live:{installation}"
         self._url = url
         self._sender = open_redis(url)
 
-    async def hear(self, ready: Callable[[], None], heard: Callable[[str | bytes], None]) -> None:
-        """Listens until the connection is lost."""
+    async def listen(self, on_ready: Callable[[], None], on_message: Callable[[str | bytes], None]) -> None:
+        """Listen until the connection is lost. Calls `on_ready` once, then `on_message` with each message."""
         async with open_redis(self._url) as redis, redis.pubsub() as subscribed:
             await subscribed.subscribe(self._channel)
-            waits = False
+            is_waiting = False
             while True:
                 message: dict[str, Any] | None = await subscribed.get_message(timeout=_HEARTBEAT_SECONDS)
                 if message is None:
-                    if waits:
-                        raise LostError("Redis does not answer")
+                    if is_waiting:
+                        raise ConnectionLostError("Redis does not answer")
                     await subscribed.ping()
-                    waits = True
+                    is_waiting = True
                     continue
-                waits = False
+                is_waiting = False
                 if message["type"] == "subscribe":
-                    ready()
+                    on_ready()
                 elif message["type"] == "message":
-                    heard(message["data"])
+                    on_message(message["data"])
 
     async def send(self, text: str) -> None:
-        """Publishes to all who are subscribed."""
+        """Publish to all subscribers."""
         await self._sender.publish(self._channel, text)
 
     async def close(self) -> None:
-        """Ends the sending connection."""
+        """Close the sending connection."""
         await self._sender.aclose()
 
 
-def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Any:  # its own types are partly unknown
-    """A Redis that answers within so many seconds, or raises."""
-    never = Retry(NoBackoff(), 0)  # whoever waits is told at once, and tries again
+def open_redis(url: str, seconds: float = _ANSWER_SECONDS) -> Any:  # the types of redis-py are partly unknown
+    """Return a client of Redis. Its calls raise if Redis does not answer within `seconds`."""
+    no_retries = Retry(NoBackoff(), 0)  # callers get the error at once and retry themselves
     made: Any = Redis
-    return made.from_url(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=never)
+    return made.from_url(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=no_retries)

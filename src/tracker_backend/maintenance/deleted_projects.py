@@ -1,7 +1,7 @@
-"""Removes what deleted projects have left: rows day by day, in transactions that are never long, and archived files.
+"""Deletes the rows and archived files of deleted projects. Rows are deleted day by day, in short transactions.
 
-A project's own row stays, without a name, until no batch can be under way any more: by it rows that were written
-meanwhile are found.
+The row of the project itself stays, without a name, until no batch of it can arrive any more: rows that were written
+in between are found by it.
 """
 
 import asyncio
@@ -19,14 +19,15 @@ _DAY = timedelta(days=1)
 _sql = load(__file__, "deleted_projects")
 
 
-async def remove_deleted(store: Store) -> int:
-    """Removes rows and archived files of deleted projects; returns how many sessions had rows. SettingsError, after all
-    others, for files that cannot be removed.
+async def delete_projects(store: Store) -> int:
+    """Deletes rows and archived files of deleted projects; returns how many sessions had rows.
+
+    Raises SettingsError, at the end, for files that cannot be deleted.
     """
     removed = 0
     for row in await store.pool.fetch(_sql.list_deleted):
-        removed += await _remove_rows(store, row["project_id"])
-    kept = await _clear_archive(store)
+        removed += await _delete_rows(store, row["project_id"])
+    kept = await _delete_archived_files(store)
     await store.pool.execute(_sql.drop_projects, timedelta(days=store.settings.batch_days), list(kept))
     for project_id, error in kept.items():
         raise SettingsError(
@@ -36,12 +37,13 @@ async def remove_deleted(store: Store) -> int:
     return removed
 
 
-async def _clear_archive(store: Store) -> dict[int, OSError]:
-    """Also of projects without rows: sessions that had expired went there, and one may just do so. Returns the projects
-    whose files cannot be removed, with the reason.
+async def _delete_archived_files(store: Store) -> dict[int, OSError]:
+    """Deletes files of all deleted projects, also of those without rows: their sessions may all have expired.
+
+    Returns the projects whose files cannot be deleted, with the reasons.
     """
     kept: dict[int, OSError] = {}
-    folder = archive.folder_of(store.settings)
+    folder = archive.archive_folder(store.settings)
     if folder is not None:
         for row in await store.pool.fetch(_sql.list_ended):
             try:
@@ -51,12 +53,12 @@ async def _clear_archive(store: Store) -> dict[int, OSError]:
     return kept
 
 
-async def _remove_rows(store: Store, project_id: int) -> int:
-    await _remove_days(store, project_id)
+async def _delete_rows(store: Store, project_id: int) -> int:
+    await _delete_days(store, project_id)
     async with store.pool.acquire() as connection, connection.transaction():
         sessions = [row[0] for row in await connection.fetch(_sql.lock_sessions, project_id)]
-        span = await _days(connection, project_id)
-        if span is not None:  # again: a batch may have come while days were emptied
+        span = await _days_with_rows(connection, project_id)
+        if span is not None:  # again: a batch may have been stored while days were deleted
             await delete_time_range(connection, project_id, *span)
         await connection.execute(_sql.delete_sessions, project_id, sessions)
         await connection.execute(_sql.delete_batches, project_id)
@@ -69,9 +71,9 @@ async def _remove_rows(store: Store, project_id: int) -> int:
     return len(sessions)
 
 
-async def _remove_days(store: Store, project_id: int) -> None:
-    """Removes the mass of the rows, a day in a transaction."""
-    span = await _days(store.pool, project_id)
+async def _delete_days(store: Store, project_id: int) -> None:
+    """Deletes most of the rows, a day in each transaction."""
+    span = await _days_with_rows(store.pool, project_id)
     if span is None:
         return
     day, end = span
@@ -81,7 +83,7 @@ async def _remove_days(store: Store, project_id: int) -> None:
         day += _DAY
 
 
-async def _days(connection: Pool | Connection, project_id: int) -> tuple[datetime, datetime] | None:
-    """From the begin of the first day of its rows to the end of the last; None where it has no session."""
+async def _days_with_rows(connection: Pool | Connection, project_id: int) -> tuple[datetime, datetime] | None:
+    """The begin of the first day with rows of a project, and the end of the last; None where it has no session."""
     row = await connection.fetchrow(_sql.find_days, project_id)
     return (row[0], row[1]) if row and row[0] else None

@@ -1,5 +1,7 @@
-"""One process of all runs the maintenance tasks: whoever holds a lease row. No session state, so it works through a
-pooler in transaction mode; a leader that dies is followed within a minute.
+"""Elects the one process that runs the maintenance tasks: the holder of a lease, which is a row.
+
+It needs no session state of PostgreSQL, so it works through a pooler in transaction mode. If the leader dies, another
+process leads within a minute.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from tracker_backend.metrics import MAINTENANCE
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import Store
 
-LEASE = timedelta(seconds=60)
+LEASE_TIME = timedelta(seconds=60)
 _TICK_SECONDS = 10
 _RETRY_SECONDS = 60
 _sql = load(__file__, "leader")
@@ -24,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Leader:
-    """`start` competes for the lease and runs what is due while holding it; `stop` gives it back."""
+    """Competes for the lease, and runs the tasks that are due while it holds it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -33,11 +35,11 @@ class Leader:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins in the background."""
+        """Starts in the background."""
         self._task = asyncio.create_task(self._run(), name="maintenance")
 
     async def stop(self) -> None:
-        """Ends after the statement that runs; the lease is free at once."""
+        """Cancels the running task and releases the lease."""
         if self._task is None:
             return
         self._task.cancel()
@@ -45,23 +47,23 @@ class Leader:
             await self._task
         with suppress(Exception):
             async with asyncio.timeout(2):
-                await self._store.pool.execute(_sql.give_lease, self._holder)
+                await self._store.pool.execute(_sql.release_lease, self._holder)
 
-    async def lead(self) -> bool:
-        """Takes or renews the lease; False if another process holds it."""
-        return await self._store.pool.fetchval(_sql.take_lease, self._holder, LEASE) is not None
+    async def take_lease(self) -> bool:
+        """Takes or renews the lease; returns False if another process holds it."""
+        return await self._store.pool.fetchval(_sql.take_lease, self._holder, LEASE_TIME) is not None
 
     async def _run(self) -> None:
         while True:
             try:
-                if await self.lead():
+                if await self.take_lease():
                     for task in TASKS:
                         if self._due[task.name] <= time.monotonic():
                             await self._run_task(task)
-                            if not await self.lead():
+                            if not await self.take_lease():
                                 break
             except Exception as error:
-                _log.warning("maintenance could not run: %s", error)
+                _log.warning("maintenance cannot run: %s", error)
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _run_task(self, task: Task) -> None:
@@ -69,22 +71,22 @@ class Leader:
         self._due[task.name] = time.monotonic() + every.total_seconds()
         started = time.monotonic()
         try:
-            done = await self._while_leading(task)
+            done = await self._run_with_lease(task)
         except Exception as error:
             MAINTENANCE.labels(task.name, "failed").inc()
             self._due[task.name] = min(self._due[task.name], time.monotonic() + _RETRY_SECONDS)
-            is_away = isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
-            _log.warning("maintenance task %s failed: %r", task.name, error, exc_info=None if is_away else error)
+            is_unavailable = isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
+            _log.warning("maintenance task %s failed: %r", task.name, error, exc_info=None if is_unavailable else error)
         else:
             MAINTENANCE.labels(task.name, "done").inc()
             _log.debug("maintenance task %s did %d in %.3f s", task.name, done, time.monotonic() - started)
 
-    async def _while_leading(self, task: Task) -> int:
-        """Runs a task, renewing the lease meanwhile; cancels it should another process lead."""
+    async def _run_with_lease(self, task: Task) -> int:
+        """Runs a task and renews the lease meanwhile. Cancels the task if another process takes the lease."""
         work = asyncio.ensure_future(task.run_once(self._store))
         try:
-            while not (await asyncio.wait({work}, timeout=LEASE.total_seconds() / 3))[0]:
-                if not await self.lead():
+            while not (await asyncio.wait({work}, timeout=LEASE_TIME.total_seconds() / 3))[0]:
+                if not await self.take_lease():
                     raise LeaseLostError(f"another process took the lease while {task.name} ran")
             return work.result()
         finally:
@@ -92,4 +94,4 @@ class Leader:
 
 
 class LeaseLostError(Exception):
-    """Another process leads now."""
+    """Another process took the lease."""

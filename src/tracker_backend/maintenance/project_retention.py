@@ -1,8 +1,8 @@
-"""Retention of a project's own: its rows go before the others' chunks or partitions do.
+"""Deletes the rows of projects that set a shorter retention than the server: chunks or partitions are dropped later.
 
-Day by day, each in a transaction of its own, then the sessions that reach back, some at a time. Hourly numbers of
-those days are computed again from the rows that remain, so they end with the project's rows: TimescaleDB computes an
-hour for all projects at once, and would count these again without their rows at the next late event anyway.
+Rows are deleted day by day, each day in a transaction of its own, then sessions page by page. The project's hourly
+numbers of those days are deleted with its rows: they are computed again from the rows that remain. TimescaleDB computes
+an hour of all projects at once, so that a late event of another project would delete them anyway.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,35 +20,35 @@ _BEGIN = UUID(int=0)
 _sql = load(__file__, "project_retention")
 
 
-async def remove_old(store: Store) -> int:
-    """Removes rows of whole days past their project's own retention; returns how many rows and sessions."""
+async def apply_project_retention(store: Store) -> int:
+    """Deletes rows of whole days past the retention of their project; returns how many rows and sessions."""
     rows = await store.pool.fetch(_sql.list_projects)
     removed = 0
     for project_id, text in rows:
         days = read_settings(bytes(text)).retention_days
         if days is not None and days < store.settings.retention_days:
-            removed += await _remove(store, project_id, days)
+            removed += await _delete_old_rows(store, project_id, days)
     return removed
 
 
-async def _remove(store: Store, project_id: int, days: int) -> int:
+async def _delete_old_rows(store: Store, project_id: int, days: int) -> int:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     limit = today - timedelta(days=days)
-    # What is older goes, or went, with its chunk; a partition's drop may be a day behind.
+    # Older rows are dropped with their chunk; a partition may be dropped a day later.
     day = today - timedelta(days=store.settings.retention_days + 1)
     removed = 0
     while day < limit:
         async with store.pool.acquire() as connection, connection.transaction():
             removed += await delete_time_range(connection, project_id, day, day + _DAY)
         day += _DAY
-    return removed + await _remove_sessions(store, project_id, limit)
+    return removed + await _delete_old_sessions(store, project_id, limit)
 
 
-async def _remove_sessions(store: Store, project_id: int, limit: datetime) -> int:
-    """Removes sessions without rows since the limit, and moves the beginning of the others there.
+async def _delete_old_sessions(store: Store, project_id: int, limit: datetime) -> int:
+    """Deletes sessions without rows since the limit, and moves the beginning of the others to the limit.
 
-    A session's row is held meanwhile: a batch has come before, and its rows are seen, or waits, and widens the session
-    again afterwards. So no row lies outside its session's bounds.
+    The rows of the sessions are locked meanwhile. A batch that was committed before is seen; one that waits widens its
+    session again afterwards. So no row lies outside of its session's bounds.
     """
     after = _BEGIN
     removed = 0

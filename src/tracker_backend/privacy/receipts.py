@@ -14,25 +14,25 @@ _sql = load(__file__, "receipts")
 
 
 class Receipt(Struct, frozen=True):
-    """What was asked for, and what was removed of it. It tells neither the visitor's id nor those of the sessions."""
+    """What was erased, and how much of it. It holds neither the visitor's id nor those of the sessions."""
 
     erasure_id: UUID
     subject: Subject
     actor: str
-    asked_at: datetime
+    requested_at: datetime
     finished_at: datetime | None
-    """None while it goes on."""
+    """None until all is erased."""
     removed: Raw
-    """How many by kind: `{"sessions": 2, "events": 310, …}`."""
+    """Numbers by table: `{"sessions": 2, "events": 310, …}`."""
 
 
 async def list_receipts(pool: Pool, project_id: int, before: UUID | None, limit: int) -> list[Receipt]:
-    """Of a project, newest first, from those before an erasure on."""
+    """Receipts of a project, newest first; with `before` those older than that erasure."""
     return [Receipt(*row) for row in await pool.fetch(_sql.list_receipts, project_id, before, limit)]
 
 
 async def get_receipt(pool: Pool, project_id: int, erasure_id: UUID) -> Receipt:
-    """Raises NotFound."""
+    """The receipt of an erasure. Raises NotFound."""
     row = await pool.fetchrow(_sql.get_receipt, project_id, erasure_id)
     if row is None:
         raise NotFound(f"there is no erasure {erasure_id} in this project.")

@@ -1,4 +1,4 @@
-"""Deletes a session: every row of it, in every table, and what it added to the hourly numbers."""
+"""Deletes a session: its rows in every table, and what it added to the hourly numbers."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.statements import allow_bulk_changes, rows_affected
 
-_EVERYWHERE = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+_ALL_DAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
 _sql = load(__file__, "session_erasure")
 
 
-class Removed(Struct, frozen=True):
-    """How many rows went, by table."""
+class RemovedRows(Struct, frozen=True):
+    """How many rows were deleted, by table."""
 
     sessions: int = 0
     events: int = 0
@@ -27,7 +27,7 @@ class Removed(Struct, frozen=True):
     ingest_batches: int = 0
 
     def counts(self) -> dict[str, int]:
-        """By name."""
+        """The numbers by table."""
         return msgspec.structs.asdict(self)
 
 
@@ -37,38 +37,41 @@ async def erase_session(
     project_id: int,
     session_id: UUID,
     version: str | None = None,
-    first: Callable[[], None] | None = None,
-) -> Removed | None:
-    """Deletes in one transaction; None if there is no such session, or with a `version` (the row's `xmin`) if it was
-    written to since.
+    before_delete: Callable[[], None] | None = None,
+) -> RemovedRows | None:
+    """Deletes a session in one transaction. Later batches may begin it anew: `tombstones` prevent that.
 
-    `first` is called when nothing can come in between any more; what it raises keeps the session. Its hours are listed
-    and computed again by the next refresh. It may begin anew: see `tombstones` for what may not.
+    Returns None where there is no such session, or where its row changed since it had the `version` (its `xmin`).
+    `before_delete` is called in a thread while the session's row is locked; if it raises, the session stays. The
+    session's hours are computed again by the next refresh.
     """
     async with pool.acquire() as connection, connection.transaction():
-        return await erase_in(connection, node, project_id, session_id, version, first)
+        return await erase_session_in(connection, node, project_id, session_id, version, before_delete)
 
 
-async def erase_in(
+async def erase_session_in(
     connection: Connection,
     node: Node,
     project_id: int,
     session_id: UUID,
     version: str | None = None,
-    first: Callable[[], None] | None = None,
+    before_delete: Callable[[], None] | None = None,
     *,
-    is_certain: bool = False,
-) -> Removed | None:
-    """The same inside a transaction. With `is_certain` rows are looked for without a session's row too, in all days."""
+    search_all_days: bool = False,
+) -> RemovedRows | None:
+    """As `erase_session`, inside a transaction.
+
+    With `search_all_days` also rows of a session that has no row in `sessions` are deleted.
+    """
     key = (project_id, session_id)
     bounds = await connection.fetchrow(_sql.lock_session, *key)
-    if bounds is None and not is_certain:
+    if bounds is None and not search_all_days:
         return None
     if bounds is not None and version not in (None, bounds["version"]):
         return None
-    if first is not None:
-        await asyncio.to_thread(first)
-    span = (*key, *(_EVERYWHERE if bounds is None else (bounds["first"], bounds["last"])))
+    if before_delete is not None:
+        await asyncio.to_thread(before_delete)
+    span = (*key, *(_ALL_DAYS if bounds is None else (bounds["first"], bounds["last"])))
     await allow_bulk_changes(connection)
     events: int = await connection.fetchval(_sql.mark_events, *span)  # deleting whole compressed batches counts nothing
     await connection.execute(_sql.delete_events, *span)
@@ -80,4 +83,4 @@ async def erase_in(
     await connection.execute(_sql.delete_tickets, *key)
     if bounds is not None:
         await connection.execute(_sql.delete_session, *key, node.number)
-    return Removed(int(bounds is not None), events, recordings, screenshots, batches)
+    return RemovedRows(int(bounds is not None), events, recordings, screenshots, batches)

@@ -1,4 +1,4 @@
-"""What may not come back: marks of erased sessions and users, whose batches are dropped."""
+"""Tombstones: keyed hashes of erased sessions and users, whose batches are dropped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -13,6 +13,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.statements import rows_affected
+from tracker_backend.storage.store import Store
 
 _ATTEMPTS = 30
 _PAUSE_SECONDS = 0.2  # for the writers that waited behind the lock
@@ -20,14 +21,16 @@ _sql = load(__file__, "tombstones")
 
 
 def lifetime(settings: Settings) -> timedelta:
-    """How long a tombstone stands; never less than the late window, in which queued batches keep their times."""
+    """How long a tombstone is active: at least one day more than the late window, in which clients resend batches."""
     return timedelta(days=max(settings.tombstone_days, settings.late_days + 1))
 
 
 @asynccontextmanager
-async def between_groups(pool: Pool) -> AsyncGenerator[Connection]:
-    """A transaction while no group of batches is under way: those before are committed, those after will see what this
-    one writes. Must be short. Raises Unavailable when writers do not end.
+async def between_group_commits(pool: Pool) -> AsyncGenerator[Connection]:
+    """A transaction during which no group of batches is being written.
+
+    Earlier groups are committed, and later groups read what this transaction writes. Writers wait meanwhile: keep it
+    short. Raises Unavailable where running groups do not end in time.
     """
     for attempt in range(_ATTEMPTS):
         async with pool.acquire() as connection:
@@ -54,23 +57,23 @@ async def between_groups(pool: Pool) -> AsyncGenerator[Connection]:
     raise Unavailable("batches are being written without a break: the erasure goes on within a minute.")
 
 
-async def bury(
-    connection: Connection, marks: Sequence[bytes], until: timedelta, project_id: int, erasure_id: UUID
+async def add(
+    connection: Connection, hashes: Sequence[bytes], duration: timedelta, project_id: int, erasure_id: UUID
 ) -> None:
-    """Sets tombstones for so long from now on, inside `between_groups`."""
-    await connection.execute(_sql.bury, sorted(marks), until, project_id, erasure_id)
+    """Adds tombstones that are active for a duration from now on. Call it inside `between_group_commits`."""
+    await connection.execute(_sql.add, sorted(hashes), duration, project_id, erasure_id)
 
 
-async def standing(pool: Pool, marks: Sequence[bytes]) -> set[bytes]:
-    """Which of these marks may not come back."""
-    return {row[0] for row in await pool.fetch(_sql.standing, list(marks))}
+async def active(pool: Pool, hashes: Sequence[bytes]) -> set[bytes]:
+    """Those of the given keyed hashes that have a tombstone."""
+    return {row[0] for row in await pool.fetch(_sql.active, list(hashes))}
 
 
-async def lift(pool: Pool, marks: Sequence[bytes]) -> None:
-    """Lets these come back."""
-    await pool.execute(_sql.lift, list(marks))
+async def remove(pool: Pool, hashes: Sequence[bytes]) -> None:
+    """Removes tombstones: batches of these sessions and users are stored again."""
+    await pool.execute(_sql.remove, list(hashes))
 
 
-async def sweep(pool: Pool) -> int:
-    """Removes those whose time is over; returns how many."""
-    return rows_affected(await pool.execute(_sql.sweep))
+async def remove_expired(store: Store) -> int:
+    """Removes tombstones whose time is over; returns how many."""
+    return rows_affected(await store.pool.execute(_sql.remove_expired))

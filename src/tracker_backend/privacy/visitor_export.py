@@ -1,4 +1,4 @@
-"""What is stored of a visitor: the sessions that name their user id, in every table."""
+"""Exports a visitor: the sessions that name their user id, with all rows."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _sql = load(__file__, "visitor_export")
 
 
 async def count_sessions(pool: Pool, project_id: int, user_id: str) -> int:
-    """How many sessions a visitor has; NotFound for none."""
+    """How many sessions a visitor has. Raises NotFound where there is none."""
     count: int = await pool.fetchval(_sql.count, project_id, user_id)
     if not count:
         raise NotFound("no session in this project has this user id.")
@@ -23,7 +23,7 @@ async def count_sessions(pool: Pool, project_id: int, user_id: str) -> int:
 
 
 async def export_visitor(pool: Pool, project_id: int, user_id: str) -> AsyncIterator[bytes]:
-    """All sessions of a visitor as NDJSON, oldest first, each as `export.export_session` has it."""
+    """All sessions of a visitor as NDJSON, oldest first, each as `export.export_session` writes it."""
     position = _BEGIN
     while rows := await pool.fetch(_sql.sessions, project_id, user_id, *position, _PAGE):
         for started_at, session_id in rows:

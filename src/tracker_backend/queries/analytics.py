@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 from msgspec import Struct
 
+from tracker_backend.accounts.time_zones import choose_time_zone, invalid_time_zone
 from tracker_backend.errors import Invalid
 from tracker_backend.ingest.pages import split_page
-from tracker_backend.queries.days import no_zone, zone_of
 from tracker_backend.queries.filters import Where, time_parameter
 from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
@@ -18,7 +18,7 @@ MAX_ROWS = 50_000
 
 
 class HourlyRow(Struct, frozen=True, omit_defaults=True):
-    """Events of an hour. What was not grouped by is missing."""
+    """Events of an hour. Members that are not in `group_by` are left out."""
 
     count: int
     bucket: datetime | None = None
@@ -28,7 +28,7 @@ class HourlyRow(Struct, frozen=True, omit_defaults=True):
 
 
 class Hourly(Struct, frozen=True):
-    """Rows in order of their groups."""
+    """Rows, sorted by their groups."""
 
     data: list[HourlyRow]
 
@@ -43,7 +43,7 @@ async def list_hours(
     page_url: str | None = None,
     group_by: list[str] | None = None,
 ) -> Hourly:
-    """Counts of events by hour, type and page, of the last 7 days unless told; at most 50,000 rows."""
+    """Counts of events by hour, type and page, by default of the last 7 days. Raises Invalid above 50,000 rows."""
     groups = [name for name in GROUPS if not group_by or name in group_by]
     unknown = sorted(set(group_by or ()) - set(GROUPS))
     if unknown:
@@ -71,8 +71,8 @@ async def list_hours(
 
 
 class DailyRow(Struct, frozen=True):
-    """The sessions of an app that began on a day. Durations are in seconds; events are all that was received, sent and
-    recorded.
+    """The sessions of an app that began on a day. Durations are in seconds. Events are those that clients sent, and
+    rrweb events.
     """
 
     date: date
@@ -86,7 +86,7 @@ class DailyRow(Struct, frozen=True):
 
 
 class Daily(Struct, frozen=True):
-    """Rows in order of day and app. Days without sessions have none."""
+    """Rows, sorted by day and app. A day without sessions has no row."""
 
     data: list[DailyRow]
     timezone: str
@@ -101,19 +101,19 @@ async def list_days(
     time_to: datetime | None = None,
     timezone: str | None = None,
 ) -> Daily:
-    """Sessions by day and app, of the last 7 days unless told; at most 50,000 rows.
+    """Sessions by day and app, by default of the last 7 days. Raises Invalid above 50,000 rows.
 
-    Days are those of `timezone`, else of the project. Whole days are counted: those that begin at `time_from` or later,
-    and before `time_to`. A time without a zone is one of `timezone`.
+    Days are those of `timezone`, else of the project. Only whole days are counted: those that begin at `time_from` or
+    later, and before `time_to`. A time without a zone is in `timezone`.
     """
-    zone = await zone_of(pool, project_id, timezone)
+    zone = await choose_time_zone(pool, project_id, timezone)
     try:
         bounds = await pool.fetchrow(_sql.days, zone, *_moment_or_local(time_from), *_moment_or_local(time_to))
     except asyncpg.InvalidParameterValueError as error:
-        raise no_zone(zone) from error
+        raise invalid_time_zone(zone) from error
     except (asyncpg.DatetimeFieldOverflowError, OverflowError) as error:
-        raise Invalid("`from` or `to` is beyond any calendar: give days of this age.") from error
-    assert bounds is not None  # noqa: S101 — it has no condition
+        raise Invalid("`from` or `to` is outside of the calendar: give a year from 1 to 9999.") from error
+    assert bounds is not None  # noqa: S101 — the statement has no condition
     rows = await pool.fetch(_sql.daily, zone, project_id, *bounds, app_id, MAX_ROWS + 1)
     if len(rows) > MAX_ROWS:
         raise Invalid(f"more than {MAX_ROWS} rows: shorten the time from `from` to `to`, or give one `app_id`.")
@@ -121,7 +121,7 @@ async def list_days(
 
 
 def day_parameter(text: str | None, name: str) -> datetime | None:
-    """A day or a time from the query string. What names no zone has none: whoever knows the zone adds it."""
+    """A day or a time from the query string, without a time zone where the text has none."""
     if text is None:
         return None
     try:

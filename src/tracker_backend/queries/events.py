@@ -1,13 +1,13 @@
-"""The events of a session in order of time."""
+"""The events of a session, by time."""
 
 from datetime import datetime
 from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from tracker_backend.queries import sessions
 from tracker_backend.queries.filters import Where, decode_cursor, encode_cursor
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import columns_of
 
 
@@ -44,7 +44,7 @@ _COLUMNS = columns_of(Event)
 
 
 class EventPage(Struct, frozen=True, omit_defaults=True):
-    """A page of events; `total` counts all that the filter lets through."""
+    """A page of events; `total` is the number of events that pass the filter."""
 
     data: list[Event]
     total: int
@@ -62,8 +62,8 @@ async def list_events(
     event_type: str | None = None,
     cursor: str | None = None,
 ) -> EventPage:
-    """Events from `time_from` (included) to `time_to` (not included); NotFound for an unknown session."""
-    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    """Events from `time_from` (included) to `time_to` (not included). Raises NotFound for an unknown session."""
+    bounds = await get_bounds(pool, project_id, session_id)
     where = Where(project_id=project_id, session_id=session_id)
     where.add("timestamp >= ?", bounds.first).add("timestamp <= ?", bounds.last)
     total = bounds.events

@@ -1,5 +1,6 @@
-"""Everything of a session as one text, which `tracker-backend import` reads. Streamed: memory holds one batch of its
-recording, a page of its events, or one image.
+"""Exports a session with all its rows in a format that `tracker-backend import` reads.
+
+The text is streamed: memory holds one batch of the recording, one page of events, or one image.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from tracker_backend.queries.events import Event
 from tracker_backend.recordings import replay
 from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import columns_of, load
 
 Format = Literal["json", "ndjson"]
@@ -25,10 +27,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def export_session(pool: Pool, project_id: int, session: sessions.Session, form: Format) -> AsyncIterator[bytes]:
-    """A session that was just read, with its recording, events and screenshots.
+    """A session with its recording, events and screenshots.
 
     As `json` an object `{"session", "events", "track_events", "screenshots"}`. As `ndjson` a line each: first
-    `{"session": …}`, then rrweb events as they are, `{"track_event": …}` and `{"screenshot": …}`.
+    `{"session": …}`, then rrweb events as they were recorded, `{"track_event": …}` and `{"screenshot": …}`.
     """
     key = (pool, project_id, session.session_id)
     if form == "json":
@@ -66,7 +68,7 @@ async def _joined(texts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _track_events(pool: Pool, project_id: int, session_id: UUID) -> AsyncIterator[bytes]:
-    bounds = await sessions.get_bounds(pool, project_id, session_id)
+    bounds = await get_bounds(pool, project_id, session_id)
     position = (_BEGIN, 0)
     while True:
         span = (project_id, session_id, bounds.first, bounds.last)

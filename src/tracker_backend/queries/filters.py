@@ -1,4 +1,4 @@
-"""The only builder of SQL: conditions joined by `and`, their values always as parameters."""
+"""The only builder of SQL: conditions joined by `and`. Values are always parameters."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from tracker_backend.times import parse_time, to_datetime
 
 
 class Where:
-    """Collects conditions; `?` in each stands for its value."""
+    """Collects conditions. `?` in a condition stands for a value."""
 
     def __init__(self, **first: object) -> None:
         self.values: list[object] = []
@@ -38,7 +38,7 @@ class Where:
         return f"${len(self.values)}"
 
     def copy(self) -> "Where":
-        """The same conditions, to go on from."""
+        """A copy, to which conditions can be added."""
         other = Where()
         other.values, other._conditions = [*self.values], [*self._conditions]
         return other
@@ -48,13 +48,13 @@ class Where:
 
 
 def contains(text: str) -> str:
-    """A LIKE pattern for any text with `text` in it."""
+    """A LIKE pattern that matches texts with `text` in them."""
     escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     return f"%{escaped}%"
 
 
 def time_parameter(text: str | None, name: str) -> datetime | None:
-    """A time from the query string: ISO 8601, epoch milliseconds or seconds; Invalid names the parameter."""
+    """A time from the query string: ISO 8601, epoch milliseconds or seconds. Raises Invalid."""
     if text is None:
         return None
     number = _number(text)
@@ -75,12 +75,12 @@ def _number(text: str) -> float | None:
 
 
 def encode_cursor(*values: object) -> str:
-    """Where a page ended, as an opaque text."""
+    """The position at the end of a page, as an opaque text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
 def decode_cursor(text: str, kind: Any) -> Any:
-    """The values of a cursor as `kind` (a tuple type); Invalid for one that this server did not give for this list."""
+    """The values of a cursor as `kind`, a tuple type. Raises Invalid for a cursor of another list."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):

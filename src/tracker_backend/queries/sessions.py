@@ -1,4 +1,4 @@
-"""Sessions: one, and lists of them by filter, order and page."""
+"""Sessions: one, and lists by filter, sort order and page."""
 
 from datetime import datetime
 from typing import Any
@@ -7,9 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.errors import Invalid, NotFound
-from tracker_backend.queries.filters import Where, contains, decode_cursor, encode_cursor
+from tracker_backend.errors import Invalid
+from tracker_backend.queries.filters import Where, decode_cursor, encode_cursor
+from tracker_backend.queries.session_filters import FilterValues, add_filters
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import session_not_found
 from tracker_backend.storage.sql import columns_of, load
 
 EXACT_TOTAL = 10_000
@@ -27,7 +29,11 @@ _sql = load(__file__, "sessions")
 
 
 class Session(Struct, frozen=True):
-    """A session. Times are UTC. The plain counters are those to show; by source they stand below."""
+    """A session. Times are UTC.
+
+    `click_count` and the other counters without a source are those to show. Those of sent events (`native_…`) and of
+    events found in the recording (`rrweb_…`) may count the same click twice.
+    """
 
     session_id: UUID
     client_session_id: str | None
@@ -84,14 +90,14 @@ class Session(Struct, frozen=True):
 
     @property
     def began_at(self) -> datetime:
-        """The earliest known time. A start that came late widens the session but does not move it in its hour:
-        `started_at` stays.
+        """The earliest known time. It is before `started_at` where an earlier event arrived later: `started_at` is
+        kept, so that the session stays in its hour.
         """
         return min(self.started_at, self.first_at or self.started_at)
 
     @property
     def client_text(self) -> str:
-        """The id as its client sent it."""
+        """The id as the client sent it."""
         return self.client_session_id or str(self.session_id)
 
 
@@ -99,7 +105,7 @@ _COLUMNS = columns_of(Session, is_active="(ended_at is null and last_activity_at
 
 
 class SessionPage(Struct, frozen=True, omit_defaults=True):
-    """A page of a list. `total_estimated` is there, and true, where `total` is not exact."""
+    """A page of sessions. `total_estimated` is true where `total` is not exact, else it is left out."""
 
     data: list[Session]
     total: int
@@ -109,62 +115,27 @@ class SessionPage(Struct, frozen=True, omit_defaults=True):
     next_cursor: str | None = None
 
 
-class SessionFilter(Struct, frozen=True):
-    """Which sessions; None is any."""
-
-    started_from: datetime | None = None
-    started_to: datetime | None = None
-    user_id: str | None = None
-    page_url: str | None = None
-    device_type: str | None = None
-    browser: str | None = None
-    os: str | None = None
-    has_errors: bool | None = None
-    min_duration: float | None = None
-    app_id: str | None = None
-    ticket_id: str | None = None
-    device_types: list[str] | None = None
-
-
-class Bounds(Struct, frozen=True):
-    """The time span of a session's rows (both ends included), how many events it has, and its clock offset."""
-
-    first: datetime
-    last: datetime
-    events: int
-    offset: int
-    """Microseconds to add to the client's times."""
-
-
 async def get_session(pool: Pool, project_id: int, session_id: UUID) -> Session:
-    """The session, or NotFound."""
+    """A session. Raises NotFound."""
     where = Where(project_id=project_id, session_id=session_id)
     row = await pool.fetchrow(f"select {_COLUMNS} from tracker.sessions where {where}", *where.values)
     if row is None:
-        raise _not_found(session_id)
+        raise session_not_found(session_id)
     return Session(*row)
 
 
-async def get_bounds(pool: Pool, project_id: int, session_id: UUID) -> Bounds:
-    """Where the session's rows are, or NotFound."""
-    row = await pool.fetchrow(_sql.bounds, project_id, session_id)
-    if row is None:
-        raise _not_found(session_id)
-    return Bounds(*row)
+async def get_first_page(pool: Pool, project_id: int, session_id: UUID) -> str | None:
+    """The URL of a session's first page; None where it is unknown."""
+    return await pool.fetchval(_sql.get_first_page, project_id, session_id)
 
 
-async def page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
-    """The page that a session began on; None when it is unknown."""
-    return await pool.fetchval(_sql.page_of, project_id, session_id)
-
-
-async def last_page_of(pool: Pool, project_id: int, session_id: UUID) -> str | None:
-    """The page that a session was last known to be on; None when it is unknown."""
-    return await pool.fetchval(_sql.last_page_of, project_id, session_id)
+async def get_last_page(pool: Pool, project_id: int, session_id: UUID) -> str | None:
+    """The URL of a session's last known page; None where it is unknown."""
+    return await pool.fetchval(_sql.get_last_page, project_id, session_id)
 
 
 async def count_activity(pool: Pool) -> tuple[int, int]:
-    """Sessions active now and events of the last minute, of all projects."""
+    """How many sessions of all projects are active now, and how many events were stored in the last minute."""
     row = await pool.fetchrow(_sql.activity)
     return (row[0], row[1]) if row else (0, 0)
 
@@ -172,19 +143,28 @@ async def count_activity(pool: Pool) -> tuple[int, int]:
 async def list_sessions(
     pool: Pool,
     project_id: int,
-    wanted: SessionFilter,
+    filters: FilterValues,
     *,
+    time_range: tuple[datetime, datetime] | None = None,
     sort: str = "-started_at",
     limit: int = 20,
     offset: int = 0,
     cursor: str | None = None,
 ) -> SessionPage:
-    """A page of sessions. A `cursor` goes on where the page before ended, whatever came meanwhile."""
+    """A page of the sessions that pass all filters. With a `time_range` it holds those that began at its first time or
+    later and before its second.
+
+    With a `cursor` the page begins after the last session of the page before, also if others were stored in between.
+    """
     column = sort.removeprefix("-")
     if column not in SORTS:
         raise Invalid(f"`sort` is {sort!r}: use one of {', '.join(SORTS)}, with - in front for the largest first.")
-    where = _where(project_id, wanted)
-    total, is_estimate = await _total(pool, project_id, wanted, where)
+    where = Where(project_id=project_id)
+    is_filtered = add_filters(where, filters)
+    if time_range is not None:
+        where.add("started_at >= ?", time_range[0]).add("started_at < ?", time_range[1])
+        is_filtered = True
+    total, is_estimate = await _count(pool, where) if is_filtered else (await _count_all(pool, project_id), False)
     page = where.copy()
     direction, operator = ("desc", "<") if sort.startswith("-") else ("asc", ">")
     if cursor is not None:
@@ -208,29 +188,13 @@ async def list_sessions(
     return SessionPage(sessions, total, limit, offset, is_estimate, more)
 
 
-def _where(project_id: int, wanted: SessionFilter) -> Where:
-    where = Where(project_id=project_id)
-    where.add_if("started_at >= ?", wanted.started_from)
-    where.add_if("started_at < ?", wanted.started_to)
-    where.add_if("user_id = ?", wanted.user_id)
-    where.add_if("page_url ilike ?", None if wanted.page_url is None else contains(wanted.page_url))
-    where.add_if("device_type = ?", wanted.device_type)
-    where.add_if("browser = ?", wanted.browser)
-    where.add_if("os = ?", wanted.os)
-    where.add_if("(error_count > 0) = ?", wanted.has_errors)
-    where.add_if("duration_seconds >= ?", wanted.min_duration)
-    where.add_if("app_id = ?", wanted.app_id)
-    where.add_if("ticket_id = ?", wanted.ticket_id)
-    where.add_if("device_type = any(?)", wanted.device_types)
-    return where
+async def _count_all(pool: Pool, project_id: int) -> int:
+    """How many sessions a project has, from the counts that writers keep: counting a million takes 0.1 s."""
+    return await pool.fetchval(_sql.total, project_id)
 
 
-async def _total(pool: Pool, project_id: int, wanted: SessionFilter, where: Where) -> tuple[int, bool]:
-    """How many there are, and whether that is an estimate: without a filter from kept counts, with one counted to
-    10,000 (counting a million takes 0.1 s) and estimated by the planner beyond.
-    """
-    if wanted == SessionFilter():
-        return await pool.fetchval(_sql.total, project_id), False
+async def _count(pool: Pool, where: Where) -> tuple[int, bool]:
+    """How many sessions pass a filter, and whether that is an estimate: exact up to 10,000, beyond it the planner's."""
     counted = await pool.fetchval(
         f"select count(*) from (select from tracker.sessions where {where} limit {EXACT_TOTAL + 1}) counted",
         *where.values,
@@ -240,7 +204,3 @@ async def _total(pool: Pool, project_id: int, wanted: SessionFilter, where: Wher
     plan: Any = await pool.fetchval(f"explain (format json) select from tracker.sessions where {where}", *where.values)
     estimate = int(msgspec.json.decode(plan)[0]["Plan"]["Plan Rows"])
     return max(counted, estimate), True
-
-
-def _not_found(session_id: UUID) -> NotFound:
-    return NotFound(f"there is no session {session_id} in this project.")

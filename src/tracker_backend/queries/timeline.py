@@ -1,4 +1,4 @@
-"""Where the time line of a recording begins."""
+"""When the timeline of a recording begins."""
 
 from uuid import UUID
 
@@ -10,11 +10,12 @@ from tracker_backend.times import from_datetime
 _sql = load(__file__, "timeline")
 
 
-async def began_at(pool: Pool, project_id: int, session_id: UUID) -> int:
-    """When the session began, in microseconds by the clock that its rrweb events carry; NotFound for an unknown one.
+async def timeline_start(pool: Pool, project_id: int, session_id: UUID) -> int:
+    """When the session began by the client's clock, which its rrweb events use, in microseconds. Raises NotFound.
 
-    Told from where its first rrweb event was put on our own time line: so it holds for a clock that is off, and for one
-    that is so far off that the event was put at its receipt. No rrweb event lies before it.
+    It is the client's time of the first rrweb event, minus that event's distance from the start of the session as it is
+    stored. So it is right for a wrong clock, also for one that is so wrong that events are stored at the time of their
+    arrival. No rrweb event lies before it.
     """
     session = await sessions.get_session(pool, project_id, session_id)
     begin = session.began_at

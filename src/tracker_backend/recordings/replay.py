@@ -13,10 +13,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.queries import sessions
 from tracker_backend.recordings.frames import decode_frame, encode_frame, frame_text, join_events
 from tracker_backend.recordings.rrweb_events import FULL_SNAPSHOT, META, client_time, is_type
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import SessionBounds, get_bounds
 from tracker_backend.storage.sql import columns_of, load
 from tracker_backend.times import SECOND, from_datetime
 
@@ -90,7 +90,7 @@ async def replay(
     """The recording from the full snapshot before `first` on to `last`, which is not included; NotFound for an unknown
     session.
     """
-    reader = _Reader(pool, project_id, session_id, await sessions.get_bounds(pool, project_id, session_id))
+    reader = _Reader(pool, project_id, session_id, await get_bounds(pool, project_id, session_id))
     given = 0
     for _ in range(_ATTEMPTS):
         try:
@@ -104,7 +104,7 @@ async def replay(
 
 
 class _Reader:
-    def __init__(self, pool: Pool, project_id: int, session_id: UUID, bounds: sessions.Bounds) -> None:
+    def __init__(self, pool: Pool, project_id: int, session_id: UUID, bounds: SessionBounds) -> None:
         self._pool = pool
         self._key = (project_id, session_id)
         self._bounds = bounds

@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.errors import Unavailable
-from tracker_backend.queries import sessions
 from tracker_backend.recordings.frames import decode_frame
 from tracker_backend.recordings.replay import RowGoneError, RowHead, runs
 from tracker_backend.recordings.rrweb_events import client_time
 from tracker_backend.storage.pool import Pool
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.storage.sql import columns_of, load
 
 _ATTEMPTS = 5
@@ -71,7 +71,7 @@ async def snapshots(pool: Pool, project_id: int, session_id: UUID) -> AsyncItera
 
 
 async def _read(pool: Pool, key: tuple[int, UUID], *, is_again: bool) -> AsyncIterator[Snapshot]:
-    bounds = await sessions.get_bounds(pool, *key)
+    bounds = await get_bounds(pool, *key)
     rows = [_RowWithBatches(*row) for row in await pool.fetch(_sql.rows, *key, bounds.first, bounds.last)]
     if is_again and not rows:
         raise Unavailable("the session was deleted while it was read.")

@@ -12,9 +12,10 @@ from tracker_backend.dialects.incuera import examples
 from tracker_backend.dialects.incuera.wire import BatchRequest, decode_batch
 from tracker_backend.dialects.sessions import start_session
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
+from tracker_backend.http.ingest_request import read_ingest_request, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.threads import run_in_thread_if_large
 
 

@@ -21,9 +21,10 @@ from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, session_key, time_of
+from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import stats, timeline
 from tracker_backend.recordings import replay
 from tracker_backend.threads import run_in_thread_if_large
@@ -73,7 +74,7 @@ async def get_events(
     `timestamp` is in milliseconds since the session began; other members are those that were sent.
     """
     key, _ = session_key(caller.project_id, session_id)
-    began = await timeline.began_at(services.pool, caller.project_id, key)  # 404 before the answer begins
+    began = await timeline.timeline_start(services.pool, caller.project_id, key)  # 404 before the answer begins
     await note_replay(services, caller, key, "reev events")
     return stream(request, _texts(replay.replay(services.pool, caller.project_id, key), began))
 
@@ -85,9 +86,9 @@ async def get_today(
     tz: Annotated[
         str | None, QueryParameter(description="Whose day: a name such as Europe/Berlin (the project's)")
     ] = None,
-) -> stats.Today:
+) -> stats.SessionsToday:
     """Count the sessions that began today, and the mean of their durations in seconds."""
-    return await stats.today(services.pool, caller.project_id, tz)
+    return await stats.count_today(services.pool, caller.project_id, tz)
 
 
 async def _read_ingest_request(request: AnyRequest, body: bytes) -> IngestRequest:

@@ -13,13 +13,13 @@ from msgspec import Struct
 from tracker_backend.dialects.error_shapes import success_and_error
 from tracker_backend.dialects.spectra.custom import ERROR, to_custom_event, to_error
 from tracker_backend.errors import TrackerError
-from tracker_backend.http.ingest_request import session_key
 from tracker_backend.http.live import EVENT_STREAM, Ticket, accept, open_event_stream, stream_to
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.streams import AnySocket, EventStream, Format, close
 from tracker_backend.ingest.rows import RRWEB
+from tracker_backend.ingest.session_ids import session_key
+from tracker_backend.live.batch_reference import Key
 from tracker_backend.live.feed import Item
-from tracker_backend.live.reference import Key
 from tracker_backend.live.subscription import Ended
 
 SUBSCRIBE_SECONDS = 30.0

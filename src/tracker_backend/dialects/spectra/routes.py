@@ -31,12 +31,14 @@ from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, session_key, time_of
+from tracker_backend.http.ingest_request import read_ingest_request, time_of
 from tracker_backend.http.limits.request_limits import RouteLimit
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.ingest.wire import json_object
 from tracker_backend.queries import sessions
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.text_cleaning import clean_text
 from tracker_backend.threads import run_in_thread_if_large
 
@@ -91,7 +93,7 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
         rrweb = sent.events or []
     custom = await run_in_thread_if_large(len(received.text), read_custom, sent)
     if custom:
-        fields.page_url = await sessions.last_page_of(received.services.pool, received.caller.project_id, key)
+        fields.page_url = await sessions.get_last_page(received.services.pool, received.caller.project_id, key)
     batch = received.batch(key, fields)
     batch.source = SOURCE
     batch.rrweb = rrweb
@@ -120,7 +122,7 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
     sent, rest = await run_in_thread_if_large(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     if received.drop_of(key) is None:  # of who is not recorded nothing is there
-        await sessions.get_bounds(received.services.pool, received.caller.project_id, key)
+        await get_bounds(received.services.pool, received.caller.project_id, key)
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
@@ -150,7 +152,7 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
     key, fields = session_of(received, session_id, sent.session_id)
     offset = 0
     if received.drop_of(key) is None:
-        offset = (await sessions.get_bounds(received.services.pool, received.caller.project_id, key)).offset
+        offset = (await get_bounds(received.services.pool, received.caller.project_id, key)).offset
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from tracker_backend.dialects.session_start import SPECTRA_TTL
 from tracker_backend.errors import Invalid
-from tracker_backend.http.ingest_request import IngestRequest, session_key
+from tracker_backend.http.ingest_request import IngestRequest
 from tracker_backend.ingest.batch import SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.text_cleaning import clean_text
 
 

@@ -35,11 +35,12 @@ from tracker_backend.http.caller import Caller
 from tracker_backend.http.dependencies import Account
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, session_key, time_of
+from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Batch, SessionFields
+from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import sessions
 from tracker_backend.recordings.source_batches import Snapshot, snapshots
 from tracker_backend.threads import run_in_thread_if_large
@@ -151,7 +152,7 @@ async def ingest_events(request: AnyRequest, body: RawBody) -> EventsStored:
     batch.events = events
     batch.source = SOURCE
     if fields.page_url is None and not any(event.page_url for event in events):
-        fields.page_url = await sessions.page_of(received.services.pool, batch.project_id, batch.session_id)
+        fields.page_url = await sessions.get_first_page(received.services.pool, batch.project_id, batch.session_id)
     await received.submit(batch)
     return EventsStored(True, len(events))
 

@@ -1,4 +1,4 @@
--- stored: whether a session has rows, and whether this batch is among them
+-- stored: whether a session has rows, and whether this batch is stored already
 select
     exists (
         select from tracker.sessions where project_id = $1 and session_id = $2

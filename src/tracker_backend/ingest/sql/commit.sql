@@ -1,13 +1,13 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, with what is known of their sessions; and what was erased and may not come back, with which a session falls under its user's tombstone (arrays: project, session, batch or null, number of events, marks of session and user)
+-- claim_batches: of these identities those that are new, with what is known of their sessions; and the sessions whose batches are dropped because they or their users were erased. A session that names an erased user gets a tombstone of its own (arrays: project, session, batch or null, number of events, keyed hashes of session and user)
 with given as materialized (
-    select project_id, session_id, batch_id, events, session_mark, user_mark, max((
-        select max(until) from tracker.tombstones where mark = session_mark or mark = user_mark
+    select project_id, session_id, batch_id, events, session_hash, user_hash, max((
+        select max(until) from tracker.tombstones where keyed_hash = session_hash or keyed_hash = user_hash
     )) over (partition by project_id, session_id) as erased_until
     from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::bytea[])
-        as b (project_id, session_id, batch_id, events, session_mark, user_mark)
+        as b (project_id, session_id, batch_id, events, session_hash, user_hash)
 ),
 claimed as (
     insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
@@ -18,9 +18,9 @@ claimed as (
     returning project_id, session_id, batch_id
 ),
 spread as (
-    insert into tracker.tombstones (mark, until, project_id, session_id, erasure_id)
-    select distinct on (session_mark) session_mark, erased_until, project_id, session_id, (
-        select erasure_id from given named join tracker.tombstones t on t.mark = named.user_mark
+    insert into tracker.tombstones (keyed_hash, until, project_id, session_id, erasure_id)
+    select distinct on (session_hash) session_hash, erased_until, project_id, session_id, (
+        select erasure_id from given named join tracker.tombstones t on t.keyed_hash = named.user_hash
         where named.project_id = given.project_id and named.session_id = given.session_id limit 1
     )
     from given where erased_until is not null
@@ -29,7 +29,7 @@ spread as (
             select from tracker.sessions s
             where s.project_id = given.project_id and s.session_id = given.session_id and s.user_id is not null
         )
-    order by session_mark
+    order by session_hash
     on conflict do nothing
 )
 select project_id, session_id, batch_id, s.clock_offset_ms, s.masked_fields,
@@ -73,52 +73,21 @@ where not exists (
 on conflict do nothing
 returning screenshot_id;
 
--- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, then an array a column; secret fields are joined by newlines; $47 the most of them)
+-- upsert_sessions: create sessions or widen and count them, in key order; mark past hours; count new ones ($1 this node, $2 a JSON array with an object a session, by column; $3 the most secret fields of one)
 with given as (
-    select * from unnest(
-        $2::int[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
-        $9::int[], $10::int[], $11::int[], $12::int[], $13::int[],
-        $14::int[], $15::int[], $16::int[], $17::int[], $18::int[], $19::int[], $20::int[],
-        $21::text[], $22::timestamptz[], $23::jsonb[],
-        $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[],
-        $31::int[], $32::int[], $33::int[], $34::int[],
-        $35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::text[], $41::int[], $42::jsonb[], $43::text[], $44::text[], $45::boolean[], $46::text[]
-    ) as g (
-        project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
-        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
-        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count, recorded_event_count,
-        last_page_url, ended_at, client_stats,
-        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
-        screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed,
-        masked
-    )
-    order by project_id, session_id
+    select * from json_populate_recordset(null::tracker.sessions, $2::json) order by project_id, session_id
 ),
 written as (
-    insert into tracker.sessions as s (
-        project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
-        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
-        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count, recorded_event_count,
-        last_page_url, ended_at, client_stats,
-        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
-        screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, metadata, bot_reason, client_address, has_typed,
-        masked_fields, is_bot, expires_at
-    )
-    select project_id, session_id, started_at, last_activity_at, first_at, last_at, clock_offset_ms,
-        native_event_count, native_click_count, native_error_count, native_page_count, native_rage_click_count,
-        rrweb_event_count, rrweb_click_count, rrweb_error_count, rrweb_page_count, rrweb_rage_click_count,
-        screenshot_count, recorded_event_count,
-        last_page_url, case when ended_at is not null then greatest(ended_at, last_at) end, client_stats,
-        client_session_id, user_id, user_email, fingerprint, page_url, referrer, user_agent,
-        screen_width, screen_height, viewport_width, viewport_height,
-        device_type, browser, os, language, app_id, ticket_id, ttl_hours, coalesce(metadata, '{}'), bot_reason,
-        client_address, has_typed, string_to_array(masked, E'\n'), bot_reason is not null, last_activity_at + ttl_hours * interval '1 hour'
+    insert into tracker.sessions as s ({session_columns}, ended_at, metadata, is_bot, expires_at)
+    select {session_values},
+        case when ended_at is not null then greatest(ended_at, last_at) end,
+        coalesce(metadata, '{}'),
+        bot_reason is not null,
+        last_activity_at + ttl_hours * interval '1 hour'
     from given
     on conflict (project_id, session_id) do update set
+        {session_sums},
+        {session_fills},
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
         first_at = least(s.first_at, excluded.first_at),
         last_at = greatest(s.last_at, excluded.last_at),
@@ -126,44 +95,17 @@ written as (
             when coalesce(s.ended_at, excluded.ended_at) is not null
             then greatest(s.ended_at, excluded.ended_at, s.last_at, excluded.last_at) end,
         clock_offset_ms = coalesce(s.clock_offset_ms, excluded.clock_offset_ms),
-        native_event_count = s.native_event_count + excluded.native_event_count,
-        native_click_count = s.native_click_count + excluded.native_click_count,
-        native_error_count = s.native_error_count + excluded.native_error_count,
-        native_page_count = s.native_page_count + excluded.native_page_count,
-        native_rage_click_count = s.native_rage_click_count + excluded.native_rage_click_count,
-        rrweb_event_count = s.rrweb_event_count + excluded.rrweb_event_count,
-        rrweb_click_count = s.rrweb_click_count + excluded.rrweb_click_count,
-        rrweb_error_count = s.rrweb_error_count + excluded.rrweb_error_count,
-        rrweb_page_count = s.rrweb_page_count + excluded.rrweb_page_count,
-        rrweb_rage_click_count = s.rrweb_rage_click_count + excluded.rrweb_rage_click_count,
         screenshot_count = s.screenshot_count + excluded.screenshot_count,
         recorded_event_count = s.recorded_event_count + excluded.recorded_event_count,
         last_page_url = coalesce(excluded.last_page_url, s.last_page_url),
         client_stats = coalesce(excluded.client_stats, s.client_stats),
-        client_session_id = coalesce(s.client_session_id, excluded.client_session_id),
-        user_id = coalesce(s.user_id, excluded.user_id),
-        user_email = coalesce(s.user_email, excluded.user_email),
-        fingerprint = coalesce(s.fingerprint, excluded.fingerprint),
-        page_url = coalesce(s.page_url, excluded.page_url),
-        referrer = coalesce(s.referrer, excluded.referrer),
         user_agent = coalesce(nullif(s.user_agent, ''), excluded.user_agent),
-        screen_width = coalesce(s.screen_width, excluded.screen_width),
-        screen_height = coalesce(s.screen_height, excluded.screen_height),
-        viewport_width = coalesce(s.viewport_width, excluded.viewport_width),
-        viewport_height = coalesce(s.viewport_height, excluded.viewport_height),
-        device_type = coalesce(s.device_type, excluded.device_type),
-        browser = coalesce(s.browser, excluded.browser),
-        os = coalesce(s.os, excluded.os),
-        language = coalesce(s.language, excluded.language),
-        app_id = coalesce(s.app_id, excluded.app_id),
-        ticket_id = coalesce(s.ticket_id, excluded.ticket_id),
-        client_address = coalesce(s.client_address, excluded.client_address),
         has_typed = s.has_typed or excluded.has_typed,
         -- For good. Of a session with too many of them every field is secret.
         masked_fields = case
             when excluded.masked_fields is null then s.masked_fields
             else (
-                select case when count(*) > $47 or bool_or(field = '*') then array['*'] else array_agg(field order by field) end
+                select case when count(*) > $3 or bool_or(field = '*') then array['*'] else array_agg(field order by field) end
                 from (select unnest(s.masked_fields) union select unnest(excluded.masked_fields)) f (field)
             ) end,
         -- What had no end when it began gets none from another dialect's batch; what has one is moved by any activity.

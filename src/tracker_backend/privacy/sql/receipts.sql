@@ -1,11 +1,11 @@
--- list_receipts: newest first ($2 null, or an erasure to go on behind, $3 how many)
-select erasure_id, subject, actor, asked_at, finished_at, removed from tracker.erasures
+-- list_receipts: newest first ($2 null, or the last erasure of the page before, $3 how many)
+select erasure_id, subject, actor, requested_at, finished_at, removed from tracker.erasures
 where project_id = $1 and (
     $2::uuid is null
-    or (asked_at, erasure_id) < (select asked_at, erasure_id from tracker.erasures where project_id = $1 and erasure_id = $2)
+    or (requested_at, erasure_id) < (select requested_at, erasure_id from tracker.erasures where project_id = $1 and erasure_id = $2)
 )
-order by asked_at desc, erasure_id desc limit $3;
+order by requested_at desc, erasure_id desc limit $3;
 
--- get_receipt: one
-select erasure_id, subject, actor, asked_at, finished_at, removed from tracker.erasures
+-- get_receipt: the receipt of an erasure
+select erasure_id, subject, actor, requested_at, finished_at, removed from tracker.erasures
 where project_id = $1 and erasure_id = $2;

@@ -1,8 +1,8 @@
--- lock_session: nobody writes to it meanwhile; a batch that comes now begins the session anew
+-- lock_session: nobody writes to the session until the end of the transaction; a batch that waits begins it anew
 select coalesce(first_at, started_at) as first, coalesce(last_at, started_at) as last, xmin::text as version
 from tracker.sessions where project_id = $1 and session_id = $2 for update;
 
--- mark_events: the hours that lose events are computed again; how many events there are
+-- mark_events: list the past hours that lose events for a new computation; returns the number of events
 with hours as (
     select date_bin('1 hour', timestamp, 'epoch') as bucket, count(*) as events from tracker.events
     where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4
@@ -14,22 +14,22 @@ marked as (
 )
 select coalesce(sum(events), 0)::bigint from hours;
 
--- delete_events: of the session
+-- delete_events: events of the session
 delete from tracker.events where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
 
--- delete_screenshots: of the session
+-- delete_screenshots: screenshots of the session
 delete from tracker.screenshots where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
 
--- delete_recordings: of the session
+-- delete_recordings: recordings of the session
 delete from tracker.recordings where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4;
 
--- delete_batches: of the session
+-- delete_batches: identities of the session's batches
 delete from tracker.ingest_batches where project_id = $1 and session_id = $2;
 
--- delete_tickets: of the session's streams
+-- delete_tickets: tickets for the session's live streams
 delete from tracker.tickets where project_id = $1 and session_id = $2;
 
--- delete_session: the row itself, taken off the totals and its hour marked ($3 this node)
+-- delete_session: the session's row; subtracts it from the totals and lists its hour ($3 this node)
 with gone as (
     delete from tracker.sessions where project_id = $1 and session_id = $2 returning project_id, started_at
 ),

@@ -1,4 +1,4 @@
--- days: the begin of the first whole day from a time on, and of the first one not before another; the last seven days unless told ($1 time zone; from and to each as a moment or as a local time)
+-- days: the begin of the first whole day from a time on, and of the first day not before another time; by default the last seven days ($1 time zone; from and to each as a moment or as a local time)
 with given as (
     select coalesce($2::timestamptz, $3::timestamp at time zone $1) as low,
            coalesce($4::timestamptz, $5::timestamp at time zone $1) as high
@@ -16,7 +16,7 @@ whole as (
 )
 select coalesce(first, last - 7)::timestamp at time zone $1, last::timestamp at time zone $1 from whole;
 
--- daily: a session belongs to the day on which it began; all that was received of it counts as its events ($1 time zone, $2 project, $3 and $4 from and to, $5 app or null, $6 how many rows)
+-- daily: a session belongs to the day on which it began; its events are those sent and those recorded ($1 time zone, $2 project, $3 and $4 from and to, $5 app or null, $6 how many rows)
 select
     (started_at at time zone $1)::date as date,
     app_id,

@@ -1,4 +1,4 @@
--- track_events: what was sent of a session, after a position ($1 project, $2 session, $3 and $4 its bounds, $5 and $6 position, $7 how many); what was found in its recording comes from there again
+-- track_events: sent events of a session, after a position; an import finds those of its recording again ($1 project, $2 session, $3 and $4 its bounds, $5 and $6 position, $7 how many)
 select {event}
 from tracker.events
 where project_id = $1 and session_id = $2 and timestamp >= $3 and timestamp <= $4 and source <> 'rrweb'

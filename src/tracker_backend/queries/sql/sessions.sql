@@ -1,17 +1,13 @@
--- total: sessions of a project, from the counts that writers keep
+-- total: number of sessions of a project, from the counts that writers keep
 select coalesce(sum(sessions), 0)::bigint from tracker.session_totals where project_id = $1;
 
--- bounds: when a session's rows were, so that only their chunks are read, and how many events there are
-select coalesce(first_at, started_at), coalesce(last_at, started_at), event_count, coalesce(clock_offset_ms, 0) * 1000
-from tracker.sessions where project_id = $1 and session_id = $2;
-
--- page_of: the page on which a session was last known to begin
+-- get_first_page: the first page of a session
 select page_url from tracker.sessions where project_id = $1 and session_id = $2;
 
--- last_page_of: the page on which a session was last known to be
+-- get_last_page: the last known page of a session
 select coalesce(last_page_url, page_url) from tracker.sessions where project_id = $1 and session_id = $2;
 
--- activity: sessions active now, and events of the last minute
+-- activity: number of active sessions, and of events of the last minute
 select
     (select count(*) from tracker.sessions
      where last_activity_at > now() - interval '5 minutes' and ended_at is null),

@@ -1,8 +1,8 @@
-"""Which ids a subscriber has, in little room: batches take their ids in one go, so that runs of ids tell it.
+"""A compact set of the ids that a subscriber has. The ids of a batch are consecutive, so the set stores runs of ids.
 
-Ids are given before commits: what is committed next may have a lower id than what is there. So no single id says "all
-up to here"; but a commit does not come later than `OVERLAP_MS` after its ids were given, so below a floor that is old
-enough all is there, and above it the runs tell.
+Ids are assigned before the commit, so the next commit may have lower ids than rows that are stored already. Therefore
+no single id means "everything up to here". But a commit is at most `OVERLAP_MS` later than its ids. So all ids below
+an old enough floor are in the set, and the runs say which ids above the floor are.
 """
 
 import re
@@ -12,40 +12,40 @@ from collections.abc import Iterable
 from tracker_backend.storage.nodes import EPOCH_MS, NODE_BITS, PER_MS
 
 OVERLAP_MS = 60_000
-"""From an id to its commit it is milliseconds; under load and locks up to the request time-out of 10 s, three times.
-The rest is for the clocks of several machines."""
+"""From an id to its commit it takes milliseconds; under load and locks up to three request time-outs of 10 s. The rest
+is for differences between the clocks of several machines."""
 
 Run = tuple[int, int]
-"""The first and the last of ids that one process gave without a gap."""
+"""The first and the last of consecutive ids of one process."""
 
 _NODE_MASK = (1 << NODE_BITS) - 1
 _TEXT = re.compile(r"(?P<floor>[0-9a-f]{1,14})(?P<runs>(?:\.[0-9a-f]{1,2}-[0-9a-f]{1,14}-[0-9a-f]{1,14})*)")
 _OVERLAP = OVERLAP_MS * PER_MS
 
 
-def id_at(milliseconds: int) -> int:
-    """The lowest id that is given at this time (since 1970)."""
+def lowest_id_at(milliseconds: int) -> int:
+    """Return the lowest id of a time in milliseconds since 1970."""
     return max(0, (milliseconds - EPOCH_MS) * PER_MS) << NODE_BITS
 
 
-class Seen:
-    """A set of ids: all up to `floor`, and runs above it.
+class IdSet:
+    """A set of ids: all ids up to `floor`, and runs above it.
 
-    `keep` runs stay whatever their age; more are cut off once they are `overlaps` times the overlap older than the
-    newest id, and the floor rises over them.
+    The newest `keep` runs are always kept. Other runs are replaced by a higher floor when they are `overlaps` times
+    OVERLAP_MS older than the newest id.
     """
 
     def __init__(self, floor: int = 0, *, keep: int = 0, overlaps: int = 1) -> None:
         self._floor = floor >> NODE_BITS
         self._newest = self._floor
         self._keep = keep
-        self._span = overlaps * _OVERLAP
-        self._runs: dict[int, list[Run]] = {}  # by node: runs of counters in order, none of which touch
+        self._window = overlaps * _OVERLAP
+        self._runs: dict[int, list[Run]] = {}  # by node number: ascending runs of counters that do not touch
         self._count = 0
 
     @property
     def floor(self) -> int:
-        """The highest id up to which all are in the set."""
+        """All ids up to this one are in the set."""
         return self._floor << NODE_BITS | _NODE_MASK if self._floor else 0
 
     def __contains__(self, identifier: int) -> bool:
@@ -57,13 +57,13 @@ class Seen:
         return at < len(runs) and runs[at][0] <= counter
 
     def claim(self, first: int, last: int) -> list[Run]:
-        """Adds the ids from one to another of the same process; returns those that were not in the set."""
+        """Add consecutive ids of one process. Returns the runs of ids that were not in the set before."""
         node = first & _NODE_MASK
         low, high = max(first >> NODE_BITS, self._floor + 1), last >> NODE_BITS
         if low > high:
             return []
         runs = self._runs.setdefault(node, [])
-        begin = end = bisect_left(runs, low - 1, key=_last)  # the first that overlaps or touches
+        begin = end = bisect_left(runs, low - 1, key=_last)  # the first run that overlaps or touches
         new: list[Run] = []
         start, stop, gap = low, high, low
         while end < len(runs) and runs[end][0] <= high + 1:
@@ -84,30 +84,30 @@ class Seen:
         return [(one << NODE_BITS | node, other << NODE_BITS | node) for one, other in new]
 
     def add(self, identifier: int) -> bool:
-        """Adds one id; False if it was there."""
+        """Add one id. Returns False if it was in the set before."""
         return bool(self.claim(identifier, identifier))
 
-    def update(self, other: "Seen") -> None:
-        """Adds all of another set."""
+    def update(self, other: "IdSet") -> None:
+        """Add all ids of another set."""
         self._raise_floor(max(self._floor, other._floor))
         for first, last in other.runs():
             self.claim(first, last)
 
     def runs(self) -> Iterable[Run]:
-        """The runs above the floor."""
+        """Yield the runs above the floor."""
         for node, runs in self._runs.items():
             for first, last in runs:
                 yield first << NODE_BITS | node, last << NODE_BITS | node
 
     def lowest(self) -> int:
-        """An id below all that are in the set."""
+        """Return an id below all ids in the set; 0 if it has a floor."""
         if self._floor:
             return 0
         return min((first for first, _ in self.runs()), default=1) - 1
 
     def _prune(self) -> None:
         ends = sorted(last for runs in self._runs.values() for _, last in runs)
-        cut = self._newest - self._span
+        cut = self._newest - self._window
         if self._keep:
             cut = min(cut, ends[-self._keep] - 1)
         self._raise_floor(cut)
@@ -121,8 +121,11 @@ class Seen:
             self._count = sum(map(len, self._runs.values()))
 
     def text(self, most: int, *, exact: bool = False) -> str:
-        """The set as a short text: `most` runs at most, and unless `exact` only such as a late commit may precede."""
-        floor = self._floor if exact or not self._count else max(self._floor, self._newest - self._span)
+        """Return the set as a short text with at most `most` runs.
+
+        Unless `exact` is set, older runs than a late commit can precede are replaced by a higher floor.
+        """
+        floor = self._floor if exact or not self._count else max(self._floor, self._newest - self._window)
         runs = sorted((last, first, node) for node, found in self._runs.items() for first, last in found)
         if len(runs) > most:
             floor = max(floor, runs[-most - 1][0])
@@ -138,17 +141,17 @@ def _last(run: Run) -> int:
     return run[1]
 
 
-def read_seen(text: str) -> Seen | None:
-    """The set that `text` told; None for any other text."""
+def read_id_set(text: str) -> IdSet | None:
+    """Return the set that `IdSet.text` wrote; None for any other text."""
     match = _TEXT.fullmatch(text)
     if match is None:
         return None
     floor = int(match["floor"], 16)
     parts = match["runs"].split(".")[1:]
-    seen = Seen(floor << NODE_BITS, keep=len(parts))
+    ids = IdSet(floor << NODE_BITS, keep=len(parts))
     for part in parts:
         node, first, last = (int(number, 16) for number in part.split("-"))
         if node > _NODE_MASK or not 0 < first <= last:
             return None
-        seen.claim((floor + first) << NODE_BITS | node, (floor + last) << NODE_BITS | node)
-    return seen
+        ids.claim((floor + first) << NODE_BITS | node, (floor + last) << NODE_BITS | node)
+    return ids

@@ -1,4 +1,4 @@
-"""Removes sessions past their `expires_at`; where an archive folder is set, each is written there first."""
+"""Deletes sessions past their `expires_at`. Where TRACKER_ARCHIVE_DIR is set, each is written there first."""
 
 import asyncio
 import logging
@@ -15,16 +15,16 @@ from tracker_backend.storage.store import Store
 
 _PAGE = 100
 _BEGIN = (datetime(1, 1, 1, tzinfo=UTC), 0, UUID(int=0))
-_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SettingsError)
-_sql = load(__file__, "expiry")
+_UNAVAILABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, SettingsError)
+_sql = load(__file__, "session_expiry")
 _log = logging.getLogger(__name__)
 
 
 async def expire_sessions(store: Store) -> int:
-    """Archives and removes sessions that have expired; returns how many.
+    """Archives and deletes sessions that have expired; returns how many.
 
-    Each is removed in a transaction of its own, and only if nothing was written to it since it was archived. One that
-    cannot be archived stays and fails the task, after the others.
+    Each session is deleted in a transaction of its own, and only if nothing was written to it since it was archived. A
+    session that cannot be archived is kept; the task goes on with the others and then fails.
     """
     position = _BEGIN
     removed = 0
@@ -34,8 +34,8 @@ async def expire_sessions(store: Store) -> int:
             position = (expires_at, project_id, session_id)
             try:
                 removed += await _expire(store, project_id, session_id, version)
-            except _AWAY:
-                raise  # the database's or the disk's: the next one would meet it too
+            except _UNAVAILABLE:
+                raise  # of the database or the disk: the next session would fail too
             except Exception as error:
                 _log.exception("session %s of project %d could not be archived and is kept", session_id, project_id)
                 failed = error
@@ -46,23 +46,23 @@ async def expire_sessions(store: Store) -> int:
 
 async def _expire(store: Store, project_id: int, session_id: UUID, version: str) -> bool:
     arguments = (store.pool, store.node, project_id, session_id, version)
-    folder = archive.folder_of(store.settings)
+    folder = archive.archive_folder(store.settings)
     if folder is None:
         return await erase_session(*arguments) is not None
     try:
-        part = await archive.write_session(store.pool, folder, project_id, session_id)
+        file = await archive.write_session(store.pool, folder, project_id, session_id)
         try:
-            # The file appears while the session's row is held: who erases the session comes before, and there is no
-            # file, or after it, and finds the file.
-            return await erase_session(*arguments, part.publish) is not None
+            # The file is published while the session's row is locked. An erasure of the session either ends before,
+            # and no file is published, or begins after, and finds the file.
+            return await erase_session(*arguments, file.publish) is not None
         finally:
-            await asyncio.to_thread(part.discard)
+            await asyncio.to_thread(file.discard)
     except NotFound:
-        return False  # deleted meanwhile
+        return False  # deleted in between
     except (ConnectionError, TimeoutError):
-        raise  # the database's
+        raise  # of the database
     except OSError as error:
         raise SettingsError(
-            f"TRACKER_ARCHIVE_DIR is {folder}, which cannot be written to ({error}): sessions that have expired"
-            " are kept until it can."
+            f"TRACKER_ARCHIVE_DIR is {folder}, which cannot be written to ({error}): expired sessions are kept until it"
+            " can be."
         ) from error

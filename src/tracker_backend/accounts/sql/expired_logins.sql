@@ -1,4 +1,4 @@
--- drop_over: logins, links and tickets past their end, and how many there were
+-- delete_expired: delete expired logins, links and tickets; returns how many
 with logins as (delete from tracker.logins where expires_at < now() returning 1),
     links as (delete from tracker.links where expires_at < now() returning 1),
     tickets as (delete from tracker.tickets where expires_at < now() returning 1)

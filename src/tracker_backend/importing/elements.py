@@ -1,7 +1,7 @@
-"""What stands in a file: rrweb events, alone or inside objects, and what our own export holds beside them.
+"""The elements of a file: rrweb events, bare or inside objects, and the events and screenshots of our own exports.
 
-An object with a list of `events` (or of `track_events` or `screenshots`) is a session of its own; so is a line
-`{"session": …}` with what follows it, the export as NDJSON. All else is one session.
+An object with a list of `events`, `track_events` or `screenshots` is a session. So is a line `{"session": …}` with the
+lines after it (an export as NDJSON). All other elements are one session.
 """
 
 from collections.abc import Iterator
@@ -15,32 +15,32 @@ from tracker_backend.text_cleaning import clean_json
 
 
 class Kind(Enum):
-    """What an item is; the values are names in exports."""
+    """The kind of an element. The values of lists are their names in exports."""
 
     BEGIN = "begin"
     """A session begins."""
     MEMBER = "member"
     """A member of the session's object."""
     END = "end"
-    """The session ends: what follows is not its own."""
+    """The session ends: later elements belong to another one."""
     EVENT = "events"
     TRACK_EVENT = "track_events"
     SCREENSHOT = "screenshots"
 
 
-class Item(Struct, frozen=True):
-    """A piece of a file."""
+class Element(Struct, frozen=True):
+    """An element of a file."""
 
     kind: Kind
     at: int
-    """The byte where it begins."""
+    """The byte at which it begins."""
     text: bytes = b""
     name: str = ""
-    """Of a member."""
+    """Name of a member."""
 
 
 class _Special(Struct):
-    """Names that an rrweb event does not have."""
+    """Members that an rrweb event does not have."""
 
     events: Raw | UnsetType = UNSET
     track_events: Raw | UnsetType = UNSET
@@ -55,8 +55,8 @@ _LISTS = {kind.value: kind for kind in (Kind.EVENT, Kind.TRACK_EVENT, Kind.SCREE
 _LINES = {"track_event": Kind.TRACK_EVENT, "screenshot": Kind.SCREENSHOT}
 
 
-def read_items(scanner: Scanner) -> Iterator[Item]:
-    """All items of a file in their order, their texts such as PostgreSQL can hold."""
+def read_elements(scanner: Scanner) -> Iterator[Element]:
+    """Yield all elements of a file in order. Their texts contain nothing that PostgreSQL cannot store."""
     for first in scanner.values():
         if first == b"[":
             for _ in scanner.elements():
@@ -65,19 +65,18 @@ def read_items(scanner: Scanner) -> Iterator[Item]:
             yield from _read_one(scanner)
 
 
-def _read_one(scanner: Scanner) -> Iterator[Item]:
-    """A session's object, a line of an export, or a bare event."""
-
+def _read_one(scanner: Scanner) -> Iterator[Element]:
+    """Read the object of a session, a line of an export, or a bare event."""
     if scanner.peek() != b"{":
         raise scanner.error("an rrweb event is missing: it is an object with `type`, `data` and `timestamp`")
-    mark = scanner.at
+    start = scanner.at
     if (whole := scanner.whole()) is not None:
         if not _is_special(whole):
-            yield Item(Kind.EVENT, mark, clean_json(whole))
+            yield Element(Kind.EVENT, start, clean_json(whole))
             return
-        scanner.back_to(mark)
+        scanner.back_to(start)
     scanner.keep()
-    members: list[Item] = []
+    members: list[Element] = []
     is_session = False
     for name in scanner.members():
         first_byte = scanner.peek()
@@ -85,36 +84,36 @@ def _read_one(scanner: Scanner) -> Iterator[Item]:
             if not is_session:
                 is_session = True
                 scanner.release()
-                yield Item(Kind.BEGIN, mark)
+                yield Element(Kind.BEGIN, start)
                 yield from members
             for _ in scanner.elements():
-                yield Item(_LISTS[name], scanner.at, clean_json(scanner.value()))
+                yield Element(_LISTS[name], scanner.at, clean_json(scanner.value()))
             continue
-        member = Item(Kind.MEMBER, scanner.at, clean_json(scanner.value()), name)
+        member = Element(Kind.MEMBER, scanner.at, clean_json(scanner.value()), name)
         if is_session:
             yield member
         else:
             members.append(member)
     if is_session:
-        yield Item(Kind.END, scanner.at)
+        yield Element(Kind.END, scanner.at)
     else:
-        yield from _line(members, Item(Kind.EVENT, mark, clean_json(scanner.kept(mark))))
+        yield from _line(members, Element(Kind.EVENT, start, clean_json(scanner.kept(start))))
 
 
-def _line(members: list[Item], event: Item) -> Iterator[Item]:
-    """What an object without lists is: a line of an export, told by its only member, or an event."""
+def _line(members: list[Element], event: Element) -> Iterator[Element]:
+    """Read an object without lists: a line of an export, recognised by its only member, or an event."""
     only = members[0] if len(members) == 1 else event
     if only.name == "session":
-        yield Item(Kind.BEGIN, event.at)
+        yield Element(Kind.BEGIN, event.at)
         yield only
     elif only.name in _LINES:
-        yield Item(_LINES[only.name], only.at, only.text)
+        yield Element(_LINES[only.name], only.at, only.text)
     else:
         yield event
 
 
 def _is_special(text: bytes) -> bool:
-    """Whether an object is more than an rrweb event; whoever decodes it tells what is wrong in it."""
+    """Return whether an object is more than an rrweb event. Errors in it are reported when it is decoded."""
     try:
         return any(value is not UNSET for value in msgspec.structs.astuple(_special.decode(text)))
     except (msgspec.MsgspecError, RecursionError):
