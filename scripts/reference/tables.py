@@ -22,6 +22,7 @@ from tracker_backend.event import Event
 from tracker_backend.http.route_options import list_routes
 from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
+from tracker_backend.queries.session_filters import SESSION_FILTERS
 from tracker_backend.settings import Settings, variable
 
 
@@ -92,6 +93,12 @@ def tasks() -> str:
     return _table(["task", "every", "purpose"], rows)
 
 
+def filters() -> str:
+    """The filters of `GET /api/v1/sessions`."""
+    rows = [[f"`{each.name}`", each.description] for each in SESSION_FILTERS if each.in_v1]
+    return _table(["filter", "meaning"], rows)
+
+
 def command(*words: str) -> str:
     """What a command does, its arguments and its options."""
     parser = dict(_commands())[" ".join(words)]
@@ -113,6 +120,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "error": error,
     "errors": errors,
     "fields": fields,
+    "filters": filters,
     "metrics": metrics_table,
     "routes": routes,
     "settings": settings,
@@ -129,6 +137,7 @@ def required() -> list[str]:
         *(f"cli {name}" for name, _ in _commands()),
         *(f"fields {name}" for name in _STRUCTS),
         "errors",
+        "filters",
         "metrics",
         "routes",
         "tasks",

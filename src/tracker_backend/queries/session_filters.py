@@ -1,7 +1,7 @@
 """The filters of the lists of sessions.
 
-A new filter is one entry of `SESSION_FILTERS`, a test, and a row in the table of `docs/reference/api.md`. The query's
-condition, the parameters of both routes and their descriptions in `/docs` are made from the entry.
+A new filter is one entry of `SESSION_FILTERS` and a test. The query's condition, the parameters of both routes, their
+descriptions in `/docs` and the table of `docs/reference/api.md` (`make reference`) are made from the entry.
 """
 
 from collections.abc import Callable, Mapping
