@@ -324,7 +324,7 @@ class TestDelete:
         await track(client)
         before = await row_counts(services.pool)
         answer = await client.delete(f"{API}/project", params={"confirm": "default"})
-        check_problem(answer, 422, "invalid", "the only one")
+        check_problem(answer, 422, "invalid", "the only project")
         assert await row_counts(services.pool) == before
 
     async def test_of_two_deleted_at_once_one_stays(self, client: httpx.AsyncClient, services: Services) -> None:

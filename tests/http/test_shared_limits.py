@@ -175,11 +175,11 @@ async def test_a_redis_that_goes_costs_no_request_and_comes_back_unnoticed(
     processes.redis.kill()
     assert await passes(one, key(5)) == 2, "what this process has counted itself still counts"
     assert await passes(two, key(5)) == 5, "each process for itself"
-    assert [record.message.partition(",")[0] for record in caplog.records] == ["Redis is away"] * 2
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["Redis is unreachable"] * 2
     await processes.redis.start()
     for shared in processes.shared:
-        await vars(shared)["_returning"]
-    assert [record.message.partition(",")[0] for record in caplog.records[2:]] == ["Redis is back"] * 2
+        await vars(shared)["_waiting"]
+    assert [record.message.partition(":")[0] for record in caplog.records[2:]] == ["Redis is back"] * 2
     assert await passes(one, key(1, "new"), most=1) == 1
     assert await passes(two, key(1, "new")) == 0
 
@@ -193,7 +193,7 @@ async def test_a_redis_that_hangs_fails_no_request(processes: Processes, monkeyp
     passed = await asyncio.gather(*(is_passed(limits, key(5)) for _ in range(9)))
     assert sum(passed) == 5
     processes.redis.resume()
-    await vars(shared)["_returning"]
+    await vars(shared)["_waiting"]
     assert await passes(processes.limits[0], key(1), most=1) == 1
     assert await passes(limits, key(1)) == 0
     await shared.stop()
