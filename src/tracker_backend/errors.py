@@ -191,7 +191,7 @@ class LimitExceeded(TrackerError):
 class Unavailable(TrackerError):
     """The server cannot take this request now; the same request will work later.
 
-    The queue for the database is full, the database is away or slow, or the server is stopping. The answer has
+    The queue for the database is full, the database is unreachable or slow, or the server is stopping. The answer has
     `Retry-After`.
 
     What to do: send the same batch again after `Retry-After` seconds, with the same `batch_id`. If it was stored

@@ -111,7 +111,7 @@ def _check_times(settings: Settings, sessions: list[FileSession], now: int, shif
             what = (
                 f"this session begins {days} days before the newest of this import, but {kept}: import fewer files"
                 if shift_days
-                else f"this session goes back to {_date(oldest)}, {days} days ago, but {kept}: give --shift, which"
+                else f"this session begins on {_date(oldest)}, {days} days ago, but {kept}: give --shift, which"
                 " moves all times by whole days so that the newest is in the last 24 hours, or keep rows longer"
             )
             raise invalid_at(each.path, each.at, what)
@@ -119,7 +119,7 @@ def _check_times(settings: Settings, sessions: list[FileSession], now: int, shif
             raise invalid_at(
                 each.path,
                 each.at,
-                f"this session goes on to {_date(newest)}, more than {settings.future_hours} hours from now"
+                f"this session ends on {_date(newest)}, more than {settings.future_hours} hours from now"
                 " (TRACKER_FUTURE_HOURS): give --shift, which moves all times by whole days",
             )
 
