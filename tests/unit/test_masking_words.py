@@ -34,6 +34,12 @@ def test_values_are_secret_as_in_the_tag(value: str, is_secret: bool) -> None:
     assert is_secret_value(value) is is_secret
 
 
+def test_the_tag_has_the_words_of_the_table() -> None:
+    tag = (Path(__file__).parents[2] / "tracker_js" / "src" / "mask.ts").read_text("utf-8")
+    assert f"/{words.alternatives(words.FIELD_WORDS)}/;" in tag
+    assert f"/(^| )({words.alternatives(words.PARAMETER_NAMES)})$/;" in tag
+
+
 @given(st.data())
 @pytest.mark.parametrize("word", sorted({*words.FIELD_WORDS, *words.PARAMETER_NAMES, *words.MEMBER_NAMES}))
 def test_every_match_of_a_word_contains_its_literal(word: words.Word, data: st.DataObject) -> None:

@@ -16,21 +16,26 @@ export const MASK = '********';
 
 const FIELDS = 'input,textarea,select';
 /** Attributes whose fields nothing can open. */
-const STRICT = /^(password|hidden)$|(^|\s)(cc-\S+|one-time-code|(current|new)-password)(\s|$)/;
+const STRICT = /^(password|hidden)$|(^| )(cc \S+|one time code|(current|new) password)( |$)/;
 /**
- * Words in a field's attributes and labels that make it secret. They are matched after camelCase is split and
- * everything is lowercased. A field masked by mistake costs little, so the words are wide; but `pin` must not match
- * "shipping", nor `otp` "footprint".
+ * Words in a field's attributes and labels, and in a URL parameter's name, that make it secret: `FIELD_WORDS` of the
+ * server's `masking/words.py`. A test of the server compares both. They are matched after `normal`.
  */
 const SECRET_WORDS =
-  /passw|passcode|passphrase|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|card|cvc|cvv|\bcsc\b|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e-?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)/;
+  /pass(w|code|phrase)|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|card|cvc|cvv|\bcsc\b|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e.?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)/;
 const WORDED = ['type', 'autocomplete', 'inputmode', 'name', 'id', 'placeholder', 'aria-label'];
-/** Last words in a URL parameter's name that make it secret, beside the words above. The server has the same list. */
-const SECRET_PARAMETER = /(^|[ -])(code|key|auth|session( ?id)?|sess|sid|sig|signature|nonce|ticket|login)$/;
+/** Last words in a URL parameter's name that make it secret, too: `PARAMETER_NAMES` of the same table. */
+const SECRET_PARAMETER =
+  /(^| )(code|key|auth(orization)?|(j|php)?sess(ion)?( ?id)?|sid|sig(nature)?|nonce|ticket|login|user ?name|mail|jwt|cookies?|credentials?|assertion|saml(request|response)|cc ?(number|num|exp|csc)?)$/;
 const PARAMETER = /(^|[?&#;])([^=&?#;\s"'<>/]{1,100})=[^&#\s"'<>\\]+/g;
 const MAIL_VALUE = /[^\s@]+@[^\s@]+\.[^\s@]/;
-const MAIL_TEXT = /[\w.+-]+@[\w-]+(\.[\w-]+)*\.[a-z]{2,}/gi;
+/** Not a picture for two pixels: `logo@2x.png`. */
+const MAIL_TEXT = /[\w.+-]+@(?!\dx\.)[\w-]+(\.[\w-]+)*\.[a-z]{2,}/gi;
 const DIGITS = /\d(?:[ -]?\d){12,18}/g;
+/** Groups of digits as they are printed on cards, the longest first. */
+const CARDS = [/(\d{4}[ -]){4}\d{3}/g, /(\d{4}[ -]){3}\d{1,4}/g, /\d{4}[ -]\d{6}[ -]\d{4,5}/g, /\d{8}[ -]?\d{5,11}/g];
+/** First digits of Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay and Maestro. */
+const ISSUED = /^(4|5[0-8]|2[2-7]|3[04-9]|6[02-7])/;
 /** Six digits may be the first half of a card or phone number that is still being typed. */
 const SIX_DIGITS = /(\d[ ()./-]*){6}/;
 /** Shorter secrets (a CVC) would match unrelated text by chance. */
@@ -46,14 +51,8 @@ export const isField = (element: Element): element is Field => /^(input|textarea
 /** Luhn's check digit, which all payment cards have. */
 export function isCard(digits: string): boolean {
   const bare = digits.replace(/\D/g, '');
-  if (bare.length < 13 || bare.length > 19) return false;
-  let sum = 0;
-  for (let i = 0; i < bare.length; i++) {
-    let digit = Number(bare[bare.length - 1 - i]);
-    if (i % 2) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
-    sum += digit;
-  }
-  return sum % 10 === 0;
+  const sum = Array.from(bare).reverse().reduce((before, digit, i) => before + (i % 2 ? Number('0246813579'.charAt(+digit)) : +digit), 0);
+  return bare.length > 12 && bare.length < 20 && sum % 10 === 0;
 }
 
 const hasCard = (value: string): boolean => (value.match(DIGITS) ?? []).some(isCard);
@@ -67,7 +66,7 @@ export function mayBecomeSecret(value: string): boolean {
 
 /** Masks e-mail addresses and card numbers in text of the page. */
 export function scrubText(text: string): string {
-  return text.replace(MAIL_TEXT, MASK).replace(DIGITS, (digits) => (isCard(digits) ? MASK : digits));
+  return CARDS.reduce((masked, card) => masked.replace(card, (digits) => (ISSUED.test(digits) && isCard(digits) ? MASK : digits)), text.replace(MAIL_TEXT, MASK));
 }
 
 /** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-allow]` within opens its content again. */
@@ -79,7 +78,11 @@ export function isPrivate(element: Element): boolean {
   return host !== undefined && isPrivate(host);
 }
 
-const normal = (text: string | null | undefined): string => (text ?? '').replace(/([a-z])([A-Z])/g, '$1 $2').replace(/_/g, ' ').toLowerCase();
+const normal = (text: string | null | undefined): string => (text ?? '')
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/[-_.[\]$:]/g, ' ')
+    .trim()
+    .toLowerCase();
 
 const looksStrict = (field: Field): boolean => [field.type, normal(field.getAttribute('autocomplete'))].some((text) => STRICT.test(text));
 

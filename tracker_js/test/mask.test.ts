@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeElement } from '../src/describe-element';
 import { isCard, isSecretValue, MASK, mayBecomeSecret, scrubText, watchSecrets } from '../src/mask';
@@ -249,4 +250,33 @@ test('the value of a field is not masked in the host of a URL', () => {
   page('<input type="password">');
   input().value = 'example';
   expect(secrets.url('https://a.example/?q=example')).toBe(`https://a.example/?q=${MASK}`);
+});
+
+/** The server's tests read the same file: `tests/unit/test_masking_words.py`. */
+const CASES = JSON.parse(readFileSync('../tests/unit/masking_cases.json', 'utf8')) as {
+  texts: [string, string][];
+  urls: [string, string][];
+  fields: [Record<string, string>, boolean][];
+  values: [string, boolean][];
+};
+
+describe('the tag masks what the server masks', () => {
+  test.each(CASES.texts)('text %s', (text, masked) => {
+    expect(scrubText(text)).toBe(masked);
+  });
+
+  test.each(CASES.urls)('URL %s', (url, masked) => {
+    expect(secrets.url(url)).toBe(masked);
+  });
+
+  test.each(CASES.fields)('field %o: %s', (attributes, isSecret) => {
+    const field = document.createElement('input');
+    for (const [name, value] of Object.entries(attributes)) field.setAttribute(name, value);
+    document.body.replaceChildren(field);
+    expect(secrets.isSecret(field)).toBe(isSecret);
+  });
+
+  test.each(CASES.values)('value %s: %s', (value, isSecret) => {
+    expect(isSecretValue(value)).toBe(isSecret);
+  });
 });

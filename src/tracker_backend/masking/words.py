@@ -20,9 +20,7 @@ class Word(NamedTuple):
 
 
 FIELD_WORDS = (
-    Word("passw", "pass"),
-    Word("passcode", "pass"),
-    Word("passphrase", "pass"),
+    Word("pass(w|code|phrase)", "pass"),
     Word(r"\bpass\b", "pass"),
     Word("pwd", "pwd"),
     Word("kennwort", "kennwort"),
@@ -55,14 +53,10 @@ STYLE_CARD = r"(?:credit|debit|bank|payment).?card|card.?(?:n(?:o|r|um))"
 PARAMETER_NAMES = (
     Word("code", "code"),
     Word("key", "key"),
-    Word("auth", "auth"),
-    Word("authorization", "auth"),
-    Word("session( ?id)?", "sess"),
-    Word("sess", "sess"),
-    Word("[jp]h?p?sess(ion)?id", "sess"),
+    Word("auth(orization)?", "auth"),
+    Word("(j|php)?sess(ion)?( ?id)?", "sess"),
     Word("sid", "sid"),
-    Word("sig", "sig"),
-    Word("signature", "sig"),
+    Word("sig(nature)?", "sig"),
     Word("nonce", "nonce"),
     Word("ticket", "ticket"),
     Word("login", "login"),
