@@ -10,22 +10,20 @@ compacted, erased or expired, what a live stream catches up with, and what two p
 both. The mark nearest to a test counts: in a module of one tier, `tiers("plain", "timescale")` marks the tests that
 need both, and `tiers("timescale")` those of its own features.
 
-**Time.** No test depends on the hour, the date or the machine's speed. To see it, run tests at another time, with
-Debian's libfaketime. All processes get the same offset, the servers of PostgreSQL included:
+**Time.** No test depends on the hour, the date or the machine's speed. To see it, run tests at another time; the
+servers of PostgreSQL are in the same time:
 
-    offset=$(($(date -ud '2026-10-25 00:58' +%s) - $(date +%s)))
-    export LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
-    FAKETIME=$(printf %+ds $offset) FAKETIME_DONT_FAKE_MONOTONIC=1 .venv/bin/python -m pytest tests/conformance
+    cc -shared -fPIC -o /tmp/other_time.so tests/other_time.c
+    export LD_PRELOAD=/tmp/other_time.so OTHER_TIME=$(($(date -ud '2026-10-25 00:58' +%s) - $(date +%s)))
+    .venv/bin/python -m pytest tests/conformance
 """
 
 import asyncio
 import itertools
 import os
-import select
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -63,29 +61,19 @@ _OPTIONS = {
 _TIMESCALE_OPTIONS = {"timescaledb.max_background_workers": "0"}
 
 
-def _keep_faked_time() -> None:
-    """Gives the time of libfaketime to every process that is started here, also to those whose environment the server
-    chooses. Redis hangs under it, and works with durations only. `time.sleep` fails under it: libfaketime 0.9.10 takes
-    the monotonic time until which Python sleeps for one of the faked clock.
-    """
-    faked = {name: value for name, value in os.environ.items() if name.startswith(("FAKETIME", "LD_PRELOAD"))}
+def _keep_other_time() -> None:
+    """Gives the moved clock to every process that is started here, also where the server chooses the environment."""
+    moved = {name: os.environ[name] for name in ("LD_PRELOAD", "OTHER_TIME")}
     start = subprocess.Popen.__init__
 
-    def sleep(seconds: Any) -> None:
-        select.select([], [], [], seconds)
+    def start_in_other_time(self: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
+        start(self, *arguments, env=None if env is None else {**env, **moved}, **more)
 
-    def start_in_faked_time(self: Any, command: Any, *arguments: Any, env: Any = None, **more: Any) -> None:
-        chosen = dict(os.environ if env is None else env) | faked
-        if "redis-server" in str(command):
-            del chosen["LD_PRELOAD"]
-        start(self, command, *arguments, env=chosen, **more)
-
-    time.sleep = sleep
-    subprocess.Popen.__init__ = start_in_faked_time  # pyright: ignore[reportAttributeAccessIssue]
+    subprocess.Popen.__init__ = start_in_other_time  # pyright: ignore[reportAttributeAccessIssue]
 
 
-if "FAKETIME" in os.environ:
-    _keep_faked_time()
+if "OTHER_TIME" in os.environ:
+    _keep_other_time()
 
 
 def _installation(tier: str) -> Installation | None:

@@ -1,10 +1,11 @@
 """What every conformance test stands on: the real pipeline on a fresh database of each tier."""
 
 from collections.abc import AsyncIterator
+from datetime import date
 
 import pytest
 
-from tests.conformance.visits import LONG_AGO
+from tests.conformance.visits import LONG_AGO, now
 from tests.conftest import Server, other_process
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.settings import Settings
@@ -18,20 +19,25 @@ def maintained(database: Database, settings: Settings) -> Store:
 
 
 @pytest.fixture(scope="session")
-def pasts() -> dict[Server, str]:
-    """A database a tier in which the days of the last 40 can be written to; each test gets a copy."""
+def pasts() -> dict[tuple[Server, date], str]:
+    """A database a tier in which the days of the last 40 can be written to; each test gets a copy. After midnight they
+    are other days, so it is made anew.
+    """
     return {}
 
 
 @pytest.fixture
-async def dsn(request: pytest.FixtureRequest, server: Server, pasts: dict[Server, str]) -> AsyncIterator[str]:
+async def dsn(
+    request: pytest.FixtureRequest, server: Server, pasts: dict[tuple[Server, date], str]
+) -> AsyncIterator[str]:
     """A fresh migrated database, for a test of the `past` with its days."""
     if "past" not in request.fixturenames:
         made = await server.database()
     else:
-        if server not in pasts:
-            pasts[server] = await _past(server)
-        made = await server.copy(pasts[server])
+        key = server, now().date()
+        if key not in pasts:
+            pasts[key] = await _past(server)
+        made = await server.copy(pasts[key])
     yield made
     await server.drop(made)
 
