@@ -14,9 +14,7 @@ from tests.conftest import running
 from tests.http.api import API, Json, local, new_session, public_key, row_counts
 from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
-from tracker_backend.dialects.incuera import examples as incuera
-from tracker_backend.dialects.spectra import examples as spectra
-from tracker_backend.dialects.uxcam import examples as uxcam
+from tracker_backend.dialects.registry import DIALECTS
 from tracker_backend.http import examples
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.batch import Drop
@@ -31,14 +29,11 @@ WRITES: dict[str, tuple[str, Json]] = {
     f"{API}/track": ("session_id", examples.TRACK),
     f"{API}/track/screenshot": ("session_id", examples.SCREENSHOT),
     f"{API}/track/recording": ("session_id", examples.RECORDING),
-    "/api/sessions/start": ("sessionId", spectra.START),
-    "/api/sessions/{session_id}/events": ("sessionId", spectra.BATCH),
-    "/api/sessions/{session_id}/heartbeat": ("sessionId", spectra.HEARTBEAT),
-    "/api/sessions/{session_id}/end": ("sessionId", spectra.END),
-    "/api/ingest": ("sessionId", incuera.INGEST),
-    "/api/snapshots/ingest": ("session_id", uxcam.SNAPSHOTS),
-    "/api/events/ingest": ("session_id", uxcam.EVENTS),
-    "/events": ("sessionId", {"events": examples.RECORDING["events"]}),
+    **{
+        route.removeprefix("POST "): (dialect.session_field, body)
+        for dialect in DIALECTS
+        for route, body in dialect.examples.items()
+    },
 }
 """Each route that stores, with the name of the session's id in its body, and a body."""
 GPC = {"sec-gpc": "1"}

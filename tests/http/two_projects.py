@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tests.http.api import API, PAGE, Json, event, local, new_session
 from tests.http.browsers import logged_in
+from tests.http.matrix import NEEDS
 from tests.projects import make_project
 from tracker_backend.accounts import keys
 from tracker_backend.dialects.spectra import examples as spectra
@@ -17,40 +18,36 @@ from tracker_backend.dialects.uxcam import examples as uxcam
 from tracker_backend.http.examples import SCREENSHOT
 from tracker_backend.http.services import Services
 
-READS = {
+PLACES = {"{session_id}": "{session}", "{screenshot_id}": "{screenshot}", "{erasure_id}": "{erasure}"}
+"""What stands in a path in place of its parameters, unless `ASKED` says otherwise."""
+ASKED = {
     f"GET {API}/sessions": f"{API}/sessions?limit=100&user_id={{user}}",
-    f"GET {API}/sessions/{{session_id}}": f"{API}/sessions/{{session}}",
-    f"GET {API}/sessions/{{session_id}}/events": f"{API}/sessions/{{session}}/events",
-    f"GET {API}/sessions/{{session_id}}/recording": f"{API}/sessions/{{session}}/recording",
-    f"GET {API}/sessions/{{session_id}}/export": f"{API}/sessions/{{session}}/export",
-    f"GET {API}/sessions/{{session_id}}/screenshots": f"{API}/sessions/{{session}}/screenshots",
-    f"GET {API}/screenshots/{{screenshot_id}}": f"{API}/screenshots/{{screenshot}}",
-    f"GET {API}/analytics/hourly": f"{API}/analytics/hourly",
-    f"GET {API}/analytics/daily": f"{API}/analytics/daily",
     f"GET {API}/visitors/export": f"{API}/visitors/export?user_id={{user}}",
-    f"GET {API}/erasures": f"{API}/erasures",
-    f"GET {API}/erasures/{{erasure_id}}": f"{API}/erasures/{{erasure}}",
-    f"GET {API}/audit": f"{API}/audit",
-    f"GET {API}/config": f"{API}/config",
-    f"GET {API}/keys": f"{API}/keys",
-    f"GET {API}/members": f"{API}/members",
-    f"GET {API}/invitations": f"{API}/invitations",
-    f"GET {API}/project": f"{API}/project",
-    f"GET {API}/projects": f"{API}/projects",
-    f"GET {API}/me": f"{API}/me",
-    "GET /api/projects": "/api/projects",
     "GET /api/sessions": "/api/sessions?limit=100",
     "GET /api/sessions/{session_id}": "/api/sessions/{text}",
-    "GET /api/sessions/{session_id}/events": "/api/sessions/{session}/events",
     "GET /api/sessions/{session_id}/replay": "/api/sessions/{text}/replay",
     "GET /api/sessions/{project_id}/{session_id}": "/api/sessions/{project}/{text}",
-    "GET /api/stats/today": "/api/stats/today",
 }
-"""Each route that reads something of a project, as it is asked here."""
+"""Reads that need a query, or a session of another protocol."""
 WATCHED = {
     f"{method} {prefix}/sessions/{{session_id}}/live" for method in ("GET", "WEBSOCKET") for prefix in (API, "/api")
 }
 """Streams: tests/live/test_two_projects.py."""
+
+
+def _asked(route: str) -> str:
+    path = ASKED.get(route, route.partition(" ")[2])
+    for name, place in PLACES.items():
+        path = path.replace(name, place)
+    return path
+
+
+READS = {
+    route: _asked(route)
+    for route, need in NEEDS.items()
+    if need != "none" and route.startswith(("GET ", "WEBSOCKET ")) and route not in WATCHED
+}
+"""Each route that reads something of a project, as it is asked here."""
 UNMARKED = {
     f"GET {API}/screenshots/{{screenshot_id}}",  # bytes of an image
     f"GET {API}/erasures",

@@ -20,5 +20,7 @@ class Dialect(Struct, frozen=True):
     """Its handlers. Those of `dialects/sessions.py` belong to several dialects: each of them lists them."""
     examples: dict[str, dict[str, Any]]
     """A body that each write route accepts, by method and path: `POST /api/ingest`."""
+    session_field: str = "sessionId"
+    """The member of these bodies that names the session."""
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]] | None = None
     """Opens what its handlers share, in `app.state`, and closes it when the server ends."""

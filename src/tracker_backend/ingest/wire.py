@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, inspect
 
 from tracker_backend import validation_errors
 from tracker_backend.errors import Invalid, Malformed
@@ -22,7 +22,12 @@ MAX_METADATA = 65_536
 Label = Annotated[str, Meta(max_length=255)] | None
 Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
 
-_INTEGERS = ("viewport_x", "viewport_y", "screen_x", "screen_y", "scroll_x", "scroll_y", "mouse_button", "click_count")
+_INTEGERS = [
+    info.name
+    for info in msgspec.structs.fields(Event)
+    if {type(each) for each in getattr(inspect.type_info(info.type), "types", ())}
+    == {inspect.IntType, inspect.NoneType}
+]
 
 
 class TrackRequest(Struct, gc=False):

@@ -251,6 +251,7 @@ DIALECT = Dialect(
     name=_TAG,
     summary="Dialect: snapshots packed by LZ-String, `sdk_key` in the body",
     routes=[ingest_snapshots, ingest_events, list_projects, get_snapshots],
+    session_field="session_id",
     examples={"POST /api/snapshots/ingest": examples.SNAPSHOTS, "POST /api/events/ingest": examples.EVENTS},
     lifespan=_lifespan,
 )
