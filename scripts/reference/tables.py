@@ -18,9 +18,10 @@ from scripts.reference.values import default_text, describe
 from tracker_backend import cli, metrics
 from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.app import create_app
+from tracker_backend.dialects.registry import dialect_routes
 from tracker_backend.errors import TrackerError
 from tracker_backend.event import Event
-from tracker_backend.http.route_options import list_routes
+from tracker_backend.http.route_options import list_routes, plain_path
 from tracker_backend.ingest.wire import ScreenshotRequest, SessionRequest, TrackRequest
 from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.queries.session_filters import SESSION_FILTERS
@@ -81,9 +82,11 @@ def metrics_table() -> str:
     return _table(["metric", "kind", "labels", "meaning"], rows)
 
 
-def routes() -> str:
-    """All routes, with the scope that each declares."""
-    lines = list_routes(create_app(Settings(), "postgresql://unused"))
+def routes(owner: str) -> str:
+    """The routes of the server itself or those of `dialects`, with the scope that each declares."""
+    of_dialects = {plain_path(path) for route in dialect_routes() for path in route.paths}
+    every = list_routes(create_app(Settings(), "postgresql://unused"))
+    lines = [line for line in every if (line.path in of_dialects) == (owner == "dialects")]
     rows = [[f"`{line.method} {line.path}`", f"`{line.scope}`", "yes" if line.cors else "no"] for line in lines]
     return _table(["route", "scope", "called from any site"], rows)
 
@@ -142,7 +145,8 @@ def required() -> list[str]:
         "filters",
         "metrics",
         "packages",
-        "routes",
+        "routes server",
+        "routes dialects",
         "tasks",
     ]
 

@@ -34,7 +34,8 @@ def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
 def test_the_map_of_the_code_names_every_folder() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     folders = {path.parent for path in _PACKAGE.rglob("*") if path.suffix in (".py", ".sql")}
-    for folder in sorted(folders - {_PACKAGE}):
+    dialects = set((_PACKAGE / "dialects").iterdir())  # one row of the map stands for all
+    for folder in sorted(folders - dialects - {_PACKAGE}):
         assert f"`{folder.relative_to(_PACKAGE).as_posix()}/`" in text, folder.name
 
 

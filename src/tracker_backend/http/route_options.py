@@ -62,7 +62,7 @@ def list_routes(app: Litestar) -> list[RouteLine]:
     """The app's routes by path and method, without those that answer preflight requests."""
     return sorted(
         (
-            RouteLine(method, _plain_path(path), handler.opt["scope"], bool(handler.opt.get("cors")))
+            RouteLine(method, plain_path(path), handler.opt["scope"], bool(handler.opt.get("cors")))
             for method, path, handler in _handlers(app)
         ),
         key=lambda line: (line.path, line.method),
@@ -105,7 +105,7 @@ def _handlers(app: Litestar) -> list[tuple[str, str, BaseRouteHandler]]:
     return found
 
 
-def _plain_path(path: str) -> str:
+def plain_path(path: str) -> str:
     """`/sessions/{session_id:str}` as `/sessions/{session_id}`."""
     parts = (f"{part.partition(':')[0]}}}" if part.startswith("{") else part for part in path.strip("/").split("/"))
     return "/" + "/".join(parts)
