@@ -24,7 +24,7 @@ def _unmasked(*_: Any) -> Masked:
 def main() -> None:
     """Takes them out, then does what `tracker-backend` does."""
     Access.authorize = _anybody
-    reading.mask_events = _unmasked
+    reading.mask_rrweb_events = _unmasked
     pipeline.STEPS = tuple(step for step in pipeline.STEPS if step is not pipeline.mask_secrets)
     cli.main()
 

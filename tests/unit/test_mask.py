@@ -216,6 +216,14 @@ def test_a_project_allows_what_the_browser_did_not_mark() -> None:
     assert line.input_value == MASK
 
 
+def test_a_project_cannot_allow_a_password() -> None:
+    element = '<input type="password" name="q">'
+    [line] = masked(event(event_type="change", target_element=element, input_value="hunter2"), allow=("q",))
+    assert line.input_value == MASK
+    [text] = masked(event(event_type="change", target_element='<input name="q">', input_value=MAIL), allow=("q",))
+    assert text.input_value == MAIL
+
+
 def test_a_session_says_nothing_secret_but_who_it_is() -> None:
     session = SessionFields(
         user_id=MAIL, user_email=MAIL, page_url=f"/?email={MAIL}", referrer="/?sid=7", metadata=b'{"token":"x","a":1}'

@@ -19,7 +19,7 @@ _MOST_ENCODINGS = 3
 async def read_body(request: AnyRequest, body: bytes, limit: int) -> bytes:
     """The decompressed body; it has at most `limit` bytes, compressed and decompressed.
 
-    `Content-Encoding` is followed. Gzip is recognised without it, because a beacon cannot set the header.
+    `Content-Encoding` is followed. Gzip is recognized without it, because a beacon cannot set the header.
     Raises TooLarge, and Undecodable for an encoding that is unknown or broken.
     """
     encoding = request.headers.get("content-encoding", "")
@@ -41,7 +41,7 @@ def too_large(limit: int) -> TooLarge:
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """Undoes the content encodings, the last one first; gzip is recognised by its first bytes too."""
+    """Undoes the content encodings, the last one first; gzip is recognized by its first bytes too."""
     names = [part.strip().lower() for part in encoding.split(",") if part.strip()]
     if len(names) > _MOST_ENCODINGS:
         raise Undecodable(f"the body has {len(names)} content encodings, more than {_MOST_ENCODINGS}: use one.")

@@ -22,7 +22,8 @@ class Account(Struct, frozen=True):
     person: Person | None
     """Who is logged in, perhaps a member of no project."""
     project_id: int
-    """The project of a key or of the local caller; of a person the one that was asked for, or 0."""
+    """The project of a key or of the local caller. For a person, the one that was asked for, else their first, or 0
+    if they are a member of no project."""
 
 
 async def provide_services(request: AnyRequest) -> Services:

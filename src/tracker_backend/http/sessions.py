@@ -47,9 +47,9 @@ class Started(Struct, frozen=True):
     tags=["write"],
 )
 async def create_session(request: AnyRequest, body: RawBody) -> Response[Started]:
-    """Start a session, or add to one what it does not know yet.
+    """Start a session, or add missing properties to an existing one.
 
-    201 for a new session, 200 for one that is there already. A batch of an unknown session starts it too.
+    201 for a new session, 200 for an existing one. A batch of an unknown session also starts it.
     """
     received = await read_ingest_request(request, body)
     sent = await run_in_thread_if_large(len(received.text), decode_session, received.text)
@@ -82,7 +82,8 @@ async def list_sessions(
 ) -> sessions.SessionPage:
     """List sessions, newest first.
 
-    `total` is exact without a filter and up to 10,000; beyond it is an estimate, and `total_estimated` says so.
+    `total` is exact without a filter. With one it is exact up to 10,000; above, it is an estimate, and
+    `total_estimated` is true.
     """
     return await sessions.list_sessions(
         services.pool, caller.project_id, filters, sort=sort, limit=limit, offset=offset, cursor=cursor

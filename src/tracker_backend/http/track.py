@@ -1,4 +1,4 @@
-"""What trackers send: batches of events, and screenshots."""
+"""The routes to which trackers send: events, screenshots and rrweb events."""
 
 from typing import Annotated
 
@@ -77,7 +77,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     tags=["write"],
 )
 async def track_screenshot(request: AnyRequest, body: RawBody) -> ScreenshotStored:
-    """Store a screenshot: JPEG, PNG or WebP, at most 10 MB decoded."""
+    """Store a screenshot: JPEG, PNG or WebP, at most 10 MiB decoded."""
     received = await read_ingest_request(request, body)
     sent = await run_in_thread_if_large(len(received.text), decode_screenshot, received.text)
     moment = time_of(sent.timestamp, "timestamp")

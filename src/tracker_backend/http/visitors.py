@@ -131,7 +131,7 @@ async def check_erasure(
 ) -> erasure_check.ErasureCheck:
     """Prove that nothing is left: looks through every table for the visitor or session of a receipt.
 
-    The receipt does not tell who it was: name them again. 422 if it was somebody else.
+    The receipt does not contain the id: send it again. 422 if it is not the erased one.
     """
     subject, wanted = _wanted(caller, read_json_body(request, body, _request))
     try:

@@ -101,7 +101,7 @@ def _read_one(scanner: Scanner) -> Iterator[Element]:
 
 
 def _line(members: list[Element], event: Element) -> Iterator[Element]:
-    """Read an object without lists: a line of an export, recognised by its only member, or an event."""
+    """Read an object without lists: a line of an export, recognized by its only member, or an event."""
     only = members[0] if len(members) == 1 else event
     if only.name == "session":
         yield Element(Kind.BEGIN, event.at)

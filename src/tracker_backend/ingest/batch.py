@@ -1,4 +1,4 @@
-"""The two values of ingest: a `Batch` is what a client sent of one session, a `Placed` its rows."""
+"""The two values of ingest: a `Batch` is what a client sent of one session, a `Placed` is the same with its rows."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -175,7 +175,7 @@ class KnownSession(Struct, frozen=True):
 
 
 class Placed(Struct, frozen=True):
-    """The rows of a batch, made for what is known of its session. Times are microseconds since 1970 by our clock."""
+    """The rows of a batch, built for what is known of its session. Times are microseconds since 1970 by our clock."""
 
     batch: Batch
     known: KnownSession
@@ -201,7 +201,14 @@ class Placed(Struct, frozen=True):
 
     def open_among(self, secret: frozenset[str]) -> frozenset[str]:
         """Those of a session's secret fields of which its rows hold values."""
-        return self.batch.open_among(secret) - self.known.secret_fields
+        hidden, recording = self.known.secret_fields, self.batch.recording
+        names = frozenset[str]()
+        for of_event in self.batch.open_fields.values():
+            if not secret_fields.overlaps(of_event, hidden):
+                names |= of_event
+        if recording is not None:
+            names |= recording.open_inputs - secret_fields.among(recording.open_inputs, hidden)
+        return names and secret & (names | {secret_fields.EVERY_FIELD})
 
     @property
     def key(self) -> tuple[int, UUID]:

@@ -1,7 +1,7 @@
 """Group commit: what a group of batches writes, in one transaction."""
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -152,7 +152,7 @@ class GroupCommit:
         return new
 
     async def _write_rows(
-        self, connection: Connection, new: Iterable[Placed], current_hour: datetime | None
+        self, connection: Connection, new: Collection[Placed], current_hour: datetime | None
     ) -> dict[Identity, int]:
         """Writes events, recordings and images; returns the ids of the images."""
         rows = [row for placed in new for row in placed.event_rows]

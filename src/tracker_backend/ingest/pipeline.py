@@ -40,7 +40,7 @@ STEPS: tuple[Step, ...] = (
     describe_agent,
     estimate_clock_offset,
     count_events,
-    # and `build_rows` (`Pipeline.place`): the commit builds rows again where it knows more of the session
+    # `build_rows` follows, in `Pipeline.place`. The commit repeats it when the database knows more of the session.
 )
 
 

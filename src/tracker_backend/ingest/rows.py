@@ -39,29 +39,29 @@ def build_rows(batch: Batch, known: KnownSession | None, settings: Settings, nod
     of fields that once looked secret are masked in the rows. The batch stays as it is: rows may be built again.
     """
     known = known or KnownSession(batch.offset or 0)
-    place = _Placement(batch, known, settings, node)
+    placement = _Placement(batch, known, settings, node)
     rows: list[_Row] = []
-    placed = place.times(batch.times)
+    times_placed = placement.times(batch.times)
     if batch.events:
         secret = known.secret_fields
         events = hide_fields(batch.events, batch.open_fields, secret) if secret else batch.events
-        rows = place.rows(batch.source, events, batch.times, placed)
+        rows = placement.rows(batch.source, events, batch.times, times_placed)
     recording_row, counts, kinds = None, Counts(), frozenset[str]()
     if batch.recording is not None:
-        recording_row = place.recording_row(batch.recording, known.secret_fields)
+        recording_row = placement.recording_row(batch.recording, known.secret_fields)
         new, stored = _split_found(batch.recording, known)
         counts = counts_of(found.event for found in new)
         kinds = frozenset(found.event.event_type for found in stored)
         start = known.page or batch.session.page_url or ""
         events = [msgspec.structs.replace(found.event, page_url=found.page_url or start) for found in stored]
         times = [found.time for found in stored]
-        found_times = place.times(times)
-        rows += place.rows(RRWEB, events, times, found_times)
-        placed += [recording_row.timestamp, recording_row.last_at, *found_times]
-    first, last = min(placed, default=None), max(placed, default=None)
+        found_times = placement.times(times)
+        rows += placement.rows(RRWEB, events, times, found_times)
+        times_placed += [recording_row.timestamp, recording_row.last_at, *found_times]
+    first, last = min(times_placed, default=None), max(times_placed, default=None)
     hours = frozenset(hour_of(time) for time in (first, last) if time is not None)
     if len(hours) > 1:
-        hours = frozenset(map(hour_of, placed))
+        hours = frozenset(map(hour_of, times_placed))
     return Placed(
         batch,
         known,
@@ -72,7 +72,7 @@ def build_rows(batch: Batch, known: KnownSession | None, settings: Settings, nod
         found_kinds=kinds,
         first_at=first,
         last_at=last,
-        ended_at=None if batch.ended_at is None else place.times([batch.ended_at])[0],
+        ended_at=None if batch.ended_at is None else placement.times([batch.ended_at])[0],
         hours=hours,
     )
 

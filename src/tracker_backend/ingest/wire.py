@@ -18,7 +18,7 @@ MAX_EVENTS = 100
 MAX_FIELDS = 200
 """Fields of an event, those that `v1` does not know included."""
 MAX_METADATA = 65_536
-"""Bytes of a session's metadata; what starts add beyond is left out."""
+"""Bytes of a session's metadata. What a later session start would add beyond that is ignored."""
 Label = Annotated[str, Meta(max_length=255)] | None
 Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tracker_backend.masking import patterns
 from tracker_backend.masking.html_fields import TAG, VALUE, attributes, is_secret_input
-from tracker_backend.masking.patterns import STYLE_WORDS
+from tracker_backend.masking.patterns import STYLE_PATTERN
 from tracker_backend.masking.rules import Rules
 
 UNNAMED = frozenset({"element"})
@@ -25,7 +25,7 @@ class Field(Struct, frozen=True):
     """How it is recognized in this and in later batches of the session: `id card`, `name cc`, `selector #card`."""
     looks_secret: bool
     is_allowed: bool
-    """The project lets it be stored."""
+    """The project lets it be stored. A password never is."""
 
 
 def field_of(
@@ -50,7 +50,8 @@ def _field(
     last = _COMBINATOR.split(selector.strip())[-1] if selector else ""
     looks = is_secret_input(rules, found) or any(
         text and rules.is_field(text, pattern)
-        for text, pattern in ((id_, patterns.FIELD_WORDS), (class_, STYLE_WORDS), (last, STYLE_WORDS))
+        for text, pattern in ((id_, patterns.FIELD_PATTERN), (class_, STYLE_PATTERN), (last, STYLE_PATTERN))
     )
     kept = frozenset(rules.text(name)[:_KEY_LENGTH].replace("\n", " ") for name in names)
-    return Field(kept, looks, rules.is_allowed(name, id_))
+    is_allowed = rules.is_allowed(name, id_) and found.get("type", "").lower() != "password"
+    return Field(kept, looks, is_allowed)

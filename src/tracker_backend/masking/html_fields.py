@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from tracker_backend.masking import patterns
-from tracker_backend.masking.patterns import MASK, STYLE_WORDS
+from tracker_backend.masking.patterns import MASK, STYLE_PATTERN
 
 FORM_TAG = re.compile(r"<(?:input|textarea|select|option)\b[^>]*>?", re.IGNORECASE)
 TAG = re.compile(r"\s*<[a-zA-Z][^>]*>?")
@@ -35,7 +35,7 @@ def is_secret_input(words: Words, named: dict[str, str]) -> bool:
     if patterns.SECRET_AUTOCOMPLETE.search(named.get("autocomplete", "")):
         return True
     return any(words.is_field(named[name]) for name in _NAMING if name in named) or (
-        "class" in named and words.is_field(named["class"], STYLE_WORDS)
+        "class" in named and words.is_field(named["class"], STYLE_PATTERN)
     )
 
 

@@ -13,9 +13,9 @@ SECRET_TYPES = frozenset({"password", "email", "tel", "hidden"})
 SECRET_AUTOCOMPLETE = re.compile(
     r"(^|\s)(cc-\S+|one-time-code|current-password|new-password|email|tel(-\S+)?)(\s|$)", re.IGNORECASE
 )
-FIELD_WORDS = re.compile(words.alternatives(words.FIELD_WORDS))
-"""Words in a field's name, id, placeholder or label, made `plain` before."""
-STYLE_WORDS = re.compile(
+FIELD_PATTERN = re.compile(words.alternatives(words.FIELD_WORDS))
+"""Words in a field's name, id, placeholder or label, after `plain`."""
+STYLE_PATTERN = re.compile(
     "|".join(words.STYLE_CARD if word.pattern == "card" else word.pattern for word in words.FIELD_WORDS)
 )
 """The same in a class or a selector."""
@@ -80,9 +80,9 @@ def is_secret_member(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_secret_parameter(name: str) -> bool:
-    """Whether a URL's parameter of this name holds one."""
+    """Whether a URL parameter of this name holds a secret."""
     named = plain(name)
-    return FIELD_WORDS.search(named) is not None or _PARAMETER.fullmatch(named) is not None
+    return FIELD_PATTERN.search(named) is not None or _PARAMETER.fullmatch(named) is not None
 
 
 def is_card(digits: str) -> bool:

@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -> Masked:
+def mask_rrweb_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -> Masked:
     """Masks a batch's events, of these types. Inputs whose element or value looks secret are named, so that they stay
     masked.
     """
@@ -53,7 +53,7 @@ def mask_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -
     }
     secret: set[int] = set()
     late: set[int] = set()
-    typing: dict[int, bool] = {}  # ids of inputs whose value is still there after masking
+    typing: set[int] = set()  # ids of inputs whose value is still there after masking
     nodes: dict[int, list[dict[str, Any]]] = {}
     touched: set[int] = set()
     for index, event in events.items():
@@ -176,7 +176,7 @@ def _is_secret(rules: Rules, attributes: dict[str, str], tag: str) -> bool:
 
 
 def _mask_inputs(
-    rules: Rules, event: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int], typing: dict[int, bool]
+    rules: Rules, event: dict[str, Any], nodes: list[dict[str, Any]], secret: set[int], typing: set[int]
 ) -> bool:
     """Masks what was typed; whether anything was changed."""
     kind, data = event.get("type"), _data(event)
@@ -191,11 +191,11 @@ def _mask_inputs(
     for change in _dicts(members.get("attributes")):
         value = _attributes(change).get("value")
         if value and isinstance(change.get("id"), int) and value != MASK:
-            typing[change["id"]] = True
+            typing.add(change["id"])
     return is_changed
 
 
-def _mask_input(rules: Rules, members: dict[str, Any], typing: dict[int, bool]) -> bool:
+def _mask_input(rules: Rules, members: dict[str, Any], typing: set[int]) -> bool:
     text, node = members.get("text"), members.get("id")
     if not isinstance(text, str) or not text or text == MASK:
         return False
@@ -206,11 +206,11 @@ def _mask_input(rules: Rules, members: dict[str, Any], typing: dict[int, bool]) 
     masked = rules.text(text)
     members["text"] = masked
     if isinstance(node, int):
-        typing[node] = True
+        typing.add(node)
     return masked != text
 
 
-def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dict[int, bool]) -> bool:
+def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: set[int]) -> bool:
     attributes = node.get("attributes")
     if node.get("id") in secret or not isinstance(attributes, dict):
         return False  # done already
@@ -223,7 +223,7 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: dic
         members["value"] = MASK
         return value != MASK
     if isinstance(node.get("id"), int):
-        typing[node["id"]] = True
+        typing.add(node["id"])
     return False
 
 

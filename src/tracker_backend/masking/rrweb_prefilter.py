@@ -43,7 +43,7 @@ _event = msgspec.json.Decoder(_Event)
 
 
 class RrwebPrefilter(Struct, frozen=True):
-    """Made for the strings of one batch."""
+    """What to look for in the events of one batch."""
 
     secrets: list[bytes]
     """Strings that hold or may hold a secret, with their quotes; the empty string, which every text has, for many."""
@@ -55,7 +55,7 @@ class RrwebPrefilter(Struct, frozen=True):
         return bool(self.secrets) and any(secret in text for secret in self.secrets)
 
     def may_hold_secret(self, text: bytes) -> bool:
-        """Whether an event, a page or a change of it, has to be decoded."""
+        """Whether an event that shows or changes the page has to be decoded."""
         return (
             _ELEMENT.search(text) is not None
             or (self.is_escaped and b"\\u00" in text)

@@ -40,7 +40,7 @@ class Rules:
         """One of these names is stored although it looks like a secret."""
         return bool(self._allowed) and any(name is not None and name.lower() in self._allowed for name in names)
 
-    def is_field(self, words: str, pattern: re.Pattern[str] = patterns.FIELD_WORDS) -> bool:
+    def is_field(self, words: str, pattern: re.Pattern[str] = patterns.FIELD_PATTERN) -> bool:
         """Whether these words name a secret field."""
         return pattern.search(patterns.plain(words)) is not None or self._has_word(words)
 
@@ -51,7 +51,7 @@ class Rules:
         return not self.is_allowed(name)
 
     def is_parameter(self, name: str) -> bool:
-        """Whether a URL's parameter of this name is one."""
+        """Whether a URL parameter of this name holds a secret."""
         is_own = bool(self._parameters) and name.lower() in self._parameters
         return (is_own or patterns.is_secret_parameter(name)) and not self.is_allowed(name)
 

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid, TooLarge
-from tracker_backend.masking.rrweb import mask_events
+from tracker_backend.masking.rrweb import mask_rrweb_events
 from tracker_backend.masking.rules import rules_of
 from tracker_backend.recordings.extraction import extract_events
 from tracker_backend.recordings.frames import encode_frame, join_events
@@ -48,7 +48,7 @@ def read_recording(
         raise TooLarge(f"the rrweb events have {size} bytes, more than {limit}: send smaller batches.")
     heads = [decode_head(text, f"$.{field}[{index}]") for index, text in enumerate(texts)]
     times = [read_client_time(head, f"$.{field}[{index}]") for index, head in enumerate(heads)]
-    masked = mask_events(rules_of(masking), texts, [head.type for head in heads])
+    masked = mask_rrweb_events(rules_of(masking), texts, [head.type for head in heads])
     for index, text in masked.changed.items():
         texts[index], heads[index] = text, decode_head(text, f"$.{field}[{index}]")
     text = join_events(texts)

@@ -174,6 +174,28 @@ class TestSession:
         assert json.loads(gzip.decompress(packed)) == await read(standing_client, session)
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=5), min_size=1, max_size=8),
+    st.sets(st.integers(0, 7)),
+)
+async def test_batches_are_the_same_whenever_they_are_merged(
+    standing_client: httpx.AsyncClient,
+    standing_services: Services,
+    batches: list[list[int]],
+    merges: set[int],
+) -> None:
+    session = session_text()
+    sent: list[list[Json]] = []
+    for number, times in enumerate(batches):
+        events = [{**click(time), "batch": number, "position": it} for it, time in enumerate(times)]
+        sent.append(sorted(events, key=lambda it: it["timestamp"]))
+        await ingest(standing_client, session, events)
+        if number in merges:
+            await pack(standing_services)
+    assert await read_batches(standing_client, session) == sorted(sent, key=lambda it: it[0]["timestamp"])
+
+
 class TestMerged:
     async def test_batches_are_the_same_after_compaction(
         self, standing_client: httpx.AsyncClient, standing_services: Services
@@ -196,28 +218,6 @@ class TestMerged:
             [click(60), click(1000)],
             [click(2000)],
         ]
-
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=5), min_size=1, max_size=8),
-        st.sets(st.integers(0, 7)),
-    )
-    async def test_batches_are_the_same_whenever_they_are_merged(
-        self,
-        standing_client: httpx.AsyncClient,
-        standing_services: Services,
-        batches: list[list[int]],
-        merges: set[int],
-    ) -> None:
-        session = session_text()
-        sent: list[list[Json]] = []
-        for number, times in enumerate(batches):
-            events = [{**click(time), "batch": number, "position": it} for it, time in enumerate(times)]
-            sent.append(sorted(events, key=lambda it: it["timestamp"]))
-            await ingest(standing_client, session, events)
-            if number in merges:
-                await pack(standing_services)
-        assert await read_batches(standing_client, session) == sorted(sent, key=lambda it: it[0]["timestamp"])
 
     async def test_a_batch_is_gathered_from_several_rows(
         self, standing_client: httpx.AsyncClient, standing_services: Services

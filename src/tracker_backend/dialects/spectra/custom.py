@@ -39,7 +39,7 @@ class _Error(Struct):
 class _Sent(Struct, rename="camel"):
     type: Raw = _NULL
     event_type: str | None = None
-    """Where the column cuts it."""
+    """The full type, where the column holds only its beginning."""
     also: list[str] = []
 
 

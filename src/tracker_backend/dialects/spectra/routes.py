@@ -117,11 +117,11 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     tags=["spectra"],
 )
 async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> Done:
-    """Keep a session active, and later from expiring. 404 for a session that was neither started nor sent events."""
+    """Keep a session active and move its expiry. 404 for a session that was neither started nor sent events."""
     received = await read_ingest_request(request, body)
     sent, rest = await run_in_thread_if_large(len(received.text), decode_heartbeat, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
-    if received.drop_of(key) is None:  # of who is not recorded nothing is there
+    if received.drop_of(key) is None:  # nothing is stored of a session that is not recorded
         await get_bounds(received.services.pool, received.caller.project_id, key)
     fields.metadata = rest
     batch = received.batch(key, fields)
@@ -156,7 +156,7 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
-    # By the client's clock, which `place` corrects.
+    # By the client's clock: `build_rows` adds the session's clock offset.
     now = received.received_at - offset
     batch.ended_at = now if sent.end_time is None else time_of(sent.end_time, "endTime")
     await received.submit(batch)
@@ -177,9 +177,9 @@ async def replay(
 ) -> Stream:
     """Read a session's rrweb events, custom events and errors, of whichever dialect, streamed.
 
-    `customEvents` are all events that were sent and are no errors; `errors` are all errors, also those found in the
-    recording. Times are by the client's clock: add `X-Tracker-Clock-Offset` milliseconds for the server's. Sent as zstd
-    or gzip to clients that accept it.
+    `customEvents` are all sent events except errors; `errors` are all errors, also those found in the recording.
+    Times are by the client's clock: add `X-Tracker-Clock-Offset` milliseconds for the server's. Sent as zstd or gzip
+    to clients that accept it.
     """
     key, _ = session_key(caller.project_id, clean_text(session_id))
     session = await sessions.get_session(services.pool, caller.project_id, key)  # 404 before the answer begins

@@ -87,10 +87,8 @@ def decode_end(body: bytes) -> tuple[EndRequest, bytes | None]:
     return decode(_end, body or b"{}"), _rest(EndRequest, body)
 
 
-def unpack_events(sent: list[Raw] | Packed | None, limit: int) -> list[Raw]:
-    """The rrweb events of a batch in any of their forms, not yet checked; Invalid, or TooLarge over `limit` bytes."""
-    if not isinstance(sent, Packed):
-        return sent or []
+def unpack_events(sent: Packed, limit: int) -> list[Raw]:
+    """The rrweb events of a packed batch, not yet checked; Invalid, or TooLarge over `limit` bytes."""
     if isinstance(sent.data, list):
         return sent.data
     if not sent.compressed:

@@ -30,7 +30,7 @@ class _CachedKey(Struct, frozen=True):
 
 
 class Authentication:
-    """Each method returns the caller and has authorized it, or raises Unauthorized, Forbidden or LimitExceeded."""
+    """Finds callers and checks what they may do. Raises Unauthorized, Forbidden or LimitExceeded."""
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ class Postmaster(msgspec.Struct, frozen=True):
 def name_for(data: Path) -> str:
     """Return the cluster_name of a data folder, which is in the command lines of all its processes.
 
-    Processes are recognised by it. /proc/PID/cwd would do as well, but root without CAP_SYS_PTRACE (as in Docker)
+    Processes are recognized by it. /proc/PID/cwd would do as well, but root without CAP_SYS_PTRACE (as in Docker)
     cannot read that of another user's process.
     """
     return "tracker-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
