@@ -26,6 +26,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -94,12 +95,12 @@ def with_database(dsn: str, name: str) -> str:
 
 
 class Server:
-    """A running PostgreSQL with a migrated template."""
+    """A running PostgreSQL with a migrated template for each day."""
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
         self.postgres = postgres
         self.admin_dsn = with_database(postgres.dsn, "postgres")
-        self._has_template = False
+        self._template = ""
 
     async def execute(self, statement: str) -> None:
         """Runs a statement beside all databases."""
@@ -124,12 +125,13 @@ class Server:
         return with_database(self.postgres.dsn, name)
 
     async def database(self) -> str:
-        """The DSN of a new database, migrated with the default settings."""
-        if not self._has_template:
-            await self.execute("create database template_migrated")
-            await migrate(Settings(), with_database(self.postgres.dsn, "template_migrated"))
-            self._has_template = True
-        return await self.copy(with_database(self.postgres.dsn, "template_migrated"))
+        """The DSN of a new database, migrated today with the default settings: migration makes the days around it."""
+        template = f"template_{datetime.now(UTC):%Y%m%d}"
+        if self._template != template:
+            await self.execute(f"create database {template}")
+            await migrate(Settings(), with_database(self.postgres.dsn, template))
+            self._template = template
+        return await self.copy(with_database(self.postgres.dsn, template))
 
     async def drop(self, dsn: str) -> None:
         """Drops a database, unless somebody is still connected to it."""
