@@ -74,4 +74,4 @@ lock: setup ## write requirements.lock anew from pyproject.toml (ARGS=--upgrade 
 .PHONY: clean
 clean: ## remove what set-up and builds made
 	rm -rf .venv dist tracker_js/dist tracker_js/node_modules .pytest_cache .ruff_cache .hypothesis
-	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench scripts -name __pycache__ -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 """What the load of events is: requests of the mix, the emptied tables that they go into, the server that takes them."""
 
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -75,7 +76,8 @@ async def loaded(
     leaving. SystemExit where they do not become so many rows of the table.
     """
     await empty(dsn)
-    with Running(module=module, DATABASE_URL=dsn, TRACKER_LOG_LEVEL="warning", **environ) as server:
+    program = (sys.executable, "-m", module)
+    with Running(program=program, DATABASE_URL=dsn, TRACKER_LOG_LEVEL="warning", **environ) as server:
         url, process = httpx.URL(server.url), psutil.Process(server.process.pid)
         calls = [load.request(path, url.netloc.decode(), body) for body in (*first, *sent)]
         await load.run(url.host, url.port or 80, calls[: len(first)], connections)

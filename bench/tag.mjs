@@ -3,9 +3,8 @@
 // when the part that looks for dead clicks watches all changes (the thread's own processor time, which others on the machine do not add
 // to); and the longest task while a page of 5,000 elements begins to be recorded, and while its screenshot is taken.
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
+import { chromium, executablePath, FLAGS } from '../tests/e2e/visitor.mjs';
 
-const { chromium } = createRequire(new URL('../tracker_js/package.json', import.meta.url))('playwright-core');
 const [, , server, rounds] = process.argv;
 const tag = (attributes) => `<script async src="${server}/tracker.js" data-screenshots="false" ${attributes}></script>`;
 const MANY = `<b>Grow</b><main></main><script>
@@ -17,10 +16,7 @@ const LARGE = `<style>section { display: grid; grid-template-columns: repeat(4, 
 const PAGES = { '/without': MANY, '/with': tag('') + MANY, '/large': tag('data-auto="false"') + LARGE };
 const site = createServer(({ url }, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end(`<!doctype html><title>Bench</title><body>${PAGES[url] ?? ''}`));
 await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await chromium.launch({ executablePath, args: FLAGS });
 const open = async (path) => {
   const page = await browser.newPage();
   await page.goto(`http://localhost:${site.address().port}${path}`);

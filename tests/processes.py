@@ -22,6 +22,7 @@ class Running:
     """
 
     def __init__(self, *arguments: str, program: Sequence[str | Path] = _PROGRAM, **environ: str) -> None:
+        assert all(map(str.isupper, environ)), f"{sorted(environ)} are to be environment variables"
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 — `end` closes it
         self._folder = tempfile.TemporaryDirectory(prefix="tracker-running-")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}

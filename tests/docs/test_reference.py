@@ -19,7 +19,6 @@ from tracker_backend.maintenance.tasks import TASKS
 from tracker_backend.settings import MIB, Settings, variable
 
 REFERENCE = ROOT / "docs" / "reference"
-_UNITS = {"MiB": MIB}
 _CODE = re.compile(r"`([^`]+)`")
 
 
