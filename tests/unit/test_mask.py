@@ -14,7 +14,9 @@ from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.event import Event
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.masking import patterns
+from tracker_backend.masking.caching import CACHED, cache_short_texts
 from tracker_backend.masking.events import hide_fields
+from tracker_backend.masking.form_fields import Field, field_of
 from tracker_backend.masking.patterns import MASK
 from tracker_backend.masking.rules import rules_of
 from tracker_backend.masking.targets import target_of
@@ -173,6 +175,38 @@ def test_only_short_targets_are_remembered() -> None:
     assert [target_of(rules, each).selector for each in (short, long)] == ["#short", long.target_selector]
     assert target_of(rules, short) is target_of(rules, short)
     assert target_of(rules, long) is not target_of(rules, long)
+
+
+def test_only_short_fields_are_cached() -> None:
+    rules = rules_of(Masking(allow=("nobody else asks for this",)))
+
+    def field(size: int) -> Field:
+        return field_of(rules, f'<input name="{"x" * size}">', None, None, None)
+
+    assert field(100) is field(100)
+    assert field(2000) is not field(2000)
+    assert field_of(rules, None, None, None, None, (("name", "x" * 2000),)) is not field_of(
+        rules, None, None, None, None, (("name", "x" * 2000),)
+    )
+
+
+def test_results_of_short_texts_are_cached_and_of_long_ones_are_not() -> None:
+    seen: list[int] = []
+
+    @cache_short_texts(2)
+    def length(text: str) -> int:
+        seen.append(len(text))
+        return len(text)
+
+    assert [length("x" * size) for size in (3, 3, CACHED, CACHED, CACHED + 1, CACHED + 1)] == [
+        3,
+        3,
+        CACHED,
+        CACHED,
+        CACHED + 1,
+        CACHED + 1,
+    ]
+    assert seen == [3, CACHED, CACHED + 1, CACHED + 1]
 
 
 @pytest.mark.parametrize("kind", ["keydown", "keyup", "custom_keys"])

@@ -2,10 +2,12 @@
 
 import re
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 
 from tracker_backend.masking import patterns
+from tracker_backend.masking.caching import CACHED
 from tracker_backend.masking.html_fields import TAG, VALUE, attributes, is_secret_input
 from tracker_backend.masking.patterns import STYLE_PATTERN
 from tracker_backend.masking.rules import Rules
@@ -31,11 +33,12 @@ class Field(Struct, frozen=True):
 def field_of(
     rules: Rules, element: str | None, id_: str | None, class_: str | None, selector: str | None, more: More = ()
 ) -> Field:
-    """The field of an event's `target_…`; `more` are attributes that its data names."""
-    return _field(rules, element, id_, class_, selector, more)
+    """The field of an event's `target_…`; `more` are attributes that its data names. Fields are cached, unless long."""
+    texts = (element, id_, class_, selector, *chain.from_iterable(more))
+    is_long = sum(len(text) for text in texts if text) > CACHED
+    return (_field if is_long else _known_field)(rules, element, id_, class_, selector, more)
 
 
-@lru_cache(maxsize=8192)
 def _field(
     rules: Rules, element: str | None, id_: str | None, class_: str | None, selector: str | None, more: More
 ) -> Field:
@@ -55,3 +58,6 @@ def _field(
     kept = frozenset(rules.text(name)[:_KEY_LENGTH].replace("\n", " ") for name in names)
     is_allowed = rules.is_allowed(name, id_) and found.get("type", "").lower() != "password"
     return Field(kept, looks, is_allowed)
+
+
+_known_field = lru_cache(maxsize=8192)(_field)

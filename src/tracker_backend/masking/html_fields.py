@@ -1,10 +1,10 @@
 """Form fields in a piece of HTML, which may be cut off: their attributes and their values."""
 
 import re
-from functools import lru_cache
 from typing import Protocol
 
 from tracker_backend.masking import patterns
+from tracker_backend.masking.caching import cache_short_texts
 from tracker_backend.masking.patterns import MASK, STYLE_PATTERN
 
 FORM_TAG = re.compile(r"<(?:input|textarea|select|option)\b[^>]*>?", re.IGNORECASE)
@@ -39,7 +39,7 @@ def is_secret_input(words: Words, named: dict[str, str]) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
+@cache_short_texts(4096)
 def without_value(html: str) -> str:
     """An outer HTML without what was typed: neither its `value` nor the text between its tags."""
     tag = TAG.match(html)

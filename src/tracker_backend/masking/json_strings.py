@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from tracker_backend.masking.rules import CACHED, Rules
+from tracker_backend.masking.caching import CACHED
+from tracker_backend.masking.rules import Rules
 
 _MOST_MATCHES = 2000  # 10 ms
 _REST = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 
 from tracker_backend.masking import words
+from tracker_backend.masking.caching import cache_short_texts
 
 MASK = "********"
 """What replaces a secret: always eight characters, so that the secret's length is hidden, too."""
@@ -72,13 +72,13 @@ def plain(name: str) -> str:
     return _PARTS.sub(r"\1 \2", name).translate(_JOINTS).strip().lower()
 
 
-@lru_cache(maxsize=4096)
+@cache_short_texts(4096)
 def is_secret_member(name: str) -> bool:
     """Whether a JSON member of this name holds a secret. Narrower than the words of fields: `token_count` is none."""
     return _MEMBER.fullmatch(plain(name)) is not None
 
 
-@lru_cache(maxsize=4096)
+@cache_short_texts(4096)
 def is_secret_parameter(name: str) -> bool:
     """Whether a URL parameter of this name holds a secret."""
     named = plain(name)

@@ -8,13 +8,12 @@ import msgspec
 
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.masking import patterns
+from tracker_backend.masking.caching import CACHED
 from tracker_backend.masking.html_fields import scrub_fields
 from tracker_backend.masking.patterns import MASK
 from tracker_backend.masking.prefilter import Prefilter
 
 SECRET = ""
-CACHED = 1024
-"""Longer texts are seldom the same twice, and would fill the memory."""
 _LEAST_CARD = 10**14
 _SMALL = 2048
 """It is faster to decode such a text than to search it first."""

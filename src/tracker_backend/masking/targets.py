@@ -5,7 +5,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from tracker_backend.event import Event
-from tracker_backend.masking.rules import CACHED, Rules
+from tracker_backend.masking.caching import CACHED
+from tracker_backend.masking.rules import Rules
 
 _FORM = ("<input", "<textarea", "<select")
 
