@@ -44,7 +44,7 @@ async def provide_person(request: AnyRequest, services: NamedDependency[Services
 async def provide_account(request: AnyRequest, services: NamedDependency[Services]) -> Account:
     """A person, also one who is a member of no project, or a caller who may read."""
     try:
-        caller = await services.access.authorize_reader(request)
+        caller = await services.access.authorize(request, "read")
     except Forbidden:
         try:
             person = await services.access.authorize_person(request)

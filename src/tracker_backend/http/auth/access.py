@@ -4,6 +4,7 @@ from uuid import UUID
 
 from tracker_backend.accounts.logins import Person
 from tracker_backend.http.auth.authentication import Authentication
+from tracker_backend.http.auth.authorization import Scope
 from tracker_backend.http.auth.cookies import Cookies
 from tracker_backend.http.auth.login_sessions import LoginSessions
 from tracker_backend.http.caller import Caller
@@ -34,15 +35,14 @@ class Access:
         await self.authentication.key_uses.stop()
         await self.limits.stop()
 
-    async def authorize(self, connection: Connection, *, body_key: str | None = None) -> Caller:
-        """The caller, if they may do what the route is declared for. `body_key` is a key from the request's body."""
-        caller = await self.authentication.authenticate(connection, option(connection, "scope"), body_key=body_key)
-        await self._count(connection, caller)
-        return caller
-
-    async def authorize_reader(self, connection: Connection) -> Caller:
-        """The caller, if they may read."""
-        caller = await self.authentication.authenticate(connection, "read")
+    async def authorize(
+        self, connection: Connection, scope: Scope | None = None, *, body_key: str | None = None
+    ) -> Caller:
+        """The caller, if they may do what the route is declared for, or `scope`. `body_key` is a key from the request's
+        body.
+        """
+        wanted = scope or option(connection, "scope")
+        caller = await self.authentication.authenticate(connection, wanted, body_key=body_key)
         await self._count(connection, caller)
         return caller
 

@@ -1,6 +1,7 @@
 """Finds the caller of a request: by a key, by the login of a browser, or locally where the server runs in open mode."""
 
-from functools import partial
+from functools import lru_cache, partial
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar.datastructures import Headers
@@ -12,7 +13,6 @@ from tracker_backend.errors import Forbidden, Unauthorized
 from tracker_backend.http.auth.authorization import ACTIONS, Scope, authorize_key, authorize_person, check_write
 from tracker_backend.http.auth.key_uses import KeyUses
 from tracker_backend.http.auth.login_sessions import SAFE_METHODS, LoginSessions
-from tracker_backend.http.auth.request_keys import key_digest, requested_project
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import ClientAddresses, is_local
 from tracker_backend.http.limits.request_limits import RequestLimits
@@ -20,6 +20,8 @@ from tracker_backend.http.request import Connection
 from tracker_backend.http.ttl_cache import TtlCache
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
+
+_LONGEST_CACHED = 1024  # bytes of a query string; longer ones would fill the memory
 
 
 class _CachedKey(Struct, frozen=True):
@@ -55,22 +57,21 @@ class Authentication:
 
         A key goes before a cookie: a page of another site can send the browser's cookie, but knows no key.
         """
-        headers = connection.headers  # a property that builds them at each access
-        digest, is_public_place = key_digest(connection, headers)
+        digest, is_public_place = _key_digest(connection)
         if digest is None and body_key:
             digest, is_public_place = keys.digest(body_key), True
         if digest is not None:
-            return await self._by_key(connection, headers, digest, scope, is_public_place=is_public_place)
-        if connection.scope["type"] == "websocket" and not self._login_sessions.is_same_origin(headers):
+            return await self._by_key(connection, digest, scope, is_public_place=is_public_place)
+        if connection.scope["type"] == "websocket" and not self._login_sessions.is_same_origin(connection.headers):
             raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
-        login = await self._login_sessions.find(connection, headers)
+        login = await self._login_sessions.find(connection)
         if login is None:
-            return await self._without_key(headers, scope, self._addresses.of(connection))
-        return await self._by_login(*login, scope, requested_project(connection))
+            return await self._without_key(connection.headers, scope, self._addresses.of(connection))
+        return await self._by_login(*login, scope, _requested_project(connection))
 
     async def authenticate_person(self, connection: Connection) -> Person:
         """The person whose browser calls, of whatever role; Unauthorized when nobody is logged in."""
-        found = await self._login_sessions.find(connection, connection.headers)
+        found = await self._login_sessions.find(connection)
         if found is None:
             raise Unauthorized("log in first: POST /api/v1/login with `email` and `password`; a key does not do here.")
         return found[0]
@@ -95,20 +96,18 @@ class Authentication:
         if not caller.is_keyless:
             await self._reader(caller.project_id, caller.key, caller.login)
 
-    async def _by_key(
-        self, connection: Connection, headers: Headers, digest: bytes, scope: Scope, *, is_public_place: bool
-    ) -> Caller:
+    async def _by_key(self, connection: Connection, digest: bytes, scope: Scope, *, is_public_place: bool) -> Caller:
         key = self._keys.peek(digest)
         if key is None or (is_public_place and not key.record.is_public):
             key = await self._find_key(digest, self._addresses.of(connection), is_public_place=is_public_place)
         caller = _caller_of(key, scope)
-        if requested_project(connection) not in (None, caller.project_id):
+        if _requested_project(connection) not in (None, caller.project_id):
             raise Forbidden("this key is another project's: leave `project_id` out, or use a key of that project.")
         if scope == "admin":  # a revoked key must not make keys and invitations that outlast it
             caller = _caller_of(await self._keys.get_fresh(digest), scope)
         if scope == "write" and not _is_safe(connection):  # any page may read how to record
             record = key.record
-            check_write(headers, record.settings, is_public=record.is_public, is_archived=record.is_archived)
+            check_write(connection.headers, record.settings, is_public=record.is_public, is_archived=record.is_archived)
         self.key_uses.add(digest)
         return caller
 
@@ -180,3 +179,36 @@ def _caller_of(key: _CachedKey | None, scope: Scope) -> Caller:
 
 def _is_safe(connection: Connection) -> bool:
     return connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
+
+
+def _key_digest(connection: Connection) -> tuple[bytes | None, bool]:
+    """The SHA-256 of the request's key, and whether the key stood in the URL, where only public keys may stand."""
+    headers = connection.headers
+    if key := headers.get("x-api-key"):
+        return keys.digest(key), False
+    if authorization := headers.get("authorization"):
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() == "bearer" and token.strip():
+            return keys.digest(token.strip()), False
+    query = connection.scope["query_string"]
+    digest = (_digest_in(query) if len(query) <= _LONGEST_CACHED else _digest_in.__wrapped__(query)) if query else None
+    return digest, digest is not None
+
+
+def _requested_project(connection: Connection) -> int | None:
+    """The query parameter `project_id`; Forbidden where it is no number. None without it."""
+    if b"project_id" not in connection.scope["query_string"]:  # before the parameters are parsed
+        return None
+    text = connection.query_params.get("project_id")
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > 9:
+        raise Forbidden(f"`project_id` is {text!r}, which is no project's: GET /api/v1/projects lists yours.")
+    return int(text)
+
+
+@lru_cache(maxsize=1024)
+def _digest_in(query: bytes) -> bytes | None:
+    """The SHA-256 of the key in a query string. Cached: all pages of a project send the same."""
+    key = next((value for name, value in parse_qsl(query.decode("latin-1")) if name == "key"), None)
+    return None if key is None else keys.digest(key)

@@ -33,11 +33,12 @@ class LoginSessions:
         """Whether the call is from a page of this server, or from no page: `Origin` is absent or this server's."""
         return is_same_origin(headers, self._public_url)
 
-    async def find(self, connection: Connection, headers: Headers) -> tuple[Person, bytes] | None:
+    async def find(self, connection: Connection) -> tuple[Person, bytes] | None:
         """The person and the SHA-256 of their login token; None when nobody is logged in.
 
         Raises Forbidden for a call that a page of another site may have made.
         """
+        headers = connection.headers
         token = self._cookies.token_in(headers.get("cookie"))
         if token is None:
             return None
