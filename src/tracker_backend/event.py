@@ -59,4 +59,6 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     # It stays the last field: `ingest.rows` puts the stored value in its place.
 
 
+NO_DATA = (Raw(), Raw(b"null"))
+"""What `event_data` is in an event that has none."""
 EVENT_FIELDS = Event.__struct_fields__

@@ -41,6 +41,11 @@ def from_datetime(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 
 
+def midnight_of(moment: datetime) -> datetime:
+    """Return the start of the UTC day of an aware datetime."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def hour_of(microseconds: int) -> int:
     """Return the start of the hour of a time; both in microseconds since 1970."""
     return microseconds - microseconds % HOUR

@@ -4,9 +4,10 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from tracker_backend.errors import Invalid
-from tracker_backend.importing.elements import Element, read_elements
+from tracker_backend.importing.elements import Element, Kind, read_elements
 from tracker_backend.json_scanner import Scanner, UnreadableError
 
 ELEMENT_BYTES = 24 * 1024 * 1024
@@ -22,9 +23,7 @@ def read_file(path: Path, on_progress: OnProgress) -> Iterator[Element]:
     """Yield the elements of a file. Raises Invalid, with the place, for a file that cannot be read."""
     try:
         with path.open("rb") as raw:
-            is_packed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            source = gzip.GzipFile(fileobj=raw) if is_packed else raw
+            source = _unpacked(raw)
 
             def take(size: int) -> bytes:
                 before = raw.tell()
@@ -45,9 +44,7 @@ def invalid_at(path: Path, at: int, problem: str) -> Invalid:
     """Return the error for a problem at a byte of the uncompressed file, with line and byte."""
     line, left = 1, at
     with path.open("rb") as raw:
-        is_packed = raw.read(2) == _GZIP_MAGIC
-        raw.seek(0)
-        source = gzip.GzipFile(fileobj=raw) if is_packed else raw
+        source = _unpacked(raw)
         while left > 0 and (text := source.read(min(left, _CHUNK))):
             line += text.count(b"\n")
             left -= len(text)
@@ -60,9 +57,9 @@ def by_session(elements: Iterator[Element]) -> Iterator[tuple[int, Element]]:
     current: int | None = None
     bare: int | None = None
     for element in elements:
-        if element.kind.value == "begin":
+        if element.kind is Kind.BEGIN:
             current, count = count, count + 1
-        elif element.kind.value == "end":
+        elif element.kind is Kind.END:
             current = None
             continue
         elif current is None and bare is None:
@@ -70,3 +67,10 @@ def by_session(elements: Iterator[Element]) -> Iterator[tuple[int, Element]]:
         number = bare if current is None else current
         assert number is not None  # noqa: S101 — one of the two was just given
         yield number, element
+
+
+def _unpacked(raw: BinaryIO) -> BinaryIO:
+    """Return a file's content, without gzip where the file is gzipped."""
+    is_packed = raw.read(2) == _GZIP_MAGIC
+    raw.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if is_packed else raw

@@ -8,7 +8,7 @@ from asyncpg.pgproto.pgproto import UUID
 from msgspec import Raw
 from msgspec.structs import astuple
 
-from tracker_backend.event import EVENT_FIELDS, Event
+from tracker_backend.event import EVENT_FIELDS, NO_DATA, Event
 from tracker_backend.ingest.batch import Batch, Counts, KnownSession, Lane, Placed
 from tracker_backend.ingest.pages import split_page
 from tracker_backend.ingest.steps import counts_of
@@ -27,7 +27,6 @@ EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", 
 RRWEB = "rrweb"
 """The source of events that were found in a recording."""
 
-_NO_DATA = (Raw(), Raw(b"null"))
 _encode = msgspec.json.Encoder().encode
 _Row = tuple[Any, ...]
 
@@ -124,7 +123,7 @@ class _Placement:
             if event.page_url != page:
                 page = event.page_url
                 host, path = split_page(page or "")
-            stored = None if data in _NO_DATA else data
+            stored = None if data in NO_DATA else data
             # Time and data are the first and the last field of an event.
             rows.append((identifier, project_id, session_id, source, host, path, time, *astuple(event)[1:-1], stored))
         return rows

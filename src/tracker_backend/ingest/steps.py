@@ -7,10 +7,9 @@ from hashlib import blake2b
 from operator import itemgetter
 
 import msgspec
-from msgspec import Raw
 
 from tracker_backend.errors import Invalid
-from tracker_backend.event import Event
+from tracker_backend.event import NO_DATA, Event
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
 from tracker_backend.masking.events import mask_events
@@ -28,7 +27,6 @@ NATIVE = "native"
 """The source of events that `v1` clients send. Other dialects' events carry the dialect's name."""
 _EVENT_BYTES = 200  # of an event in memory, beside its data
 _SESSION_TEXTS = ("page_url", "referrer", "device_type", "browser", "os", "language")
-_NO_DATA = (Raw(), Raw(b"null"))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -106,7 +104,7 @@ def identify(batch: Batch, _settings: Settings) -> Batch:
 def truncate_fields(batch: Batch, _settings: Settings) -> Batch:
     """Cuts texts to the length of their columns; Invalid for numbers that no column holds."""
     for index, event in enumerate(batch.events):
-        if event.event_data not in _NO_DATA:
+        if event.event_data not in NO_DATA:
             check_numbers(event.event_data, f"$.events[{index}].event_data")
         if len(event.event_type) > EVENT_TYPE_LENGTH:
             event.event_type = event.event_type[:EVENT_TYPE_LENGTH]

@@ -13,6 +13,7 @@ from tracker_backend.storage.bulk_delete import delete_time_range
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.statements import allow_bulk_changes
 from tracker_backend.storage.store import SERIES, Store
+from tracker_backend.times import midnight_of
 
 _DAY = timedelta(days=1)
 _PAGE = 200  # sessions locked at a time
@@ -32,7 +33,7 @@ async def apply_project_retention(store: Store) -> int:
 
 
 async def _delete_old_rows(store: Store, project_id: int, days: int) -> int:
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = midnight_of(datetime.now(UTC))
     limit = today - timedelta(days=days)
     # Older rows are dropped with their chunk; a partition may be dropped a day later.
     day = today - timedelta(days=store.settings.retention_days + 1)

@@ -6,6 +6,7 @@ from tracker_backend.storage import rollups
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.statements import rows_affected
 from tracker_backend.storage.store import Store
+from tracker_backend.times import midnight_of
 
 _sql = load(__file__, "retention")
 
@@ -28,7 +29,7 @@ async def drop_hourly_numbers(store: Store) -> int:
 
 async def drop_sessions_without_rows(store: Store) -> int:
     """Drops sessions whose raw rows have all been dropped; returns how many. Their hourly numbers are kept."""
-    limit = _ago(store.settings.retention_days).replace(hour=0, minute=0, second=0, microsecond=0)
+    limit = midnight_of(_ago(store.settings.retention_days))
     await rollups.freeze_hours(store.pool, "sessions_hourly", limit)
     return await store.pool.fetchval(_sql.drop_sessions, limit, store.node.number)
 

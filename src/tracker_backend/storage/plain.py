@@ -7,13 +7,10 @@ from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.statements import rows_affected
 from tracker_backend.storage.store import SERIES, Store
+from tracker_backend.times import midnight_of
 
 _sql = load(__file__, "partitions")
 _DAY = timedelta(days=1)
-
-
-def _midnight(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class PlainStore(Store):
@@ -32,7 +29,7 @@ class PlainStore(Store):
             return await self._make_ahead(connection)
 
     async def _make_ahead(self, connection: Connection) -> int:
-        today = _midnight(await connection.fetchval("select now()"))
+        today = midnight_of(await connection.fetchval("select now()"))
         made = 0
         for offset in range(-self.settings.late_days - 1, self.settings.chunks_ahead_days + 1):
             for series in SERIES:
@@ -57,7 +54,7 @@ class PlainStore(Store):
 
     async def drop_expired(self) -> int:
         now: datetime = await self.pool.fetchval("select now()")
-        limit = _midnight(now - timedelta(days=self.settings.retention_days))
+        limit = midnight_of(now - timedelta(days=self.settings.retention_days))
         await rollups.freeze_hours(self.pool, "events_hourly", limit)
         dropped = 0
         async with self.pool.acquire() as connection:

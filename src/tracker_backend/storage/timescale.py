@@ -8,6 +8,7 @@ from tracker_backend.storage import rollups
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
 from tracker_backend.storage.store import SERIES, Store
+from tracker_backend.times import midnight_of
 
 _sql = load(__file__, "timescale")
 _HOUR = timedelta(hours=1)
@@ -53,8 +54,7 @@ class TimescaleStore(Store):
 
     async def drop_expired(self) -> int:
         """Run the retention policies of the series now. They also run once a day."""
-        now: datetime = await self.pool.fetchval("select now()")
-        limit = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        limit = midnight_of(await self.pool.fetchval("select now()"))
         await rollups.freeze_hours(self.pool, "events_hourly", limit - timedelta(days=self.settings.retention_days))
         return await self._run_retention(_sql.series_retention)
 

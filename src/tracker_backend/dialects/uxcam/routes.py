@@ -121,7 +121,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
     events = bytes(sent.snapshots)
     if events.startswith(b'"'):
         # compress() makes lone surrogates and U+0000, which only the body as it was sent still has.
-        text = await run_in_thread_if_large(size, read_text_member, received.inflated, "snapshots")
+        text = await run_in_thread_if_large(size, read_text_member, received.inflated, received.text, "snapshots")
         if text is None:
             raise Invalid("`$.snapshots` cannot be read as a text: send a JSON string.")
         events = await _decoder_of(request).decompress(text, limit)
