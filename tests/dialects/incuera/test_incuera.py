@@ -112,7 +112,8 @@ async def test_an_empty_batch_keeps_the_session_active(standing_client: httpx.As
     before = await get(standing_client, f"/sessions/{session}")
     assert await post(standing_client, "ingest", batch(session, [])) == {"success": True, "received": 0}
     after = await get(standing_client, f"/sessions/{session}")
-    assert before["last_activity_at"] < after["last_activity_at"]
+    one, two = (datetime.fromisoformat(it["last_activity_at"]) for it in (before, after))
+    assert one < two
 
 
 async def test_the_clock_of_a_client_is_corrected(standing_client: httpx.AsyncClient) -> None:

@@ -161,7 +161,8 @@ def test_what_is_done_is_told_in_its_order(visits: Visits) -> None:
 
 
 def test_times_of_a_tab_are_in_order_and_none_is_there_twice(visits: Visits) -> None:
-    times = [event["timestamp"] for event in visits.events("plain")]
+    # As times: a text without a fraction sorts behind others of its second.
+    times = [datetime.fromisoformat(event["timestamp"]) for event in visits.events("plain")]
     assert all(earlier < later for earlier, later in pairwise(times))
 
 
