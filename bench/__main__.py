@@ -1,5 +1,5 @@
 """`make bench`: raw COPY, then the server under 1, 50 and 100 events a request, on one database in turn. Recordings,
-keys and masking, the tag in a browser.
+keys and masking, what others wait beside hostile requests, the tag in a browser.
 
 The machine is shared and noisy: believe the ratios. Each round measures COPY and the server one after the other, and
 the medians of the rounds are printed.
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench import cost, keys, recordings, requests, tag
+from bench import cost, hostile, keys, recordings, requests, tag
 from bench.baseline import copy_rows, rows_of
 from bench.requests import CONNECTIONS, SIZES
 from tracker_backend.settings import Settings
@@ -24,7 +24,7 @@ from tracker_backend.storage.embedded import EmbeddedPostgres, find_installation
 
 MIB = 1024 * 1024
 TIERS = ("plain", "timescale")
-SUBJECTS = ("events", "recordings", "privacy", "tag")
+SUBJECTS = ("events", "recordings", "privacy", "hostile", "tag")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -101,9 +101,17 @@ def bench(tier: str, options: argparse.Namespace) -> None:
             if options.only in (None, "privacy"):
                 asyncio.run(cost.measure(postgres.dsn, options.rounds, options.events, options.sessions))
                 asyncio.run(keys.measure(postgres.dsn, options.rounds))
+            if options.only in (None, "hostile"):
+                asyncio.run(measure_hostile(postgres, options.hostile))
             # A browser sees nothing of the tier.
             if options.only == "tag" or (options.only is None and tier == TIERS[0]):
                 tag.measure(postgres.dsn, options.rounds)
+
+
+async def measure_hostile(postgres: EmbeddedPostgres, only: str) -> None:
+    """Prints a line for each hostile request."""
+    await migrate(Settings(database_url=postgres.dsn), postgres.dsn)
+    await hostile.measure(postgres.dsn, only)
 
 
 async def measure_sizes(postgres: EmbeddedPostgres, rounds: int, total: int, workers: int) -> None:
@@ -131,6 +139,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=200_000, help="events of a round (a tenth with one a request)")
     parser.add_argument("--sessions", type=int, default=200, help="recordings of a round")
+    parser.add_argument("--hostile", default="", help="hostile requests whose names contain this (all)")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
