@@ -12,6 +12,11 @@ export const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
 export const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
 export const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
+/** Removes a browser's folder. Its child processes end after it and still write there, so a removal may find new files. */
+export async function removeProfile(folder) {
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+}
+
 /**
  * A browser that is a visitor's. A program that takes longer than `ms` ends, and says so: a test that waits for it must
  * not wait for ever.
@@ -36,7 +41,7 @@ export async function openVisitor(ms, options = {}) {
     async close() {
       clearTimeout(watchdog);
       await browser.close();
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+      await removeProfile(profile);
     },
   };
 }

@@ -3,11 +3,11 @@
 // Options: {visits, ends, kilobytes, servers, together}, see DEFAULTS.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, mkdtemp, rm } from 'node:fs/promises';
+import { readFile, mkdtemp } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { chromium, executablePath, FLAGS, USER_AGENT } from '../visitor.mjs';
+import { chromium, executablePath, FLAGS, removeProfile, USER_AGENT } from '../visitor.mjs';
 
 
 const DEFAULTS = {
@@ -243,7 +243,7 @@ async function run(group) {
   browser ??= await launch(profile);
   await Promise.all(group.map((plan) => step('return', plan, comeBack(browser.context, plan.site))));
   await browser.close();
-  await rm(profile, { recursive: true, force: true });
+  await removeProfile(profile);
   for (const one of seen) one.has = await stored(one.sessionId);
   clearTimeout(watchdog);
   return seen;

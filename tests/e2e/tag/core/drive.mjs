@@ -2,12 +2,12 @@
 // node drive.mjs '{"server": url, "keys": {"plain", "other", "silent", "masked"}}'
 // Prints one JSON object about what was done and seen, by case. Waits on what pages and the server say, never on time.
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { createServer, request as ask } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { executablePath, FLAGS, openVisitor } from '../../visitor.mjs';
+import { executablePath, FLAGS, openVisitor, removeProfile } from '../../visitor.mjs';
 
 const { server, keys, only } = JSON.parse(process.argv[2]);
 /** Of everything, so that a test that waits for us never waits longer. */
@@ -407,7 +407,7 @@ const cases = {
     } finally {
       child.kill();
       await ended;
-      await rm(folder, { recursive: true, force: true });
+      await removeProfile(folder);
     }
   },
 
