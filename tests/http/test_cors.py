@@ -2,19 +2,37 @@
 
 import httpx
 import pytest
+from litestar import Litestar
 
-from tests.http.api import API, batch, event, new_session, track
+from tests.http import matrix
+from tests.http.api import API, batch, event, local, new_session, track
+from tests.http.browsers import logged_in
+from tracker_backend.accounts import keys
+from tracker_backend.app import create_app
+from tracker_backend.http.route_options import list_routes
+from tracker_backend.http.services import Services
+from tracker_backend.settings import Settings
 
 pytestmark = pytest.mark.tiers("plain")
 
 WRITES = ("/sessions", "/track", "/track/screenshot")
 ORIGIN = {"origin": "https://shop.example"}
+ROUTES = list_routes(create_app(Settings(), "postgresql://unused"))
+
+
+def _allows(answer: httpx.Response) -> bool:
+    """Whether a page of the shop may read the answer, however it asks, and no cache gives it to another site."""
+    vary = [name.strip().lower() for name in answer.headers["vary"].split(",")]
+    return (
+        answer.headers.get_list("access-control-allow-origin") == [ORIGIN["origin"]]
+        and answer.headers["access-control-allow-credentials"] == "true"
+        and "origin" in vary
+    )
 
 
 def _has_cors(answer: httpx.Response) -> bool:
     names = [name for name in answer.headers if name.startswith("access-control-")]
-    assert not names or answer.headers["access-control-allow-origin"] == "*"
-    assert "access-control-allow-credentials" not in answer.headers
+    assert not names or _allows(answer)
     return bool(names)
 
 
@@ -23,13 +41,66 @@ async def test_a_preflight_is_answered(standing_client: httpx.AsyncClient, path:
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type,x-api-key"}
     answer = await standing_client.options(f"{API}{path}", headers=ORIGIN | asked)
     assert answer.status_code == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert _allows(answer)
     assert "POST" in answer.headers["access-control-allow-methods"]
     allowed = answer.headers["access-control-allow-headers"].lower()
     # The star: a page that wraps `fetch` may add headers of its own.
     for name in ("content-type", "content-encoding", "x-api-key", "authorization", "*"):
         assert name in allowed
     assert int(answer.headers["access-control-max-age"]) > 0
+
+
+async def test_a_preflight_allows_the_headers_that_it_asks_for(standing_client: httpx.AsyncClient) -> None:
+    """In a request with credentials the star is no wildcard."""
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "x-shop-trace,content-type"}
+    answer = await standing_client.options(f"{API}/track", headers=ORIGIN | asked)
+    assert "x-shop-trace" in answer.headers["access-control-allow-headers"]
+
+
+async def test_a_public_page_may_send_into_a_private_network(standing_client: httpx.AsyncClient) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-private-network": "true"}
+    answer = await standing_client.options(f"{API}/track", headers=ORIGIN | asked)
+    assert answer.headers["access-control-allow-private-network"] == "true"
+    del asked["access-control-request-private-network"]
+    answer = await standing_client.options(f"{API}/track", headers=ORIGIN | asked)
+    assert "access-control-allow-private-network" not in answer.headers
+
+
+@pytest.mark.parametrize("route", sorted(f"{it.method} {it.path}" for it in ROUTES if it.scope != "none"))
+async def test_a_cookie_authorizes_no_call_of_another_site(
+    standing_app: Litestar, standing_services: Services, project: int, route: str
+) -> None:
+    """Also not of a site of the same domain, to which browsers send the cookie."""
+    method, _, path = route.partition(" ")
+    if method == "WEBSOCKET":
+        pytest.skip("tests/live/test_refusals.py")
+    world = matrix.World(project, new_session(), {})
+    headers = {**await logged_in(standing_services, "owner", project), "origin": "http://shop.tracker.example"}
+    async with local(standing_app, host="tracker.example", peer="203.0.113.9") as page:
+        answer = await page.request(
+            method,
+            matrix.filled(path, world),
+            json=matrix.body_of(route, world),
+            headers=headers,
+            params={**matrix.QUERIES.get(route, {}), "project_id": project},
+        )
+    is_refused = answer.status_code in (401, 403) or (route, answer.status_code) == ("POST /events", 404)
+    assert is_refused, (answer.status_code, answer.text)
+    assert {it.cors for it in ROUTES if f"{it.method} {it.path}" == route} == {
+        "access-control-allow-origin" in answer.headers
+    }
+
+
+async def test_a_login_does_not_keep_a_beacon_of_another_site_out(
+    standing_app: Litestar, standing_services: Services, project: int
+) -> None:
+    """A beacon is always sent with the browser's cookies; who writes is known by the key, or by being local."""
+    headers = {**await logged_in(standing_services, "owner", project), "origin": "http://localhost:3000"}
+    del headers["x-csrf-token"]
+    async with local(standing_app) as page:
+        for parameters in ({}, {"key": await keys.public_key(standing_services.pool, project)}):
+            answer = await page.post(f"{API}/track", json=batch(), headers=headers, params=parameters)
+            assert answer.status_code == 201, answer.text
 
 
 async def test_a_preflight_needs_no_key_and_does_nothing(standing_client: httpx.AsyncClient) -> None:

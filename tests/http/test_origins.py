@@ -53,7 +53,7 @@ async def send(
 def check_refused(answer: httpx.Response, *tells: str) -> None:
     """403, in the shape of the dialect, with a text that says why; the page may read it."""
     assert answer.status_code == 403, answer.text
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-origin"] == answer.request.headers.get("origin", "*")
     body: Json = answer.json()
     if "detail" in body:
         assert answer.headers["content-type"] == "application/problem+json"

@@ -1,5 +1,10 @@
 """CORS, on routes that trackers on other sites write to and on nothing else. It does not protect the server: a page of
 another site can send a POST without it. It lets such a page's tracker read the answer.
+
+An answer names the origin that asked, and allows credentials: beacons are always sent with them, and pages wrap
+`fetch` to add them. No answer of these routes depends on a cookie: they are authorized by key, and a login never allows
+a write (`authorization`) nor is looked at in a call from another site (`login_sessions`). Refusals can be read too: a
+tracker takes an answer that it cannot read for an outage, and would send again for ever.
 """
 
 from typing import cast
@@ -8,18 +13,14 @@ from litestar import Response, route
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Message, Scope
 
-_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "X-Tracker-Dropped, Retry-After",
-}
-_PREFLIGHT_HEADERS = {
-    **_HEADERS,
-    "Access-Control-Allow-Methods": "POST",
-    # The star, because a page may wrap `fetch` and add headers of its own: its visitors would not be recorded.
-    "Access-Control-Allow-Headers": "Content-Type, Content-Encoding, X-API-Key, Authorization, *",
-    "Access-Control-Max-Age": "86400",
-}
-_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+from tracker_backend.http.request import AnyRequest
+
+_EXPOSED = "X-Tracker-Dropped, Retry-After"
+_ALWAYS_ALLOWED = "Content-Type, Content-Encoding, X-API-Key, Authorization, *"
+"""With the star, because a page may wrap `fetch` and add headers of its own: its visitors would not be recorded. In
+requests with credentials it is no wildcard, therefore a preflight is also answered with the names that it asks for.
+"""
+_PREFLIGHT_SECONDS = "86400"
 
 
 async def add_cors_headers(message: Message, scope: Scope) -> None:
@@ -27,7 +28,9 @@ async def add_cors_headers(message: Message, scope: Scope) -> None:
     if message["type"] == "http.response.start":
         handler = cast("dict[str, object]", scope).get("route_handler")  # absent where no route fits
         if isinstance(handler, BaseRouteHandler) and handler.opt.get("cors"):
-            message["headers"] = [*message["headers"], *_RAW_HEADERS]
+            origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+            added = [(name.lower().encode(), value.encode("latin-1")) for name, value in _headers_for(origin).items()]
+            message["headers"] = [*message["headers"], *added]
 
 
 def with_preflight(handlers: list[BaseRouteHandler]) -> list[BaseRouteHandler]:
@@ -35,7 +38,28 @@ def with_preflight(handlers: list[BaseRouteHandler]) -> list[BaseRouteHandler]:
     paths = sorted({path for handler in handlers if handler.opt.get("cors") for path in handler.paths})
 
     @route(paths, http_method="OPTIONS", status_code=204, include_in_schema=False)
-    async def preflight() -> Response[None]:
-        return Response(None, status_code=204, headers=_PREFLIGHT_HEADERS)
+    async def preflight(request: AnyRequest) -> Response[None]:
+        asked = request.headers
+        origin = asked.get("origin")
+        wanted = asked.get("access-control-request-headers")
+        headers = {
+            **_headers_for(None if origin is None else origin.encode("latin-1")),
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Headers": f"{wanted}, {_ALWAYS_ALLOWED}" if wanted else _ALWAYS_ALLOWED,
+            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+            "Vary": "Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
+        }
+        if asked.get("access-control-request-private-network") == "true":
+            headers["Access-Control-Allow-Private-Network"] = "true"  # a public site, a server in the visitor's network
+        return Response(None, status_code=204, headers=headers)
 
     return [preflight, *handlers]
+
+
+def _headers_for(origin: bytes | None) -> dict[str, str]:
+    """The headers of an answer to this origin; a caller without one is no page."""
+    headers = {"Access-Control-Expose-Headers": _EXPOSED, "Vary": "Origin"}
+    if origin is None:
+        return {**headers, "Access-Control-Allow-Origin": "*"}
+    named = {"Access-Control-Allow-Origin": origin.decode("latin-1"), "Access-Control-Allow-Credentials": "true"}
+    return {**headers, **named}

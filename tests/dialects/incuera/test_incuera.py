@@ -212,7 +212,7 @@ async def test_keys(standing_app: Litestar, standing_services: Services, project
 async def test_a_browser_on_another_site_may_write(standing_client: httpx.AsyncClient) -> None:
     answer = await standing_client.options("/api/ingest", headers={"origin": "https://shop.example"})
     assert answer.status_code == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
 
 async def test_the_examples_of_the_documentation_are_accepted(standing_client: httpx.AsyncClient) -> None:

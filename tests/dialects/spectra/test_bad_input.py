@@ -198,7 +198,7 @@ async def test_a_session_whose_name_no_database_holds(standing_client: httpx.Asy
 async def test_a_browser_on_another_site_may_write(standing_client: httpx.AsyncClient, path: str) -> None:
     answer = await standing_client.options(f"{URL}/{path}", headers={"origin": "https://shop.example"})
     assert answer.status_code == 204
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
     assert "X-API-Key" in answer.headers["access-control-allow-headers"]
 
 

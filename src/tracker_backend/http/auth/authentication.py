@@ -64,7 +64,9 @@ class Authentication:
             return await self._by_key(connection, digest, scope, is_public_place=is_public_place)
         if connection.scope["type"] == "websocket" and not self._login_sessions.is_same_origin(connection.headers):
             raise Forbidden("a page of another site may not open this WebSocket: its Origin is not this Host.")
-        login = await self._login_sessions.find(connection)
+        # A login never allows a write, so the cookie in a beacon of another site decides nothing: not even a refusal.
+        is_foreign_write = scope == "write" and not self._login_sessions.is_same_origin(connection.headers)
+        login = None if is_foreign_write else await self._login_sessions.find(connection)
         if login is None:
             return await self._without_key(connection.headers, scope, self._addresses.of(connection))
         return await self._by_login(*login, scope, _requested_project(connection))
