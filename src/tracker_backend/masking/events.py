@@ -15,6 +15,7 @@ from tracker_backend.event import Event
 from tracker_backend.masking import input_events
 from tracker_backend.masking.form_fields import UNNAMED, Field, field_of
 from tracker_backend.masking.html_fields import without_value
+from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, encode
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
 from tracker_backend.masking.rules import Rules
 from tracker_backend.masking.secret_fields import overlaps
@@ -23,8 +24,6 @@ from tracker_backend.text_cleaning import check_numbers
 
 _COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
 _NOTHING: frozenset[str] = frozenset()
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 class MaskedEvents(Struct, frozen=True):
@@ -160,7 +159,7 @@ def _mask_input(
         if not is_allowed:
             is_changed |= rules.mask_object(data)
         if is_changed:
-            event.event_data = Raw(_encode(data))
+            event.event_data = Raw(encode(data))
     elif len(event.event_data) > 0:
         event.event_data = _json(rules, event.event_data, bytes(event.event_data), index)
     if not is_allowed:
@@ -182,8 +181,10 @@ def _hide_value(event: Event) -> None:
     if event.target_element is not None:
         event.target_element = without_value(event.target_element)
     data = _object(event.event_data)
-    if data is not None and input_events.hide_values(data):
-        event.event_data = Raw(_encode(data))
+    if data is None and bytes(event.event_data).startswith(b"{"):
+        event.event_data = Raw(CLOSED)
+    elif data is not None and input_events.hide_values(data):
+        event.event_data = Raw(encode(data))
 
 
 def _is_typing(kind: str, data: bytes) -> bool:
@@ -206,6 +207,6 @@ def _object(data: Raw | None) -> dict[str, Any] | None:
     if data is None or len(data) == 0 or not bytes(data).startswith(b"{"):
         return None
     try:
-        return cast("dict[str, Any]", _decode(data))
-    except (msgspec.MsgspecError, RecursionError):
+        return cast("dict[str, Any]", decode(data))
+    except UNREADABLE:
         return None

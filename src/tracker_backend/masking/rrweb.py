@@ -10,10 +10,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from tracker_backend.masking import input_events, patterns
+from tracker_backend.masking import input_events
 from tracker_backend.masking.html_fields import is_secret_input
+from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, encode
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
 from tracker_backend.masking.rrweb_prefilter import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, RrwebPrefilter, prefilter_batch
 from tracker_backend.masking.rules import Rules
@@ -22,6 +23,13 @@ _PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
 _INPUT = 5
 _DESCRIBING = FIELD_ATTRIBUTES - {"value"}
 _INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
+
+
+class _Head(Struct, gc=False):
+    timestamp: Raw
+
+
+_head = msgspec.json.Decoder(_Head)
 
 
 class Masked(Struct, frozen=True):
@@ -35,10 +43,6 @@ class Masked(Struct, frozen=True):
     """Secret inputs that only a typed value revealed: earlier batches may hold its beginning."""
     open: frozenset[str]
     """Inputs whose value is still in the events."""
-
-
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 def mask_rrweb_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[object]) -> Masked:
@@ -64,11 +68,11 @@ def mask_rrweb_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[obje
     for index, event in events.items():
         try:
             if not event:
-                changed[index] = _masked_text(texts[index])
+                changed[index] = _closed(texts[index])
             elif _mask_inputs(rules, event, nodes[index], secret, typing) or index in touched:
-                changed[index] = _encode(event)
-        except (OverflowError, RecursionError):  # a number that JSON has and msgspec does not write
-            changed[index] = _masked_text(texts[index])
+                changed[index] = encode(event)
+        except UNREADABLE:
+            changed[index] = _closed(texts[index])
     return Masked(changed, *(frozenset(map(_name, each)) for each in (secret, late, typing)))
 
 
@@ -79,9 +83,9 @@ def hide_inputs(texts: Sequence[bytes], inputs: AbstractSet[str]) -> list[bytes]
     for index, text in enumerate(texts):
         if _INPUT_SOURCE.search(text) is None and b'"value"' not in text:
             continue
-        event = _decode(text)
+        event = decode(text)
         if _hide_inputs(_data(event), _elements(event), ids, event.get("type")):
-            hidden[index] = _encode(event)
+            hidden[index] = encode(event)
     return hidden
 
 
@@ -90,14 +94,16 @@ def _suspect(rules: Rules, text: bytes, kind: object, prefilter: RrwebPrefilter)
     if not (prefilter.may_hold_secret(text) if kind in _PAGE else rules.prefilter.matches(text)):
         return None
     try:
-        return cast("dict[str, Any]", _decode(text))
-    except (msgspec.MsgspecError, RecursionError):
-        return {}  # nested too deeply for here: see `_masked_text`
+        return cast("dict[str, Any]", decode(text))
+    except UNREADABLE:
+        return {}  # see `_closed`
 
 
-def _masked_text(text: bytes) -> bytes:
-    """What can be masked in a text that is not decoded."""
-    return patterns.scrub_values(text.decode(errors="replace")).encode()
+def _closed(text: bytes) -> bytes:
+    """An event of the application in place of one that cannot be read: players ignore it, where a page without its
+    nodes stops them.
+    """
+    return b'{"type":5,"data":{"tag":"masked","payload":%b},"timestamp":%b}' % (CLOSED, _head.decode(text).timestamp)
 
 
 def _name(node: int) -> str:

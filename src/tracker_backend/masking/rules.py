@@ -4,12 +4,11 @@ import re
 from functools import lru_cache
 from typing import Any, cast
 
-import msgspec
-
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.masking import patterns
 from tracker_backend.masking.caching import CACHED
 from tracker_backend.masking.html_fields import scrub_fields
+from tracker_backend.masking.json_values import UNREADABLE, closed, decode, encode
 from tracker_backend.masking.patterns import MASK
 from tracker_backend.masking.prefilter import Prefilter
 
@@ -18,8 +17,6 @@ _LEAST_CARD = 10**14
 _SMALL = 2048
 """It is faster to decode such a text than to search it first."""
 _LABELS = ("name", "field", "key", "id", "label")
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Rules:
@@ -65,17 +62,19 @@ class Rules:
         return patterns.scrub_values(text)
 
     def json(self, text: bytes) -> bytes:
-        """A JSON text without the secrets in it; mostly the same object."""
+        """A JSON text without the secrets in it; mostly the same object. A text that may hold one and cannot be read is
+        masked as a whole.
+        """
         is_small = len(text) <= _SMALL
         if not is_small and not self.prefilter.matches(text):
             return text
         try:
-            root = _decode(text)
+            root = decode(text)
             value = root if root.__class__ in (dict, list) else [root]
             is_changed = self.mask_object(value, is_small=is_small)
-            return _encode(root if value is root else value[0]) if is_changed else text
-        except (msgspec.MsgspecError, RecursionError, OverflowError):
-            return patterns.scrub_values(text.decode(errors="replace")).encode()
+            return encode(root if value is root else value[0]) if is_changed else text
+        except UNREADABLE:
+            return closed(text) if not is_small or self.prefilter.matches(text) else text
 
     def mask_object(self, root: Any, *, is_small: bool = False) -> bool:
         """Masks in place what a decoded object or array holds, at any depth; whether anything was changed. `is_small`
