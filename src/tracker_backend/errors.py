@@ -132,6 +132,20 @@ class NotFound(TrackerError):
     kind = "not-found"
 
 
+class Conflict(TrackerError):
+    """Another batch is stored under the name of this one.
+
+    The session has a batch of the same kind (events, or rrweb events) with the same `batch_id` and other content.
+    Nothing of this batch was stored, and nothing of the other one was changed. A batch with the same content is a
+    repeat, which is answered like the first.
+
+    What to do: send this batch under a name of its own, such as a random UUID. The same request fails again.
+    """
+
+    status = 409
+    kind = "conflict"
+
+
 class TooLarge(TrackerError):
     """The request is larger than the server accepts.
 

@@ -19,7 +19,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 BATCHES = Counter(
-    "tracker_batches", "Batches by outcome: `stored`, `repeated`, `refused` (422) or `queue_full` (503).", ["outcome"]
+    "tracker_batches",
+    "Batches by outcome: `stored`, `repeated`, `conflict` (409), `refused` (422) or `queue_full` (503).",
+    ["outcome"],
 )
 EVENTS = Counter("tracker_events", "Events stored, by source. Events of the API and the tag are `native`.", ["source"])
 GROUPS = Histogram(

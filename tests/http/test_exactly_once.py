@@ -15,7 +15,21 @@ from litestar import Litestar
 from PIL import Image
 
 from tests.conftest import running
-from tests.http.api import API, PAGE, Json, batch, event, events_of, get, local, new_session, now, row_counts, track
+from tests.http.api import (
+    API,
+    PAGE,
+    Json,
+    batch,
+    check_problem,
+    event,
+    events_of,
+    get,
+    local,
+    new_session,
+    now,
+    row_counts,
+    track,
+)
 from tracker_backend.accounts import keys
 from tracker_backend.app import create_app
 from tracker_backend.http.services import Services
@@ -106,6 +120,89 @@ async def test_a_name_and_the_digest_of_a_batch_are_different_things(client: htt
     await track(client, one, session_id=session)
     await track(client, one, session_id=session, batch_id="b")
     assert len(await events_of(client, session)) == 2
+
+
+RRWEB: list[Json] = [
+    {"type": 4, "data": {"href": PAGE, "width": 800, "height": 600}, "timestamp": 1_795_255_200_000},
+    {"type": 3, "data": {"source": 1, "positions": []}, "timestamp": 1_795_255_200_001},
+]
+
+
+ONE = event(event_data={"n": 1})
+
+
+async def test_events_and_recordings_of_a_session_may_use_the_same_names(client: httpx.AsyncClient) -> None:
+    session = new_session()
+    recording: Json = {"session_id": session, "events": RRWEB, "batch_id": "1"}
+    for _ in range(2):
+        await track(client, ONE, session_id=session, batch_id="1")
+        answer = await client.post(f"{API}/track/recording", json=recording)
+        assert answer.json() == {"message": "2 events stored", "count": 2}
+    stored = await get(client, f"/sessions/{session}")
+    assert (stored["native_event_count"], stored["recorded_event_count"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "first", "second"),
+    [
+        ("track", [ONE], [{**ONE, "event_data": {"n": 2}}]),
+        ("track", [ONE], [{**ONE, "event_type": "scroll"}]),
+        ("track", [ONE], [{**ONE, "viewport_x": 1}]),
+        ("track", [ONE], [ONE, ONE]),
+        ("track", [ONE, {**ONE, "event_type": "scroll"}], [ONE]),
+        ("track/recording", RRWEB, RRWEB[:1]),
+        ("track/recording", RRWEB, [RRWEB[0], {**RRWEB[1], "data": {"source": 1, "positions": [1]}}]),
+    ],
+)
+async def test_another_content_under_the_same_name_is_refused_and_changes_nothing(
+    client: httpx.AsyncClient, services: Services, path: str, first: list[Json], second: list[Json]
+) -> None:
+    sent: Json = {"session_id": new_session(), "events": first, "batch_id": "one"}
+    assert (await client.post(f"{API}/{path}", json=sent)).status_code == 201
+    before = await row_counts(services.pool)
+    answer = await client.post(f"{API}/{path}", json={**sent, "events": second})
+    check_problem(answer, 409, "conflict", "'one'", "nothing of this batch was stored", "a name of its own")
+    assert await row_counts(services.pool) == before
+    assert (await client.post(f"{API}/{path}", json={**sent, "sent_at": 5})).status_code == 201, "a repeat still is one"
+    assert await row_counts(services.pool) == before
+
+
+async def test_of_concurrent_batches_of_one_name_one_content_is_stored_and_the_others_are_refused(
+    client: httpx.AsyncClient, other: httpx.AsyncClient
+) -> None:
+    session = new_session()
+    bodies = [batch({**ONE, "event_data": {"n": n % 4}}, session_id=session, batch_id="1") for n in range(16)]
+    answers = await asyncio.gather(
+        *((client, other)[n % 2].post(f"{API}/track", json=body) for n, body in enumerate(bodies))
+    )
+    [stored] = await events_of(client, session)
+    for n, answer in enumerate(answers):
+        assert answer.status_code == (201 if n % 4 == stored["event_data"]["n"] else 409)
+
+
+async def test_a_named_batch_of_before_digests_is_known_whatever_its_kind(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    sessions = [await track(client, event(), batch_id="1") for _ in range(2)]
+    # As earlier versions stored them: without a digest, a recording under the same identity as events.
+    await services.pool.execute("update tracker.ingest_batches set digest = null")
+    for path, events in (("track", [event(), event()]), ("track/recording", RRWEB)):
+        sent = {"session_id": sessions.pop(), "batch_id": "1", "events": events}
+        assert (await client.post(f"{API}/{path}", json=sent)).status_code == 201
+        stored = await get(client, f"/sessions/{sent['session_id']}")
+        assert (stored["native_event_count"], stored["recorded_event_count"]) == (1, 0)
+
+
+async def test_a_repeat_is_one_although_the_masking_rules_changed_between(
+    client: httpx.AsyncClient, services: Services, without_memory: None
+) -> None:
+    sent = batch(event(event_data={"nickname": "Quark"}), batch_id="1")
+    assert (await client.post(f"{API}/track", json=sent)).status_code == 201
+    await services.pool.execute("""update tracker.projects set settings = '{"masking": {"fields": ["nickname"]}}'""")
+    assert (await client.post(f"{API}/track", json=sent)).status_code == 201
+    assert len(await events_of(client, sent["session_id"])) == 1
+    later = {**sent, "events": [{**sent["events"][0], "timestamp": 1}]}
+    assert (await client.post(f"{API}/track", json=later)).status_code == 409
 
 
 @pytest.mark.parametrize("seed", range(3))

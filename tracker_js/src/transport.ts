@@ -29,7 +29,8 @@ export function parseRetryAfter(header: string | null, now = Date.now()): number
 }
 
 function classify({ status, headers }: Response): Outcome {
-  if (status < 400) return 'ok';
+  // 409: the server has this batch as another attempt sent it. Ids are the tag's own, so no other content has one.
+  if (status < 400 || status === 409) return 'ok';
   if (status === 413) return 'split';
   if (status === 401 || status === 403) return 'stop';
   return status === 429 || status === 408 || status >= 500 ? parseRetryAfter(headers.get('Retry-After')) : 'drop';

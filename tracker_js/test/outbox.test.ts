@@ -146,6 +146,14 @@ test('a refused batch is dropped, and the next ones are sent', async () => {
   expect([sent.length, outbox.dropped]).toEqual([2, 50]);
 });
 
+test('a batch whose id the server has with other content is neither sent again nor counted as lost', async () => {
+  const { requests, sent } = server([answer(409)]);
+  const outbox = open(requests);
+  fill(outbox, 60);
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect([sent.length, outbox.dropped]).toEqual([2, 0]);
+});
+
 test('a refused key stops everything', async () => {
   const onStop = vi.fn();
   const { requests, sent } = server([answer(401)]);

@@ -180,7 +180,7 @@ class Batcher:
         # session is the closest known time.
         received = self._last if self._is_inside or self._bounds is None else self._bounds[1]
         batch = self._plan.batch(received, size)
-        batch.name = f"import {self._digest.hexdigest()}"
+        batch.name, batch.name_is_digest = f"import {self._digest.hexdigest()}", True
         if texts:
             batch.rrweb = [Raw(text) for text in texts]
         else:

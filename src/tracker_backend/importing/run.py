@@ -255,7 +255,8 @@ class _Importer:
             raise invalid_at(plan.file_session.path, part.at, error.detail.rstrip(".")) from error
 
     async def _check_is_new(self, plan: Plan, batch: Batch) -> None:
-        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, batch.identity)
+        identities = [batch.identity, batch.former_identity]
+        row = await self._pool.fetchrow(_sql.stored, plan.project_id, plan.session_id, identities)
         assert row is not None  # noqa: S101 — it has no condition
         if plan.is_whole and row[0] and not row[1]:
             raise Invalid(

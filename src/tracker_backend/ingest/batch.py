@@ -121,6 +121,8 @@ class Batch(Struct):
     source: str = "native"
     name: str | None = None
     """The client's own name for the batch."""
+    name_is_digest: bool = False
+    """The name is a digest of the content, so that no other content can have it: an import's."""
     sent_at: int | None = None
     image: Image | None = None
     rrweb: list[Raw] = []
@@ -140,6 +142,10 @@ class Batch(Struct):
     recording: Recording | None = None
     identity: UUID | None = None
     """Recognizes repeats; None for a session start, which may be repeated."""
+    former_identity: UUID | None = None
+    """Under which earlier versions stored it."""
+    digest: bytes | None = None
+    """Of its content, where the identity is a name: see `batch_identity`."""
     offset: int | None = None
     """What to add to the client's times, if this batch can estimate it."""
     counts: Counts = Counts()
@@ -229,6 +235,8 @@ class Outcome(Struct, frozen=True):
     """When the session began; None for a repeat."""
     dropped: Drop | None = None
     """Nothing was stored, for this reason."""
+    conflicts: bool = False
+    """A batch with other content is stored under its name, so nothing was written."""
 
     @property
     def is_new(self) -> bool:

@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 from tracker_backend.ingest import session_changes
 from tracker_backend.ingest.batch import KINDS, Batch, Drop, Image, KnownSession, Outcome, Placed, counted_kinds
+from tracker_backend.ingest.batch_identity import is_repeat
 from tracker_backend.ingest.rows import EVENT_COLUMNS, build_rows
 from tracker_backend.ingest.session_changes import SessionKey
 from tracker_backend.ingest.stored_values import mask_stored, new_fields
@@ -75,17 +76,21 @@ class GroupCommit:
             new = self._place(group, claim, await _known_recordings(connection, claim.new))
             refs = await self._write_rows(connection, new.values(), claim.current_hour)
             started = await self._write_sessions(connection, list(new.values()), claim.secret_fields)
-            if len(new) < len(group):
-                refs |= await _find_refs(connection, group)
+            repeats = [placed for placed in group if id(placed) not in new and placed.key not in claim.erased]
+            repeated = await _find_repeated(connection, repeats) if repeats else {}
         written: list[Written] = []
         for placed in group:
             if placed.key in claim.erased:
                 written.append(Written(placed, Outcome(False, None, False, None, Drop.ERASED)))
                 continue
             created, started_at = started.get(placed.key, (False, None))
-            ref = refs.get(_identity(placed.batch)) if placed.batch.image else None
-            is_repeat = id(placed) not in new
-            written.append(Written(new.get(id(placed), placed), Outcome(is_repeat, ref, created, started_at)))
+            if id(placed) in new:
+                ref = refs.get(_identity(placed.batch)) if placed.batch.image else None
+                written.append(Written(new[id(placed)], Outcome(False, ref, created, started_at)))
+            else:
+                digest, ref = repeated.get(_identity(placed.batch), (None, None))
+                conflicts = not is_repeat(digest, placed.batch.digest)
+                written.append(Written(placed, Outcome(True, ref, created, started_at, conflicts=conflicts)))
         return written
 
     async def _claim(self, connection: Connection, group: Sequence[Placed]) -> _Claim:
@@ -116,6 +121,8 @@ class GroupCommit:
             project_id,
             session_id,
             batch.identity,
+            batch.former_identity,
+            batch.digest,
             len(batch.events) + (batch.recording.count if batch.recording else 0),
             keyed_hash(self._secret, project_id, "session", str(session_id)),
             None if user_id is None else keyed_hash(self._secret, project_id, "user", user_id),
@@ -257,10 +264,13 @@ async def _delete_repeated_kinds(
             await connection.execute(_sql.delete_repeated_kinds, *key, sorted(repeated))
 
 
-async def _find_refs(connection: Connection, group: Sequence[Placed]) -> dict[Identity, int]:
-    images = {_identity(placed.batch) for placed in group if placed.batch.image is not None}
-    rows = await connection.fetch(_sql.find_refs, *zip(*images, strict=True)) if images else []
-    return {(row["project_id"], row["session_id"], row["batch_id"]): row["ref"] for row in rows if row["ref"]}
+async def _find_repeated(
+    connection: Connection, repeats: Sequence[Placed]
+) -> dict[Identity, tuple[bytes | None, int | None]]:
+    """What is stored of these batches: the digest of a named one, and the id of a screenshot."""
+    identities = {_identity(placed.batch) for placed in repeats}
+    rows = await connection.fetch(_sql.find_repeated, *zip(*identities, strict=True))
+    return {(row["project_id"], row["session_id"], row["batch_id"]): (row["digest"], row["ref"]) for row in rows}
 
 
 @asynccontextmanager

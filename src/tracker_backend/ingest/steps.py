@@ -1,17 +1,14 @@
 """The steps of ingest: each takes a batch and returns it changed. None waits for anything."""
 
-import uuid
 from bisect import bisect_right
 from collections.abc import Iterable
-from hashlib import blake2b
 from operator import itemgetter
-
-import msgspec
 
 from tracker_backend.errors import Invalid
 from tracker_backend.event import NO_DATA, Event
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
+from tracker_backend.ingest.batch_identity import digest_of, former_identity_of, identity_of
 from tracker_backend.masking.events import mask_events
 from tracker_backend.masking.rules import Rules, rules_of
 from tracker_backend.masking.secret_fields import bounded
@@ -27,7 +24,6 @@ NATIVE = "native"
 """The source of events that `v1` clients send. Other dialects' events carry the dialect's name."""
 _EVENT_BYTES = 200  # of an event in memory, beside its data
 _SESSION_TEXTS = ("page_url", "referrer", "device_type", "browser", "os", "language")
-_encode = msgspec.json.Encoder().encode
 
 
 def read_times(batch: Batch, _settings: Settings) -> Batch:
@@ -80,24 +76,14 @@ def pack_recording(batch: Batch, settings: Settings) -> Batch:
 
 
 def identify(batch: Batch, _settings: Settings) -> Batch:
-    """Gives the batch its identity: the client's name for it, else a digest of what it holds.
+    """Gives the batch its identity, and a digest of its content where the identity is a name.
 
-    `sent_at` is not part of it: it changes with each attempt.
+    An import's names are digests themselves, of a file that may be stored with other times.
     """
-    if batch.image is not None:
-        content = b"i" + batch.image.sha256 + _encode((batch.times, batch.image.page_url))
-    elif not batch.events and batch.recording is None:
-        if batch.ended_at is None and not batch.times:
-            return batch
-        # With a time it is placed by the session's clock, which needs an identity.
-        content = b"s" + _encode((batch.times, batch.ended_at, batch.client_stats, batch.session))
-    elif batch.name is not None:
-        content = b"n" + batch.name.encode()
-    elif batch.recording is not None:
-        content = b"r" + batch.recording.digest + _encode(batch.events)
-    else:
-        content = b"e" + _encode(batch.events)
-    batch.identity = uuid.UUID(bytes=blake2b(content, digest_size=16).digest())
+    batch.identity = identity_of(batch)
+    batch.former_identity = former_identity_of(batch)
+    if batch.name is not None and not batch.name_is_digest:
+        batch.digest = digest_of(batch)
     return batch
 
 

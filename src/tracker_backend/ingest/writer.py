@@ -14,8 +14,8 @@ from typing import Protocol
 import asyncpg
 from msgspec import Struct
 
-from tracker_backend.errors import Invalid, TrackerError, Unavailable
-from tracker_backend.ingest.batch import Lane, Outcome, Placed
+from tracker_backend.errors import Conflict, Invalid, TrackerError, Unavailable
+from tracker_backend.ingest.batch import Batch, Lane, Outcome, Placed
 from tracker_backend.ingest.commit import GroupCommit, Written
 from tracker_backend.metrics import BATCHES, EVENTS, GROUPS, QUEUE_BYTES
 from tracker_backend.settings import Settings
@@ -105,7 +105,8 @@ class Writer:
         """Queues a batch and returns once it is committed.
 
         Raises Unavailable at once when the queue is full, or when the commit takes longer than the request may;
-        it may still happen then, and the client's retry is recognized. Raises Invalid when the data cannot be stored.
+        it may still happen then, and the client's retry is recognized. Raises Invalid when the data cannot be stored,
+        Conflict when another batch has its name.
         """
         if self._stopping:
             raise Unavailable("the server is stopping: send the batch again.")
@@ -175,7 +176,11 @@ class Writer:
             self._log_outage(None)
             _count(written)
             for waiting, each in zip(group, written, strict=True):
-                if not waiting.done.done():
+                if waiting.done.done():
+                    continue
+                if each.outcome.conflicts:
+                    waiting.done.set_exception(_conflict(waiting.placed.batch))
+                else:
                     waiting.done.set_result(each.outcome)
             self._notify(lambda listener: listener.publish([each.placed for each in written if each.outcome.is_new]))
 
@@ -211,10 +216,20 @@ def _count(written: list[Written]) -> None:
     for each in written:
         if each.outcome.is_new:
             events[each.placed.batch.source] += len(each.placed.batch.events)
-    BATCHES.labels("repeated").inc(sum(each.outcome.repeated for each in written))
+    conflicts = sum(each.outcome.conflicts for each in written)
+    BATCHES.labels("repeated").inc(sum(each.outcome.repeated for each in written) - conflicts)
+    BATCHES.labels("conflict").inc(conflicts)
     BATCHES.labels("stored").inc(sum(each.outcome.is_new for each in written))
     for source, number in events.items():
         EVENTS.labels(source).inc(number)
+
+
+def _conflict(batch: Batch) -> Conflict:
+    kind = "events" if batch.recording is None else "rrweb events"
+    return Conflict(
+        f"a batch of {kind} is stored in this session under the name {batch.name!r}, with other content, so nothing of"
+        " this batch was stored: send it under a name of its own."
+    )
 
 
 def _fail(group: list[_Waiting], error: TrackerError) -> None:

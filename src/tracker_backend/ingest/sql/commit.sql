@@ -1,18 +1,22 @@
 -- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
 begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
 
--- claim_batches: of these identities those that are new, with what is known of their sessions; and the sessions whose batches are dropped because they or their users were erased. A session that names an erased user gets a tombstone of its own (arrays: project, session, batch or null, number of events, keyed hashes of session and user)
+-- claim_batches: of these identities those that are new, with what is known of their sessions; and the sessions whose batches are dropped because they or their users were erased. A session that names an erased user gets a tombstone of its own (arrays: project, session, batch or null, its identity before migration 0011 or null, digest of a named one, number of events, keyed hashes of session and user)
 with given as materialized (
-    select project_id, session_id, batch_id, events, session_hash, user_hash, max((
+    select project_id, session_id, batch_id, former_id, digest, events, session_hash, user_hash, max((
         select max(until) from tracker.tombstones where keyed_hash = session_hash or keyed_hash = user_hash
     )) over (partition by project_id, session_id) as erased_until
-    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::int[], $5::bytea[], $6::bytea[])
-        as b (project_id, session_id, batch_id, events, session_hash, user_hash)
+    from unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::int[], $7::bytea[], $8::bytea[])
+        as b (project_id, session_id, batch_id, former_id, digest, events, session_hash, user_hash)
 ),
 claimed as (
-    insert into tracker.ingest_batches (project_id, session_id, batch_id, events)
-    select project_id, session_id, batch_id, events from given
-    where erased_until is null and batch_id is not null
+    insert into tracker.ingest_batches (project_id, session_id, batch_id, events, digest)
+    select project_id, session_id, batch_id, events, digest from given
+    where erased_until is null and batch_id is not null and case when former_id is null then true else not exists (
+        select from tracker.ingest_batches f
+        where f.project_id = given.project_id and f.session_id = given.session_id and f.batch_id = former_id
+            and f.digest is null
+    ) end
     order by 1, 2, 3
     on conflict do nothing
     returning project_id, session_id, batch_id
@@ -43,8 +47,8 @@ select project_id, session_id, last_page_url,
     array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as native
 from tracker.sessions join unnest($1::int[], $2::uuid[]) as b (project_id, session_id) using (project_id, session_id);
 
--- find_refs: what the first answer to repeated batches named (arrays: project, session, batch)
-select project_id, session_id, batch_id, ref
+-- find_repeated: what is stored of repeated batches (arrays: project, session, batch)
+select project_id, session_id, batch_id, digest, ref
 from tracker.ingest_batches
 join unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
     using (project_id, session_id, batch_id);
