@@ -92,8 +92,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request body, both as sent and inflated. A larger body is answered with 413."""
     max_image: Positive = 10 * MIB
     """Bytes of a decoded screenshot. A larger one is answered with 413."""
-    max_image_pixels: Positive = 80_000_000
-    """Width times height of a screenshot. A larger one is answered with 413."""
+    max_image_pixels: Positive = 40_000_000
+    """Width times height of a screenshot. A larger one is answered with 413, and so is one of more than 65,500 pixels a
+    side.
+    """
     max_recording: Positive = 10 * MIB + 256 * 1024
     """Bytes of a batch of rrweb events: a full snapshot of 10 MiB and the events around it. A larger batch is answered
     with 413.

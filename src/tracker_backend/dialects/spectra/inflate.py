@@ -1,14 +1,11 @@
 """Decompresses base64 of what `pako` compressed in a browser, within a limit of memory."""
 
-import binascii
-import re
 import zlib
 
 from tracker_backend.errors import Invalid, TooLarge
+from tracker_backend.ingest.base64_text import from_base64
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_SPACE = re.compile(r"\s+")  # some encoders break lines
-_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def inflate_text(data: str, limit: int) -> bytes:
@@ -35,11 +32,8 @@ def inflate_text(data: str, limit: int) -> bytes:
 
 def _from_base64(data: str) -> bytes:
     try:
-        digits = _SPACE.sub("", data).rstrip("=").encode("ascii").translate(_STANDARD)
-        packed = binascii.a2b_base64(digits + b"=" * (-len(digits) % 4), strict_mode=True)
-    except UnicodeEncodeError as error:
-        raise Invalid("the compressed data is not valid base64: it holds characters that are not ASCII.") from error
-    except binascii.Error as error:
+        packed = from_base64(data)
+    except ValueError as error:
         raise Invalid(f"the compressed data is not valid base64: {error}.") from error
     if not packed:
         raise Invalid("the compressed data is empty.")
