@@ -19,7 +19,7 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     """
 
     timestamp: Time
-    """ISO 8601 (UTC if it names no zone), epoch milliseconds, or epoch seconds (a number below 10^11)."""
+    """ISO 8601 (UTC if it names no zone), epoch milliseconds or seconds (a number below 10^11), also as a text."""
     event_type: Annotated[str, Meta(min_length=1)]
     """Any name; truncated to 50 characters. The session counts `click`, `error`, `pageview` and `rage_click`."""
     target_element: str | None = None

@@ -8,6 +8,7 @@ from tests.projects import make_project
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.maintenance.tasks import refresh_sessions
+from tracker_backend.queries.sessions import get_session
 from tracker_backend.storage.database import Database
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -76,3 +77,19 @@ async def test_a_refresh_takes_up_the_hours_since_the_last(database: Database, p
     await refresh_sessions(database.maintained)
     assert await wrong_session_hours(database.pool) == []
     assert await database.pool.fetchval("select count(*) from tracker.sessions_hourly_rollup") == 3
+
+
+async def test_a_session_moves_to_the_hour_of_an_earlier_event_that_arrives_later(
+    database: Database, pipeline: Pipeline, second: Pipeline
+) -> None:
+    session = await visit(pipeline, fields=SessionFields(page_url="https://shop.example/"))
+    await refresh_sessions(database.maintained)
+    for writer, days in ((second, 1), (pipeline, 4), (second, 2), (pipeline, 6)):
+        await visit(writer, clicks(days_ago(days), 2), session=session, received=now())
+        found = await get_session(database.pool, 1, session)
+        assert found.started_at == found.first_at
+        await refresh_sessions(database.maintained)
+        rows = await session_hours(database.pool)
+        assert [row["sessions"] for row in rows] == [1]
+        assert await wrong_session_hours(database.pool) == []
+    assert found.started_at == days_ago(6)

@@ -5,6 +5,7 @@ import io
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import available_timezones
 
 import httpx
 import pytest
@@ -215,6 +216,9 @@ async def test_csv_tells_the_same(client: httpx.AsyncClient, past: Past) -> None
         ({"tz": "Mars/Olympus"}, "'Mars/Olympus'"),
         ({"tz": "+02:00"}, "Europe/Berlin"),
         ({"tz": "XYZ5"}, "Europe/Berlin"),
+        ({"tz": "UTC+2"}, "Europe/Berlin"),
+        ({"tz": "EST5EDT4"}, "Europe/Berlin"),
+        ({"tz": "GMT+1"}, "Europe/Berlin"),
         ({"tz": "a/../b"}, "Europe/Berlin"),
         ({"from": "someday"}, "`from`"),
         ({"to": "2026-02-30"}, "`to`"),
@@ -224,6 +228,23 @@ async def test_what_is_no_time_zone_or_time_is_refused(
     client: httpx.AsyncClient, parameters: dict[str, str], tells: str
 ) -> None:
     check_problem(await client.get(f"{API}/analytics/daily", params=parameters), 422, "invalid", tells)
+
+
+async def test_every_name_of_the_iana_list_is_a_time_zone(
+    client: httpx.AsyncClient, standing_services: Services
+) -> None:
+    for zone in sorted(available_timezones() & await _known_to_postgresql(standing_services)):
+        answer = await client.get(f"{API}/analytics/daily", params={"tz": zone})
+        assert (answer.status_code, answer.json()["timezone"]) == (200, zone), answer.text
+    for zone in ("EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0", "Etc/GMT+5", "est5edt"):
+        assert (await client.get(f"{API}/analytics/daily?tz={zone}")).status_code == 200, "with + as it is written"
+        assert (await client.get("/api/sessions", params={"dateRange": "7d", "tz": zone})).status_code == 200
+        assert (await client.patch(f"{API}/project", json={"timezone": zone})).status_code == 200
+
+
+async def _known_to_postgresql(services: Services) -> set[str]:
+    """Its list is that of the machine, which may lack old names."""
+    return {row[0] for row in await services.pool.fetch("select name from pg_timezone_names")}
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59.9"])

@@ -33,7 +33,7 @@ async def test_an_empty_database_gets_every_file_in_the_order_of_their_numbers(t
     _, applied = await migrate(Settings(), empty)
     assert applied == [migration.name for migration in files(tier)]
     numbers = [int(name.partition("/")[2][:4]) for name in applied]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers)), "each number once"
     assert {name.partition("/")[0] for name in applied} == {"core", tier}
     recorded = [tuple(row) for row in await execute(empty, RECORDED)]
     assert recorded == [(migration.name, migration.checksum) for migration in files(tier)]

@@ -11,7 +11,7 @@ from msgspec import Raw
 from tracker_backend.accounts.project_settings import ProjectSettings
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event
-from tracker_backend.ingest import steps
+from tracker_backend.ingest import clock, steps
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
 from tracker_backend.ingest.pages import split_page
 from tracker_backend.ingest.wire import decode_track, with_extra
@@ -146,12 +146,38 @@ def test_texts_are_cut_by_characters() -> None:
 def test_sent_at_tells_the_offset_of_a_clock(sent_at: int, offset: int) -> None:
     """Whatever times the events have by that clock."""
     for times in ([], [NOW + sent_at - 3 * DAY], [NOW + sent_at + HOUR]):
-        assert steps.estimate_clock_offset(make(sent_at=NOW + sent_at, times=times), SETTINGS).offset == offset
+        assert clock.estimate_clock_offset(make(sent_at=NOW + sent_at, times=times), SETTINGS).offset == offset
+
+
+@pytest.mark.parametrize("sent_at", [NOW + 200 * 366 * DAY, -(10**18), 10**18])
+def test_what_is_beyond_all_clocks_tells_nothing(sent_at: int) -> None:
+    for times in ([], [sent_at], [sent_at - DAY]):
+        assert clock.estimate_clock_offset(make(sent_at=sent_at, times=times), SETTINGS).offset is None
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "newest", "correction"),
+    [
+        (0, 0, -HOUR, 0),
+        (0, -60 * SECOND, 0, 0),  # within what a clock may be off, twice
+        (0, -60 * SECOND - 1000, -HOUR, -60 * SECOND - 1000),
+        (0, 300 * SECOND, 0, 0),  # a request may take this long
+        (0, 301 * SECOND, 0, 301 * SECOND),
+        (-2 * HOUR, 0, 0, 2 * HOUR),
+        (-2 * HOUR, 0, 2 * HOUR, 0),  # captured before the clock was set back
+        (2 * HOUR, 0, -DAY, -2 * HOUR),
+    ],
+)
+def test_a_corrected_clock_is_shown_by_sent_at(known: int, shown: int, newest: int, correction: int) -> None:
+    sent_at = NOW - shown
+    batch = clock.estimate_clock_offset(make(sent_at=sent_at, times=[sent_at + newest]), SETTINGS)
+    assert clock.correction_of(batch, known, SETTINGS) == correction
+    assert clock.correction_of(make(times=[NOW + HOUR]), known, SETTINGS) == 0, "not without one"
 
 
 @pytest.mark.parametrize("sent_at", [1234 * 1_000_000, NOW + 10_000 * DAY, NOW - 30 * DAY])
 def test_a_sent_at_of_another_clock_than_the_events_tells_nothing(sent_at: int) -> None:
-    assert steps.estimate_clock_offset(make(sent_at=sent_at, times=[NOW - HOUR, NOW]), SETTINGS).offset is None
+    assert clock.estimate_clock_offset(make(sent_at=sent_at, times=[NOW - HOUR, NOW]), SETTINGS).offset is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +197,7 @@ def test_a_sent_at_of_another_clock_than_the_events_tells_nothing(sent_at: int) 
     ],
 )
 def test_without_it_only_the_near_future_tells(times: list[int], offset: int | None) -> None:
-    assert steps.estimate_clock_offset(make(times=[NOW + time for time in times]), SETTINGS).offset == offset
+    assert clock.estimate_clock_offset(make(times=[NOW + time for time in times]), SETTINGS).offset == offset
 
 
 def test_a_time_that_is_none_is_named_with_its_place() -> None:

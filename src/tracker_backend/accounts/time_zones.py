@@ -6,8 +6,12 @@ from tracker_backend.errors import Invalid
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
 
-# PostgreSQL also accepts offsets, with the opposite sign (+02:00 is west): only names are passed on.
-_NAME = re.compile(r"[A-Za-z_-]+(?:/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
+# PostgreSQL also accepts offsets, with the opposite sign (+02:00 and UTC+2 are west): only names are passed on. Of the
+# names of the IANA list without a slash, these seven have digits.
+_NAME = re.compile(
+    r"[A-Z_-]+|[A-Z_-]+/[A-Z0-9_+-]+(?:/[A-Z0-9_+-]+)?|EST5EDT|CST6CDT|MST7MDT|PST8PDT|GMT[+-]?0",
+    re.ASCII | re.IGNORECASE,
+)
 _sql = load(__file__, "time_zones")
 
 
@@ -18,6 +22,7 @@ async def choose_time_zone(pool: Pool, project_id: int, requested: str | None) -
     raise InvalidParameterValueError: answer it with `invalid_time_zone`.
     """
     name: str = requested or await pool.fetchval(_sql.get_time_zone, project_id) or "UTC"
+    name = name.replace(" ", "+")  # an unescaped + arrives as a space
     if not _NAME.fullmatch(name):
         raise invalid_time_zone(name)
     return name

@@ -13,11 +13,10 @@ from tracker_backend.dialects.loose_values import pixels_or_none, text_or_none
 from tracker_backend.event import Time
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import Label, decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import MOST_TTL, Label, decode, json_object, unknown_fields
 
 SPECTRA_TTL = 72
 """Hours that a session of `spectra` is kept after its last activity, unless its start says otherwise."""
-_MOST_TTL = 87_600  # ten years
 _LABEL = 255
 
 SessionText = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -82,7 +81,7 @@ def start_time(request: StartRequest) -> Time | None:
 def _ttl(request: StartRequest, in_metadata: Any) -> int | None:
     """The hours that the request asks for, if they are valid; else those of the dialect."""
     for hours in (request.ttl_hours, in_metadata):
-        if type(hours) is int and 0 < hours <= _MOST_TTL:
+        if type(hours) is int and 0 < hours <= MOST_TTL:
             return hours
     return None if request.app_id is None else SPECTRA_TTL
 

@@ -14,10 +14,9 @@ from tracker_backend.event import Event, Time
 from tracker_backend.importing.elements import Element, Kind
 from tracker_backend.importing.files import OnProgress, by_session, invalid_at, read_file
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import MAX_METADATA
-from tracker_backend.times import from_datetime, parse_time
-
-_MAX_TIME = 2**62  # microseconds that fit into a bigint
+from tracker_backend.ingest.clock import MOST_OFFSET
+from tracker_backend.ingest.wire import MAX_METADATA, MOST_PIXELS, MOST_TTL
+from tracker_backend.times import FARTHEST, from_datetime, parse_time
 
 
 class ExportedSession(Struct):
@@ -36,7 +35,8 @@ class ExportedSession(Struct):
     @property
     def offset(self) -> int | None:
         """Microseconds to add to the client's times."""
-        return None if self.clock_offset_ms is None else self.clock_offset_ms * 1000
+        offset = None if self.clock_offset_ms is None else self.clock_offset_ms * 1000
+        return None if offset is None or abs(offset) > MOST_OFFSET else offset
 
 
 class TimedEvent(Struct):
@@ -77,8 +77,8 @@ class FileSession(Struct):
     left_out: list[str] = msgspec.field(default_factory=list[str])
     """Names of members that are too large for metadata."""
     elements: int = 0
-    oldest: int = _MAX_TIME
-    newest: int = -_MAX_TIME
+    oldest: int = FARTHEST
+    newest: int = -FARTHEST
 
     @property
     def is_empty(self) -> bool:
@@ -138,7 +138,7 @@ def read_time(path: Path, element: Element) -> int:
     kinds = {Kind.EVENT: "rrweb event", Kind.TRACK_EVENT: "event of an export", Kind.SCREENSHOT: "screenshot"}
     sent = decode(path, element, _timed_event, kinds[element.kind]).timestamp
     time = parse_time(sent)
-    if time is None or abs(time) > _MAX_TIME:
+    if time is None:
         raise invalid_at(path, element.at, f"`timestamp` is {sent!r}: give epoch milliseconds")
     return time
 
@@ -173,6 +173,7 @@ def _add_member(session: FileSession, element: Element) -> None:
             rest = Element(element.kind, element.at, msgspec.json.encode(members))
             session.fields = decode(session.path, rest, _fields, "session of an export")
             session.fields.metadata = None if metadata is None else bytes(metadata)
+            _drop_sizes_out_of_range(session.fields)
         case "sessionId" | "session_id":
             session.client_id = decode(session.path, element, _text, "session id")
         case "userId" | "user_id" | "appId" | "app_id" if element.text.startswith(b'"'):
@@ -186,10 +187,20 @@ def _add_member(session: FileSession, element: Element) -> None:
                 session.left_out.append(element.name)
 
 
+def _drop_sizes_out_of_range(fields: SessionFields) -> None:
+    """Drops numbers that no route accepts either: their columns, or the end of the session's life, cannot hold them."""
+    if fields.ttl_hours is not None and not 0 < fields.ttl_hours <= MOST_TTL:
+        fields.ttl_hours = None
+    for name in ("screen_width", "screen_height", "viewport_width", "viewport_height"):
+        size: int | None = getattr(fields, name)
+        if size is not None and not 0 <= size <= MOST_PIXELS:
+            setattr(fields, name, None)
+
+
 def _set_times(session: FileSession, header: ExportedSession) -> None:
     """Use the times of the exported rows: an event may contain a time that was replaced when it was stored."""
     if header.first_at is not None and header.last_at is not None:
-        session.oldest, session.newest = _MAX_TIME, -_MAX_TIME
+        session.oldest, session.newest = FARTHEST, -FARTHEST
     for moment in (header.started_at, header.first_at, header.last_at, header.last_activity_at):
         if moment is not None:
             time = from_datetime(moment)

@@ -13,6 +13,7 @@ from msgspec.structs import astuple
 from tracker_backend.ingest import session_changes
 from tracker_backend.ingest.batch import KINDS, Batch, Drop, Image, KnownSession, Outcome, Placed, counted_kinds
 from tracker_backend.ingest.batch_identity import is_repeat
+from tracker_backend.ingest.clock import correction_of, with_session_clock
 from tracker_backend.ingest.rows import EVENT_COLUMNS, build_rows
 from tracker_backend.ingest.session_changes import SessionKey
 from tracker_backend.ingest.stored_values import mask_stored, new_fields
@@ -73,7 +74,7 @@ class GroupCommit:
         """
         async with self._pool.acquire() as connection, _group_transaction(connection):
             claim = await self._claim(connection, group)
-            new = self._place(group, claim, await _known_recordings(connection, claim.new))
+            new = await self._place(group, claim, await _known_recordings(connection, claim.new))
             refs = await self._write_rows(connection, new.values(), claim.current_hour)
             started = await self._write_sessions(connection, list(new.values()), claim.secret_fields)
             repeats = [placed for placed in group if id(placed) not in new and placed.key not in claim.erased]
@@ -128,7 +129,7 @@ class GroupCommit:
             None if user_id is None else keyed_hash(self._secret, project_id, "user", user_id),
         )
 
-    def _place(
+    async def _place(
         self, group: Sequence[Placed], claim: _Claim, recordings: dict[SessionKey, tuple[str | None, frozenset[str]]]
     ) -> dict[int, Placed]:
         """The new batches by the `id()` of the given ones, with rows for what is known of their sessions."""
@@ -137,7 +138,8 @@ class GroupCommit:
         for placed in claim.new:
             if placed.batch.secret_fields:
                 secret[placed.key] = bounded(secret.get(placed.key, _NOTHING) | placed.batch.secret_fields)
-        # The session's offset is the stored one, else the first that a batch of this group estimates.
+        # The session's offset is the stored one, else the first that a batch of this group estimates. Batches that show
+        # another one were sent after the clock was corrected.
         offsets = dict(claim.offsets)
         for placed in group:
             if placed.batch.offset is not None:
@@ -154,7 +156,10 @@ class GroupCommit:
                     known = KnownSession(known.clock_offset, page, kinds, hidden)
                     page = batch.recording.last_page or page
                 recordings[key] = (page, kinds)
-            is_right = batch.identity is None or known == placed.known
+            correction = correction_of(batch, known.clock_offset, self._settings)
+            is_right = batch.identity is None or (known == placed.known and not correction)
+            if not is_right and correction:
+                batch = await with_session_clock(batch, correction)
             new[id(placed)] = placed if is_right else build_rows(batch, known, self._settings, self._node)
         return new
 

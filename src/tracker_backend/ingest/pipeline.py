@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import cast
 
 from tracker_backend.ingest.batch import Batch, Drop, Outcome, Placed
+from tracker_backend.ingest.clock import estimate_clock_offset
 from tracker_backend.ingest.commit import GroupCommit
 from tracker_backend.ingest.dropping import drop_by_privacy_signal, drop_unsampled
 from tracker_backend.ingest.rows import build_rows
 from tracker_backend.ingest.steps import (
     count_events,
     describe_agent,
-    estimate_clock_offset,
     fill_pages,
     identify,
     mask_secrets,

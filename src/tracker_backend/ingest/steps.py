@@ -16,7 +16,7 @@ from tracker_backend.recordings.reading import read_recording
 from tracker_backend.recordings.recording import Recording
 from tracker_backend.settings import Settings
 from tracker_backend.text_cleaning import check_numbers
-from tracker_backend.times import DAY, HOUR, SECOND, parse_time
+from tracker_backend.times import parse_time
 
 EVENT_TYPE_LENGTH = 50
 ELEMENT_LENGTH = 255
@@ -131,27 +131,6 @@ def describe_agent(batch: Batch, _settings: Settings) -> Batch:
     session.os = session.os or agent.os
     session.device_type = session.device_type or agent.device_type
     session.bot_reason = agent.bot_reason
-    return batch
-
-
-def estimate_clock_offset(batch: Batch, settings: Settings) -> Batch:
-    """Estimates how far the client's clock is off; 0 within `clock_skew`.
-
-    With `sent_at`, by it. Without, only a batch from the near future shows an offset: one from the past may be late,
-    and a time beyond the late window is not a clock's.
-    """
-    latest = batch.received_at + settings.future_hours * HOUR
-    recording = batch.recording
-    times = batch.times if recording is None else [*batch.times, recording.client_first, recording.client_last]
-    now = batch.sent_at
-    if now is None:
-        now = max((time for time in times if batch.received_at < time <= latest), default=None)
-    if now is not None:
-        offset = (batch.received_at - now) // 1000 * 1000  # stored in milliseconds
-        newest = max(times, default=now) + offset
-        if batch.sent_at is not None and not batch.received_at - settings.late_days * DAY <= newest <= latest:
-            return batch  # a `sent_at` of another clock than the events'
-        batch.offset = offset if abs(offset) > settings.clock_skew * SECOND else 0
     return batch
 
 

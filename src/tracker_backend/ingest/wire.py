@@ -20,7 +20,10 @@ MAX_FIELDS = 200
 MAX_METADATA = 65_536
 """Bytes of a session's metadata. What a later session start would add beyond that is ignored."""
 Label = Annotated[str, Meta(max_length=255)] | None
-Size = Annotated[int, Meta(ge=0, le=1_000_000)] | None
+MOST_PIXELS = 1_000_000
+MOST_TTL = 87_600
+"""Hours: a session is kept for at most ten years after its last activity."""
+Size = Annotated[int, Meta(ge=0, le=MOST_PIXELS)] | None
 
 _INTEGERS = [
     info.name

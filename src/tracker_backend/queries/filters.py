@@ -57,21 +57,13 @@ def time_parameter(text: str | None, name: str) -> datetime | None:
     """A time from the query string: ISO 8601, epoch milliseconds or seconds. Raises Invalid."""
     if text is None:
         return None
-    number = _number(text)
-    parsed = parse_time(text.replace(" ", "+") if number is None else number)  # an unescaped + arrives as a space
+    parsed = parse_time(text.replace(" ", "+"))  # an unescaped + arrives as a space
     try:
         if parsed is None:
             raise ValueError
         return to_datetime(parsed)
     except (ValueError, OverflowError):
         raise Invalid(f"`{name}` is {text!r}: give an ISO 8601 text, epoch milliseconds or epoch seconds.") from None
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def encode_cursor(*values: object) -> str:

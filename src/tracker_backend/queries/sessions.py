@@ -89,13 +89,6 @@ class Session(Struct, frozen=True):
     expires_at: datetime | None
 
     @property
-    def began_at(self) -> datetime:
-        """The earliest known time. It is before `started_at` where an earlier event arrived later: `started_at` is
-        kept, so that the session stays in its hour.
-        """
-        return min(self.started_at, self.first_at or self.started_at)
-
-    @property
     def client_text(self) -> str:
         """The id as the client sent it."""
         return self.client_session_id or str(self.session_id)

@@ -18,7 +18,7 @@ async def timeline_start(pool: Pool, project_id: int, session_id: UUID) -> int:
     arrival. No rrweb event lies before it.
     """
     session = await sessions.get_session(pool, project_id, session_id)
-    begin = session.began_at
+    begin = session.started_at
     row = await pool.fetchrow(
         _sql.first_recorded,
         project_id,

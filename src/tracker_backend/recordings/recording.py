@@ -1,8 +1,11 @@
 """A batch of rrweb events as it is stored, and what was found in it."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracker_backend.event import Event
+from tracker_backend.recordings.frames import decode_frame, encode_frame, join_events
+from tracker_backend.recordings.rrweb_events import shift_event
 
 
 class Found(Struct, frozen=True):
@@ -38,3 +41,16 @@ class Recording(Struct):
     """Those of them that only a typed value revealed: earlier batches may hold its beginning."""
     open_inputs: frozenset[str] = frozenset()
     """Inputs of which it holds a typed value."""
+
+
+def shift_recording(recording: Recording, microseconds: int) -> Recording:
+    """The same with all times moved, also those inside of the frame."""
+    text = join_events(shift_event(event, microseconds) for event in decode_frame(recording.data))
+    return replace(
+        recording,
+        inflated_size=len(text),
+        client_first=recording.client_first + microseconds,
+        client_last=recording.client_last + microseconds,
+        data=encode_frame(text),
+        found=[replace(found, time=found.time + microseconds) for found in recording.found],
+    )

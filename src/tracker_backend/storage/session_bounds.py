@@ -28,7 +28,8 @@ async def get_bounds(pool: Pool, project_id: int, session_id: UUID) -> SessionBo
     row = await pool.fetchrow(_sql.get_bounds, project_id, session_id)
     if row is None:
         raise session_not_found(session_id)
-    return SessionBounds(*row)
+    first, last, events, offset_ms = row
+    return SessionBounds(first, last, events, offset_ms * 1000)
 
 
 def session_not_found(session_id: UUID) -> NotFound:

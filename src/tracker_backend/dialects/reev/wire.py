@@ -10,7 +10,7 @@ from tracker_backend.event import Time
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.wire import decode, json_object, unknown_fields
 from tracker_backend.recordings.replay import Part
-from tracker_backend.recordings.rrweb_events import client_time, decode_list
+from tracker_backend.recordings.rrweb_events import decode_list, shift_event
 
 _PAGE = "pageUrl"
 
@@ -31,9 +31,7 @@ class _Named(Struct, rename="camel"):
 
 _named = msgspec.json.Decoder(_Named)
 _request = msgspec.json.Decoder(EventsRequest)
-_members = msgspec.json.Decoder(dict[str, Raw])
 _any = msgspec.json.Decoder()
-_encode = msgspec.json.Encoder().encode
 
 
 def read_project(body: bytes) -> str:
@@ -54,11 +52,4 @@ def with_relative_times(part: Part, began: int) -> bytes:
 
     Members other than `timestamp` stay as they are, also those that rrweb does not have.
     """
-    return b",".join(_since(bytes(event), began) for event in decode_list(b"[" + part.text() + b"]"))
-
-
-def _since(event: bytes, began: int) -> bytes:
-    members = _members.decode(event)
-    micros = client_time(event) - began
-    members["timestamp"] = Raw(_encode(micros // 1000 if micros % 1000 == 0 else micros / 1000))
-    return _encode(members)
+    return b",".join(shift_event(bytes(event), -began) for event in decode_list(b"[" + part.text() + b"]"))

@@ -224,7 +224,7 @@ async def _texts(session: sessions.Session, found: AsyncIterator[Snapshot]) -> A
     head = _SessionHead(
         session.session_id,
         session.client_text,
-        session.began_at,
+        session.started_at,
         _device_info(session),
     )
     yield b'{"session":' + _encode(head) + b',"snapshots":['

@@ -92,6 +92,8 @@ written as (
     on conflict (project_id, session_id) do update set
         {session_sums},
         {session_fills},
+        started_at = least(s.started_at, excluded.first_at),
+        moved_from = case when excluded.first_at < s.started_at then s.started_at end,
         last_activity_at = greatest(s.last_activity_at, excluded.last_activity_at),
         first_at = least(s.first_at, excluded.first_at),
         last_at = greatest(s.last_at, excluded.last_at),
@@ -121,7 +123,7 @@ written as (
         -- The label goes with the user agent that the session keeps: a relay's own header says nothing of the visitor.
         bot_reason = case when coalesce(s.user_agent, '') = '' then excluded.bot_reason else s.bot_reason end,
         is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
-    returning project_id, session_id, started_at, (xmax = 0) as created,
+    returning project_id, session_id, started_at, moved_from, (xmax = 0) as created,
         case when rrweb_event_count > 0 then
             array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as native,
         case when rrweb_event_count > 0 then
@@ -131,8 +133,9 @@ written as (
 ),
 marked as (
     insert into tracker.hours_to_refresh (rollup, project_id, bucket)
-    select distinct 'sessions_hourly', project_id, date_bin('1 hour', started_at, 'epoch') from written
-    where started_at < date_bin('1 hour', now(), 'epoch')
+    select distinct 'sessions_hourly', project_id, date_bin('1 hour', moment, 'epoch')
+    from written, unnest(array[started_at, moved_from]) as moment
+    where moment < date_bin('1 hour', now(), 'epoch')
 ),
 counted as (
     insert into tracker.session_totals as t (project_id, node, sessions)
