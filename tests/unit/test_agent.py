@@ -1,5 +1,7 @@
 """What a `User-Agent` header tells."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,12 +37,37 @@ def test_browsers_are_recognised(header: str, browser: str, system: str, device:
     assert (agent.is_bot, agent.bot_reason) == (False, None)
 
 
+_TABLE = Path(__file__).with_name("user_agents.tsv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("device", "header"),
+    [
+        pytest.param(device, header, id=name)
+        for device, name, header in (line.split("\t") for line in _TABLE.splitlines())
+    ],
+)
+def test_apps_and_televisions_are_no_bots_and_of_their_kind(device: str, header: str) -> None:
+    agent = parse_agent(header)
+    assert (agent.device_type, agent.bot_reason) == (device, None)
+
+
 @pytest.mark.parametrize(
     "header",
     [
         "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
         "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+        f"{ANDROID} Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
         "curl/8.5.0",
+        "python-httpx/0.28.1",
+        "axios/1.7.2",
+        "WhatsApp/2.23.20.0 A",
+        "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "TelegramBot (like TwitterBot)",
+        "Viber",
+        "facebookexternalhit/1.1",
+        "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5",
+        "okhttp/4.12.0 (compatible; Applebot/0.1)",
         f"{LINUX} HeadlessChrome/126.0.0.0 Safari/537.36",
     ],
 )
