@@ -43,11 +43,11 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     scroll_y: Pixels = None
     """Scroll position."""
     input_value: str | None = None
-    """Value of a form field. It is stored as `********` if `input_masked` is true or if it [looks like a
-    secret](../how-to/mask-secrets.md).
+    """Value of a form field. It is stored as `********` unless `input_masked` is false and the field and the value do
+    not [look like a secret](../how-to/mask-secrets.md).
     """
     input_masked: bool | None = None
-    """Whether the client knows that the value is secret."""
+    """`true`: the value is secret. `false`: the page wants the value to be stored."""
     key_pressed: str | None = None
     """A named key (`Enter`, `ArrowUp`, `F5`) is stored as it is, any other key as `char`."""
     mouse_button: Annotated[int, Meta(ge=-32768, le=32767)] | None = None

@@ -243,8 +243,8 @@ async def test_two_writers_mask_what_only_one_of_them_found_out(settings: Settin
     for writer in writers:
         writer.writer.start()
     lines = [
-        event(now(), "change", target_id="q", input_value="canary"),
-        event(now(), "input", target_id="q", input_value=MAIL),
+        event(now(), "change", target_id="q", input_value="canary", input_masked=False),
+        event(now(), "input", target_id="q", input_value=MAIL, input_masked=False),
     ]
     await asyncio.gather(*(visit(writers[n % 2], [lines[n % 2]], session=session, name=str(n)) for n in range(20)))
     for writer in writers:
@@ -257,7 +257,11 @@ async def test_a_batch_is_masked_within_the_group_that_tells_its_field(
     pipeline: Pipeline, database: Database, settings: Settings
 ) -> None:
     session = uuid4()
-    first = batch([event(now(), "change", target_id="q", input_value="canary")], session=session, name="1")
-    second = batch([event(now(), "input", target_id="q", input_value=MAIL)], session=session, name="2")
+    first = batch(
+        [event(now(), "change", target_id="q", input_value="canary", input_masked=False)], session=session, name="1"
+    )
+    second = batch(
+        [event(now(), "input", target_id="q", input_value=MAIL, input_masked=False)], session=session, name="2"
+    )
     await pipeline.commit.write([placed(pipeline, each) for each in (first, second)])
     assert await traces_in(database, *TRACES) == []

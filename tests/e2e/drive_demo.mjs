@@ -116,7 +116,7 @@ try {
   await visit(() => click('to-account'));
 
   // The form: a password is typed hidden, shown, and typed once more.
-  await type('name', 'Ada Finch');
+  await type('name', 'Maeve Canary');
   await type('email', 'ada.finch@example.org');
   await type('tel', '+351 912 345 678');
   await type('password', PASSWORD);

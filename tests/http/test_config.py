@@ -32,7 +32,7 @@ async def test_it_tells_how_the_project_wants_it(
         "project_id": project,
         "sampling_rate": 1.0,
         "record": False,
-        "masking": {"inputs": "secrets", "fields": [], "parameters": [], "allow": []},
+        "masking": {"inputs": "all", "fields": [], "parameters": [], "allow": []},
         "honour_gpc": True,
         "honour_dnt": False,
     }
@@ -40,14 +40,14 @@ async def test_it_tells_how_the_project_wants_it(
         "settings": {
             "sampling_rate": 0.1,
             "record": True,
-            "masking": {"inputs": "all", "fields": ["iban"]},
+            "masking": {"inputs": "secrets", "fields": ["iban"]},
             "allowed_origins": ["https://shop.example"],
             "limit_project": 5,
         }
     }
     assert (await own_client.patch(f"{API}/project", json=change)).status_code == 200
     told = (await config(standing_app, public)).json()
-    assert (told["sampling_rate"], told["record"], told["masking"]["inputs"]) == (0.1, True, "all")
+    assert (told["sampling_rate"], told["record"], told["masking"]["inputs"]) == (0.1, True, "secrets")
     assert told["masking"]["fields"] == ["iban"]
     assert not {"allowed_origins", "limit_project", "retention_days"} & set(told)
 

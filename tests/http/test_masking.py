@@ -18,12 +18,13 @@ MAIL = "mary@example.com"
 
 
 def typed(value: str, field: str = "q", **fields: Any) -> dict[str, Any]:
-    return event(**{"event_type": "input", "target_id": field, "input_value": value, **fields})
+    """An event of a field whose values the page wants to be stored."""
+    return event(**{"event_type": "input", "target_id": field, "input_value": value, "input_masked": False, **fields})
 
 
 def typing(node: int, text: str) -> dict[str, Any]:
-    """rrweb's event of an input."""
-    data = {"source": 5, "text": text, "isChecked": False, "id": node}
+    """rrweb's event of an input whose values the page wants to be stored."""
+    data = {"source": 5, "text": text, "isChecked": False, "id": node, "input_masked": False}
     return {"type": 3, "data": data, "timestamp": round(now().timestamp() * 1000)}
 
 
@@ -110,12 +111,17 @@ async def test_the_batch_with_one_secret_field_too_many_is_stored_without_typed_
         ({"fields": ["nick"]}, {"input_value": MASK, "page_url": "https://a.example/?voucher=7&code=********"}),
         ({"parameters": ["voucher"]}, {"page_url": "https://a.example/?voucher=********&code=********"}),
         ({"allow": ["code"]}, {"page_url": "https://a.example/?voucher=7&code=77"}),
-        ({"inputs": "all"}, {"input_value": MASK}),
+        ({"inputs": "all", "mark": None}, {"input_value": MASK}),
+        ({"inputs": "secrets", "mark": None}, {"input_value": "mj"}),
+        ({"inputs": "secrets", "mark": None, "fields": ["nick"]}, {"input_value": MASK}),
+        ({"inputs": "all", "mark": None, "allow": ["nick"]}, {"input_value": "mj"}),
     ],
 )
 async def test_a_projects_rules_are_its_own(
     standing_app: Litestar, standing_services: Services, masking: dict[str, Any], stored: dict[str, str]
 ) -> None:
+    mark = masking.get("mark", False)
+    masking = {name: rule for name, rule in masking.items() if name != "mark"}
     project = await make_project(standing_services.pool, "masks")
     settings = json.dumps({"masking": masking}).encode()
     await standing_services.pool.execute(
@@ -124,11 +130,45 @@ async def test_a_projects_rules_are_its_own(
     async with local(standing_app) as client:
         client.headers["x-api-key"] = await keys.create_key(standing_services.pool, project, "admin")
         url = "https://a.example/?voucher=7&code=77"
-        session = await track(client, typed("mj", "nick", event_type="change", page_url=url))
-        await record(client, session, typing(7, "mj"))
+        session = await track(client, typed("mj", "nick", event_type="change", page_url=url, input_masked=mark))
+        input_event = typing(7, "mj")
+        input_event["data"]["input_masked"] = mark
+        await record(client, session, input_event)
         [line] = await events_of(client, session)
         assert {name: line[name] for name in stored} == stored
-        assert await recorded(client, session) == [MASK if masking.get("inputs") else "mj"]
+        assert await recorded(client, session) == [MASK if masking.get("inputs") == "all" else "mj"]
+
+
+async def test_what_is_typed_is_stored_nowhere_by_any_dialect(
+    standing_client: httpx.AsyncClient, standing_services: Services
+) -> None:
+    """Foreign trackers name values in members of their own; the tag marks those that the page wants to be stored."""
+    session, value = new_session(), "Avenida 24"
+    moment = round(now().timestamp() * 1000)
+    inputs = [typing(7, value) | {"data": {"source": 5, "text": value, "isChecked": False, "id": 7}}]
+    fields = {"element": "#street", "value": value, "text": value}
+    custom = [{"eventType": "input", "data": fields, "timestamp": moment}]
+    lines = [{"type": "input", "data": fields, "timestamp": moment, "page_url": "https://a.example/"}]
+    url = {"url": "https://a.example/"}
+    packed = {"compressed": False, "data": inputs}
+    sent = [
+        (f"{API}/track", {"session_id": session, "events": [event(event_type="input", input_value=value)]}),
+        (f"{API}/track/recording", {"session_id": session, "events": inputs}),
+        ("/api/sessions/start", {"sessionId": session, "appId": "shop", "metadata": url}),
+        (f"/api/sessions/{session}/events", {"events": packed, "customEvents": custom}),
+        ("/api/ingest", {"sessionId": session, "events": inputs, "timestamp": moment}),
+        ("/api/snapshots/ingest", {"session_id": session, "snapshots": inputs, "device_info": url}),
+        ("/api/events/ingest", {"session_id": session, "events": lines, "device_info": url}),
+        ("/events", {"sessionId": session, "projectId": "1", "events": inputs, "pageUrl": "https://a.example/"}),
+    ]
+    for path, body in sent:
+        answer = await standing_client.post(path, json=body)
+        assert answer.status_code in (200, 201, 204), (path, answer.text)
+    assert value not in json.dumps(await events_of(standing_client, session))
+    told = await get(standing_client, f"/sessions/{session}/recording")
+    assert {each["data"]["text"] for each in told} == {MASK}
+    kinds = [line["event_type"] for line in await events_of(standing_client, session)]
+    assert kinds.count("input") >= 3
 
 
 async def test_an_address_with_an_e_mail_counts_under_a_masked_path(standing_client: httpx.AsyncClient) -> None:

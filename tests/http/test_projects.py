@@ -1,6 +1,7 @@
 """Projects: whose they are, what people set of them, archived and deleted."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import msgspec
@@ -131,21 +132,43 @@ class TestWhose:
                 check_problem(answer, 403, "forbidden", "you are editor")
             check_problem(await editor.call("GET", "/audit"), 403, "forbidden")
 
+    @pytest.mark.parametrize("rule", ["inputs", "fields", "parameters", "allow"])
+    async def test_only_owners_have_more_stored(
+        self, standing_app: Litestar, standing_services: Services, project: int, rule: str
+    ) -> None:
+        stored: dict[str, Any] = {"inputs": "all", "fields": ["nick"], "parameters": ["ref"], "allow": ["q"]}
+        relaxed = {"inputs": "secrets", "fields": [], "parameters": ["other"], "allow": ["q", "email"]}
+        strict = {"inputs": "all", "fields": ["nick", "iban"], "parameters": ["ref", "b"], "allow": []}
+        async with (
+            await member(standing_app, standing_services, project, "owner") as owner,
+            await member(standing_app, standing_services, project, "editor") as editor,
+        ):
+            await owner.call("PATCH", "/project", {"settings": {"masking": stored}})
+            change = {"settings": {"masking": {rule: relaxed[rule]}}}
+            refused = await editor.call("PATCH", "/project", change)
+            check_problem(refused, 403, "forbidden", f"`settings.masking.{rule}` would: ask an owner")
+            same = await editor.call("PATCH", "/project", {"settings": {"masking": stored, "sampling_rate": 0.5}})
+            assert same.status_code == 200
+            stricter = await editor.call("PATCH", "/project", {"settings": {"masking": strict}})
+            assert stricter.json()["settings"]["masking"] == strict
+            await owner.call("PATCH", "/project", {"settings": {"masking": stored}})
+            assert (await owner.call("PATCH", "/project", change)).status_code == 200
+
 
 class TestSettings:
     """What people set of a project."""
 
     async def test_only_what_is_told_changes(self, own_client: httpx.AsyncClient) -> None:
-        first = await changed(own_client, retention_days=14, masking={"inputs": "all", "fields": ["iban"]})
+        first = await changed(own_client, retention_days=14, masking={"inputs": "secrets", "fields": ["iban"]})
         assert first["retention_days"] == 14
         second = await changed(own_client, masking={"fields": ["iban", "plz"]}, sampling_rate=0.25)
         assert second == {
             **first,
             "sampling_rate": 0.25,
-            "masking": {"inputs": "all", "fields": ["iban", "plz"], "parameters": [], "allow": []},
+            "masking": {"inputs": "secrets", "fields": ["iban", "plz"], "parameters": [], "allow": []},
         }
         third = await changed(own_client, masking=None, retention_days=None)
-        assert (third["masking"]["inputs"], third["retention_days"]) == ("secrets", None)
+        assert (third["masking"]["inputs"], third["retention_days"]) == ("all", None)
         assert third["sampling_rate"] == 0.25
         named = await patch(own_client, name="Laden", timezone="Europe/Berlin")
         assert (named.json()["name"], named.json()["platform"]) == ("Laden", "web")

@@ -41,7 +41,7 @@ def _body(session_id: str, member: str) -> str:
 async def _stored(client: httpx.AsyncClient, member: str | bytes) -> Json:
     session = new_session()
     text = member.encode() if isinstance(member, str) else member
-    body = _body(session, "@@").encode().replace(b"@@", text)
+    body = _body(session, '"input_masked": false, @@').encode().replace(b"@@", text)
     answer = await client.post(f"{API}/track", content=body)
     assert answer.status_code == 201, answer.text
     [line] = await events_of(client, session)
@@ -189,7 +189,8 @@ async def test_a_url_of_10_kb_is_stored_whole_and_its_path_cut_to_512(
 async def test_texts_are_cut_to_what_their_columns_hold(standing_client: httpx.AsyncClient) -> None:
     long = "ä" * 70_000
     session = await track(
-        standing_client, event(event_type=long, target_element=long, target_selector=long, input_value=long)
+        standing_client,
+        event(event_type=long, target_element=long, target_selector=long, input_value=long, input_masked=False),
     )
     [line] = await events_of(standing_client, session)
     assert line["event_type"] == "ä" * 50

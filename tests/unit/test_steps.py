@@ -113,7 +113,7 @@ def test_only_named_keys_are_kept(sent: str | None, kept: str | None) -> None:
         ("secret", True, "********"),
         ("s", True, "********"),
         ("green", False, "green"),
-        ("green", None, "green"),
+        ("green", None, "********"),
         ("", True, ""),
         (None, True, None),
     ],

@@ -2,8 +2,8 @@ import type { Json } from './json';
 
 /** A project's masking rules, beside the built-in ones (`GET /api/v1/config`). */
 export interface Masking {
-  /** `all`: no typed value is sent at all. */
-  inputs: 'secrets' | 'all';
+  /** `all`: typed values are sent only of fields that the page or the project unmasks. `secrets`: of all but secret fields. */
+  inputs: 'all' | 'secrets';
   /** Words in a field's name, id or class that make it secret. */
   fields: string[];
   /** Names of query parameters whose values are masked. */
@@ -29,7 +29,7 @@ export const DEFAULT_CONFIG: Config = {
   project_id: 0,
   sampling_rate: 1,
   record: false,
-  masking: { inputs: 'secrets', fields: [], parameters: [], allow: [] },
+  masking: { inputs: 'all', fields: [], parameters: [], allow: [] },
   honour_gpc: true,
   honour_dnt: false,
 };

@@ -23,8 +23,8 @@ function blankOut(copy: Element): void {
   copy.replaceWith(box);
 }
 
-function fill(copy: Field, original: Field | undefined, isSecret: boolean): void {
-  if (!isSecret) return;
+function fill(copy: Field, original: Field | undefined, isMasked: boolean): void {
+  if (!isMasked) return;
   if (copy.localName === 'select') (copy as HTMLSelectElement).selectedIndex = -1;
   else if (/^(checkbox|radio)$/.test(copy.type)) (copy as HTMLInputElement).checked = false;
   else copy.value = visibleValue(original ?? copy, true);
@@ -53,7 +53,7 @@ export const draw: Engine = ({ secrets, blank, width, height, scale, background 
       const areSame = fields.length === originals.length && fields.every((field, index) => field.name === originals[index]?.name && field.type === originals[index]?.type);
       fields.forEach((field, index) => {
         const original = areSame ? originals[index] : undefined;
-        fill(field, original, !original || secrets.isSecret(original));
+        fill(field, original, !original || secrets.isMasked(original));
       });
       copy.querySelectorAll(blank).forEach(blankOut);
     },

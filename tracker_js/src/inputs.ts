@@ -16,7 +16,7 @@ export function initInputs({ emit, secrets, describe, beforeLeave }: Pick<PartCo
 
   const content = (field: Element, finished: boolean): EventFields => {
     reportedUnfinished.delete(field);
-    if (secrets.isSecret(field)) return { input_value: MASK, input_masked: true };
+    if (secrets.isMasked(field)) return { input_value: MASK, input_masked: true };
     if (!isField(field)) return {};
     // The names of files are private.
     if (field.type === 'file') return { input_masked: false, event_data: { files: (field as HTMLInputElement).files?.length ?? 0 } };

@@ -2,6 +2,7 @@ import type { PartContext } from './context';
 import type { EventFields } from './event';
 import { targetOf } from './event-target';
 import { combineTeardowns, listen, type Teardown } from './guard';
+import { isField } from './mask';
 import { debounce } from './throttle-debounce';
 
 /** Keys that are reported by name. A list, not "longer than one character": any other key may be a character. */
@@ -12,7 +13,7 @@ const PAUSE_MS = 1_000;
 
 /**
  * Emits named keys one by one, and a run of printing keys as one `char`. A run ends with a named key, another element
- * or a second without keys. Its length is sent unless the field is secret, since it is part of a password.
+ * or a second without keys. Its length is sent of fields whose values are sent.
  */
 export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartContext, 'emit' | 'secrets' | 'describe' | 'beforeLeave'>): Teardown {
   let run: { target: EventTarget | null; count: number; at: EventFields } | undefined;
@@ -21,8 +22,8 @@ export function initKeys({ emit, secrets, describe, beforeLeave }: Pick<PartCont
     if (!run) return;
     const { target, count, at } = run;
     run = undefined;
-    const secret = (target as Node | null)?.nodeType === Node.ELEMENT_NODE && secrets.isSecret(target as Element);
-    emit('keydown', { ...at, key_pressed: 'char', event_data: secret ? undefined : { count } });
+    const isOpen = (target as Node | null)?.nodeType === Node.ELEMENT_NODE && isField(target as Element) && !secrets.isMasked(target as Element);
+    emit('keydown', { ...at, key_pressed: 'char', ...(isOpen && { input_masked: false, event_data: { count } }) });
   };
   const endRunAfterPause = debounce(endRun, PAUSE_MS);
 

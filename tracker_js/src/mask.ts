@@ -5,6 +5,10 @@ import { guard, type Teardown } from './guard';
 export interface Secrets {
   /** True for a field whose value is a secret, and for anything inside `[data-private]` or an editor. */
   isSecret: (element: Element) => boolean;
+  /** True for a field whose value the page (`data-unmask`) or the project wants to be stored, and which is no secret. */
+  isUnmasked: (field: Element) => boolean;
+  /** True for a field whose value is not sent: a secret, or by default any typed one that is not unmasked. */
+  isMasked: (field: Element) => boolean;
   /** Masks e-mail addresses, card numbers, values of secret parameters, and values that stand in a secret field now. */
   scrub: (text: string) => string;
   /** Masks a URL in the same way. Values of secret fields are masked in its query and fragment only. */
@@ -15,6 +19,8 @@ export interface Secrets {
 export const MASK = '********';
 
 const FIELDS = 'input,textarea,select';
+/** Types of fields whose value the page has chosen; of files only the number is sent. */
+const CHOSEN = /^(submit|button|reset|image|checkbox|radio|file)$/;
 /** Attributes whose fields nothing can open. */
 const STRICT = /^(password|hidden)$|(^| )(cc \S+|one time code|(current|new) password)( |$)/;
 /**
@@ -69,10 +75,10 @@ export function scrubText(text: string): string {
   return CARDS.reduce((masked, card) => masked.replace(card, (digits) => (ISSUED.test(digits) && isCard(digits) ? MASK : digits)), text.replace(MAIL_TEXT, MASK));
 }
 
-/** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-allow]` within opens its content again. */
+/** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-unmask]` within opens its content again. */
 export function isPrivate(element: Element): boolean {
-  const box = element.closest('[data-private],[data-allow],[contenteditable]:not([contenteditable="false" i])');
-  if (box) return !box.hasAttribute('data-allow') || box.hasAttribute('data-private');
+  const box = element.closest('[data-private],[data-unmask],[contenteditable]:not([contenteditable="false" i])');
+  if (box) return !box.hasAttribute('data-unmask') || box.hasAttribute('data-private');
   // A shadow tree is as private as its host.
   const { host } = element.getRootNode() as ShadowRoot;
   return host !== undefined && isPrivate(host);
@@ -108,7 +114,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
   /** The marked fields that are still in the page, whose values are masked in texts. */
   const live = new Set<Field>();
   const names = new Map<string, boolean>();
-  let allInputs = false;
+  let allInputs = true;
   let ownWords: string[] = [];
   let ownParameters: string[] = [];
   let allowed: string[] = [];
@@ -122,8 +128,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
     if (field.type !== 'hidden') for (const name of namesOf(field)) names.set(name, strict || names.get(name) === true);
   };
   const isOwn = ({ name, id, className }: Field): boolean => ownWords.some((word) => `${name} ${id} ${className}`.toLowerCase().includes(word));
-  const isOpen = (field: Field): boolean =>
-    field.closest('[data-private],[data-allow]')?.hasAttribute('data-allow') === true || [field.name, field.id].some((name) => name && allowed.includes(name.toLowerCase()));
+  const isAllowed = (field: Element): boolean => ['name', 'id'].some((name) => allowed.includes(field.getAttribute(name)?.toLowerCase() ?? ''));
   const check = (field: Field): boolean => {
     const known = namesOf(field).find((name) => names.has(name));
     if (looksStrict(field)) mark(field, true);
@@ -132,7 +137,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
       else if (looksSecret(field) || isOwn(field) || isSecretValue(field.value)) mark(field, false);
     }
     const strict = marked.get(field);
-    return allInputs || strict === true || (strict === false && (!isOpen(field) || hasCard(field.value)));
+    return strict === true || (strict === false && (!isAllowed(field) || hasCard(field.value)));
   };
   const checkAll = (within: ParentNode): void => {
     within.querySelectorAll<Field>(FIELDS).forEach(check);
@@ -190,20 +195,25 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
     return text;
   };
 
+  const isSecret = (element: Element): boolean => {
+    catchUp();
+    // Fields of a frame or a shadow tree are not observed: whether they were secret before is unknown.
+    if (isField(element)) return check(element) || isPrivate(element) || element.getRootNode() !== root;
+    return isPrivate(element);
+  };
+  const isUnmasked = (field: Element): boolean => (isAllowed(field) || field.closest('[data-unmask]') !== null) && !isSecret(field);
+
   return {
-    isSecret(element) {
-      catchUp();
-      // Fields of a frame or a shadow tree are not observed: whether they were secret before is unknown.
-      if (isField(element)) return check(element) || isPrivate(element) || element.getRootNode() !== root;
-      return isPrivate(element);
-    },
+    isSecret,
+    isUnmasked,
+    isMasked: (field) => (allInputs && !CHOSEN.test((field as Field).type) ? !isUnmasked(field) : isSecret(field)),
     scrub,
     url(url) {
       const at = url.search(/[?#]/);
       return at < 0 ? scrubText(url) : scrubText(url.slice(0, at)) + scrub(url.slice(at));
     },
     apply({ inputs, fields, parameters, allow }) {
-      allInputs = inputs === 'all';
+      allInputs = inputs !== 'secrets';
       [ownWords, ownParameters, allowed] = [fields, parameters, allow].map((words) => words.map((word) => word.toLowerCase())) as [string[], string[], string[]];
       checkAll(root);
     },

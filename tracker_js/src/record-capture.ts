@@ -56,7 +56,6 @@ export function capture(context: PartContext, first: RecordBuffer, onUserAction:
     : undefined;
   const masker = createMasker({
     secrets,
-    masking: context.config.masking,
     mirror,
     block,
     maskText: maskSelector(options),

@@ -1,4 +1,3 @@
-import type { Config } from './config';
 import { isField, isPrivate, MASK, mayBecomeSecret, type Secrets } from './mask';
 import { type Attributes, CANVAS, type Changed, ELEMENT, type EventData, INCREMENTAL, INPUT, META, type Mirror, MUTATION, type RecordedEvent, SCROLL, SELECTION, type SerializedNode, TEXT } from './rrweb-types';
 
@@ -22,7 +21,7 @@ const BUTTONS = /^(submit|button|reset|image)$/;
 const CHECKED = /^(checkbox|radio)$/;
 /** Elements that often repeat a typed value. */
 const REPEATING = /^(title|output)$/;
-const MARKS = ['data-private', 'data-allow', 'contenteditable'];
+const MARKS = ['data-private', 'data-unmask', 'contenteditable'];
 /** Shorter values appear in other texts by chance. */
 const MIN_REPEATED = 4;
 
@@ -37,7 +36,6 @@ export interface Masker {
 
 export interface MaskOptions {
   secrets: Secrets;
-  masking: Config['masking'];
   mirror: Mirror;
   /** Selectors; empty for none. */
   maskText: string;
@@ -69,8 +67,7 @@ const isNothing = ({ source, texts, attributes, removes, adds }: EventData): boo
 /** True for an event of which masking has left nothing: it is not sent. */
 export const isEmpty = ({ type, data }: RecordedEvent): boolean => type === INCREMENTAL && isNothing(data);
 
-export function createMasker({ secrets, masking, mirror, maskText, block, onImage }: MaskOptions): Masker {
-  const allowed = masking.allow.map((name) => name.toLowerCase());
+export function createMasker({ secrets, mirror, maskText, block, onImage }: MaskOptions): Masker {
   const fields = new Set<Element>();
   /** What is recorded as masked already, texts by id and attributes by id and name: a mask for each letter would reveal their number. */
   const masked = new Set<string>();
@@ -89,9 +86,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     }
     return level;
   };
-  const isAllowed = (field: Element): boolean =>
-    field.closest('[data-allow]') !== null || ['name', 'id'].some((name) => allowed.includes(field.getAttribute(name)?.toLowerCase() ?? ''));
-  const isOpen = (field: Element): boolean => masking.inputs !== 'all' && isAllowed(field) && !secrets.isSecret(field) && levelOf(field) === OPEN;
+  const isOpen = (field: Element): boolean => secrets.isUnmasked(field) && levelOf(field) === OPEN;
   const maskInput = (text: string, field: Element): string => {
     if (text === '' || BUTTONS.test((field as HTMLInputElement).type)) return text;
     return isOpen(field) && !mayBecomeSecret(text) ? secrets.scrub(text) : MASK;
@@ -163,10 +158,11 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     } else if (node.type === ELEMENT && node.attributes) {
       const { attributes } = node;
       const element = (mirror.getNode(node.id) as Element | null) ?? undefined;
-      if (element && (level === OPEN || 'data-allow' in attributes) && (MARKS.some((mark) => mark in attributes) || (maskText && element.matches(maskText)))) level = levelOf(element);
+      if (element && (level === OPEN || 'data-unmask' in attributes) && (MARKS.some((mark) => mark in attributes) || (maskText && element.matches(maskText)))) level = levelOf(element);
       // An element in a frame of another site, which is unreachable.
       else if (!element && 'data-private' in attributes) level = PRIVATE;
       mask(attributes, tag, typeof attributes.type === 'string' ? attributes.type.toLowerCase() : '', level, element);
+      if (element && isField(element) && isOpen(element)) attributes['data-unmask'] = '';
       if (tag === 'img' && level === OPEN) onImage(node);
     }
     for (const child of node.childNodes ?? []) walk(child, tag, level);
@@ -180,6 +176,7 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
     if (element && isField(element) && 'value' in attributes && !isOpen(element)) Reflect.deleteProperty(attributes, 'value');
     mask(attributes, tag, element?.getAttribute('type')?.toLowerCase() ?? '', element ? levelOf(element) : OPEN, element ?? undefined);
     for (const name of Object.keys(attributes)) if (isRepeated(`${changed.id} ${name}`, attributes[name])) Reflect.deleteProperty(attributes, name);
+    if (element && isField(element) && attributes.value && isOpen(element)) attributes['data-unmask'] = '';
     return Object.keys(attributes).length > 0;
   };
 
@@ -216,6 +213,8 @@ export function createMasker({ secrets, masking, mirror, maskText, block, onImag
         if (level === BLOCKED) return nothing();
         if (CHECKED.test(type) && level !== OPEN) return { ...data, text: MASK, isChecked: false };
         if (CHECKED.test(type) || BUTTONS.test(type)) data.text = secrets.scrub(data.text ?? '');
+        // The server masks values without this mark, which players ignore.
+        else if (field && isOpen(field)) data.input_masked = false;
         return data;
       }
       case SCROLL: {

@@ -40,6 +40,8 @@ export interface EventData {
   node?: SerializedNode;
   text?: string;
   isChecked?: boolean;
+  /** `false`: the page wants the value to be stored. */
+  input_masked?: boolean;
   texts?: { id: number; value: string | null }[];
   attributes?: Changed[];
   removes?: unknown[];

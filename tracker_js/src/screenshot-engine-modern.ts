@@ -11,14 +11,14 @@ const SLICE_MS = 12;
 const IGNORED_STYLES = /^(animation|transition|scroll|overscroll|view-transition|timeline|offset|page|orphans|widows|break|cursor|pointer-events|user-select|touch-action|will-change|caret|perspective-origin|app-region|speak)|(^|-)(inline|block)(-|$)/;
 
 /** Gives the copy of a field what the visitor sees in it, or the mask. The library copies only the text of an input. */
-function fill(copy: Field, original: Field, isSecret: boolean): void {
-  const text = visibleValue(original, isSecret);
+function fill(copy: Field, original: Field, isMasked: boolean): void {
+  const text = visibleValue(original, isMasked);
   if (original.localName === 'textarea') copy.textContent = text;
   else if (original.localName === 'select') {
     copy.querySelectorAll('option').forEach((option, index) => {
-      option.toggleAttribute('selected', !isSecret && index === (original as HTMLSelectElement).selectedIndex);
+      option.toggleAttribute('selected', !isMasked && index === (original as HTMLSelectElement).selectedIndex);
     });
-  } else copy.toggleAttribute('checked', !isSecret && (original as HTMLInputElement).checked);
+  } else copy.toggleAttribute('checked', !isMasked && (original as HTMLInputElement).checked);
   if (copy.hasAttribute('value')) copy.setAttribute('value', text);
   // The placeholder's colour is lost, too: it would look like a typed value.
   if (text === '' && 'placeholder' in original) copy.style.webkitTextFillColor = getComputedStyle(original, '::placeholder').color;
@@ -111,7 +111,7 @@ export const drawModern: Engine = async (drawing) => {
     includeStyleProperties: [...getComputedStyle(document.documentElement)].filter((name) => !IGNORED_STYLES.test(name)),
     filter(node) {
       const parent = open[open.length - 1];
-      if (isBlank(parent) || (parent && isFieldNode(parent) && secrets.isSecret(parent))) return false;
+      if (isBlank(parent) || (parent && isFieldNode(parent) && secrets.isMasked(parent))) return false;
       // Copies of texts and comments are not passed to `onCloneEachNode`.
       if (node.nodeType !== Node.TEXT_NODE) open.push(node);
       return true;
@@ -126,7 +126,7 @@ export const drawModern: Engine = async (drawing) => {
       const original = open.pop();
       if (original && isElement(copy)) {
         if (isBlank(original)) blankOut(copy, original as Element);
-        else if (isFieldNode(original) && isFieldNode(copy)) fill(copy, original, secrets.isSecret(original));
+        else if (isFieldNode(original) && isFieldNode(copy)) fill(copy, original, secrets.isMasked(original));
       }
       if (performance.now() - sliceBegan < SLICE_MS) return undefined;
       return new Promise((resolve) => {

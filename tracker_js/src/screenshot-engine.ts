@@ -25,7 +25,7 @@ export interface Drawing {
 export type Engine = (drawing: Drawing) => Promise<HTMLCanvasElement>;
 
 /** Returns what the copy of a field shows: the value that the visitor sees, or the mask. */
-export const visibleValue = (field: Field, isSecret: boolean): string => (field.value === '' ? '' : isSecret ? MASK : field.value);
+export const visibleValue = (field: Field, isMasked: boolean): string => (field.value === '' ? '' : isMasked ? MASK : field.value);
 
 export const isElement = (node: Node): node is Element => node.nodeType === Node.ELEMENT_NODE;
 export const isFieldNode = (node: Node): node is Field => isElement(node) && isField(node);

@@ -86,7 +86,7 @@ afterEach(() => {
 
 describe('inputs', () => {
   test('a field is reported once, half a second after the last letter', () => {
-    document.body.innerHTML = '<input name="city">';
+    document.body.innerHTML = '<input name="city" data-unmask>';
     observe(initInputs);
     type('Porto');
     vi.advanceTimersByTime(499);
@@ -96,8 +96,25 @@ describe('inputs', () => {
     expect(emitted.map(({ event_type, input_value, input_masked }) => [event_type, input_value, input_masked])).toEqual([['input', 'Porto', false]]);
   });
 
+  test('the value of a field is masked unless the page or the project unmasks it', () => {
+    document.body.innerHTML = '<input name="city"><input name="terms" type="checkbox">';
+    observe(initInputs);
+    observe(initKeys);
+    type('Porto');
+    vi.advanceTimersByTime(1_000);
+    const box = field('[name="terms"]');
+    box.checked = true;
+    box.dispatchEvent(new Event('input', { bubbles: true }));
+    vi.advanceTimersByTime(500);
+    expect(emitted.map(({ input_value, input_masked, event_data }) => [input_value, input_masked, event_data])).toEqual([
+      [MASK, true, undefined],
+      [undefined, undefined, undefined],
+      ['true', false, undefined],
+    ]);
+  });
+
   test('a card number in an unnamed field is masked while it is typed and afterwards', () => {
-    document.body.innerHTML = '<input name="q">';
+    document.body.innerHTML = '<input name="q" data-unmask>';
     observe(initInputs);
     for (const part of ['4242 42', '42 4242', ' 4242']) {
       type(part);
@@ -110,7 +127,7 @@ describe('inputs', () => {
   });
 
   test('a long number that is not a card number is sent when the field is left', () => {
-    document.body.innerHTML = '<input name="order">';
+    document.body.innerHTML = '<input name="order" data-unmask>';
     observe(initInputs);
     type('1234567');
     vi.advanceTimersByTime(500);
@@ -122,7 +139,7 @@ describe('inputs', () => {
   });
 
   test('an unfinished value is sent before the page goes', () => {
-    document.body.innerHTML = '<input name="city">';
+    document.body.innerHTML = '<input name="city" data-unmask>';
     observe(initInputs);
     type('Por');
     for (const finish of finishers) finish(false);
@@ -145,7 +162,7 @@ test('typing in a shadow tree is reported as secret, with the element of the tre
 
 describe('keys', () => {
   test('a run of printing keys is one char, named keys are reported by name', () => {
-    document.body.innerHTML = '<input name="city">';
+    document.body.innerHTML = '<input name="city" data-unmask>';
     observe(initKeys);
     type('Porto');
     field().dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));

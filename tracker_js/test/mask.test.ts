@@ -172,31 +172,36 @@ describe('the outline of an element', () => {
   });
 });
 
-describe('the page opens', () => {
+describe('the page unmasks', () => {
   test.each([
-    ['<input type="email" data-allow>', false],
-    ['<form data-allow><input name="phone"></form>', false],
-    ['<form data-allow><input type="tel" value="+351 912 345 678"></form>', false],
-    ['<form data-private><p data-allow><input name="city"></p></form>', false],
-    ['<form data-allow><p data-private><input name="city"></p></form>', true],
-    ['<form data-allow><input type="password"></form>', true],
-    ['<form data-allow><input type="hidden"></form>', true],
-    ['<input data-allow autocomplete="cc-number">', true],
-    ['<input data-allow autocomplete="one-time-code">', true],
-    ['<input data-allow name="order" value="4242 4242 4242 4242">', true],
-    ['<input maxlength="1">', true],
-  ])('%s: secret %s', (html, secret) => {
+    ['<input name="city">', false],
+    ['<input name="city" data-unmask>', true],
+    ['<form data-unmask><input name="city"></form>', true],
+    ['<form data-private><p data-unmask><input name="city"></p></form>', true],
+    ['<form data-unmask><p data-private><input name="city"></p></form>', false],
+    ['<form data-unmask><input name="phone"></form>', false],
+    ['<input type="email" data-unmask>', false],
+    ['<form data-unmask><input type="password"></form>', false],
+    ['<form data-unmask><input type="hidden"></form>', false],
+    ['<input data-unmask autocomplete="cc-number">', false],
+    ['<input data-unmask name="order" value="4242 4242 4242 4242">', false],
+    ['<input data-unmask maxlength="1">', false],
+    ['<input type="submit">', true],
+    ['<input type="checkbox" name="terms">', true],
+    ['<input type="file">', true],
+    ['<p data-private><input type="checkbox"></p>', false],
+  ])('%s: %s', (html, isOpen) => {
     page(html);
-    expect(secrets.isSecret(input())).toBe(secret);
+    expect(secrets.isMasked(input())).toBe(!isOpen);
   });
 
   test('an editor, and a part of a private box', () => {
-    page('<div data-private><p>a</p><section data-allow><i>b</i></section></div><div contenteditable data-allow><b>c</b></div>');
+    page('<div data-private><p>a</p><section data-unmask><i>b</i></section></div><div contenteditable data-unmask><b>c</b></div>');
     expect(['p', 'i', 'b'].map((selector) => secrets.isSecret(input(selector)))).toEqual([true, false, false]);
   });
 
   test('never a field that was a password', () => {
-    page('<input data-allow type="password" name="b1">');
+    page('<input data-unmask type="password" name="b1">');
     secrets.isSecret(input());
     input().type = 'text';
     expect(secrets.isSecret(input())).toBe(true);
@@ -228,10 +233,14 @@ describe('the project', () => {
     expect(fields.map((field) => secrets.isSecret(field))).toEqual([false, false, true, true]);
   });
 
-  test('masks all inputs', () => {
-    secrets.apply({ ...none, inputs: 'all' });
-    page('<input name="city"><input name="zip" data-allow><p>text</p>');
-    expect([...document.querySelectorAll('input,p')].map((element) => secrets.isSecret(element))).toEqual([true, true, false]);
+  test('masks all fields, or those that are secret', () => {
+    page('<input name="city"><input name="zip" data-unmask><input name="street"><input name="phone">');
+    const masked = (): boolean[] => [...document.querySelectorAll('input')].map((field) => secrets.isMasked(field));
+    expect(masked()).toEqual([true, false, true, true]);
+    secrets.apply({ ...none, inputs: 'all', allow: ['Street'] });
+    expect(masked()).toEqual([true, false, false, true]);
+    secrets.apply(none);
+    expect(masked()).toEqual([false, false, false, true]);
   });
 
   test('names parameters', () => {

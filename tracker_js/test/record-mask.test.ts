@@ -29,7 +29,6 @@ const open = (html: string, options: Partial<MaskOptions> = {}): void => {
   book = new Book();
   masker = createMasker({
     secrets: watchSecrets(),
-    masking: { inputs: 'secrets', fields: [], parameters: [], allow: [] },
     mirror: book,
     maskText: '.rr-mask,.hush',
     block: '.blocked',
@@ -63,18 +62,31 @@ describe('typed values', () => {
   });
 
   it('are recorded where the page allows it, unless they are secret or may become so', () => {
-    open('<input id="town" data-allow><input id="key" type="password" data-allow>');
+    open('<input id="town" data-unmask><input id="key" type="password" data-unmask>');
     expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
     expect(masker.maskInput('ada@', find('town'))).toBe(MASK);
     expect(masker.maskInput('hunter2', find('key'))).toBe(MASK);
   });
 
-  it('are recorded of fields that the project allows, and never where it masks all inputs', () => {
-    const masking = { inputs: 'secrets' as const, fields: [], parameters: [], allow: ['Town'] };
-    open('<input id="town">', { masking });
-    expect(masker.maskInput('Lisbon', find('town'))).toBe('Lisbon');
-    open('<input id="town" data-allow>', { masking: { ...masking, inputs: 'all' } });
-    expect(masker.maskInput('Lisbon', find('town'))).toBe(MASK);
+  it('are recorded of fields that the project allows', () => {
+    const secrets = watchSecrets();
+    secrets.apply({ inputs: 'all', fields: [], parameters: [], allow: ['Town'] });
+    open('<input id="town"><input id="city">', { secrets });
+    expect(['town', 'city'].map((id) => masker.maskInput('Lisbon', find(id)))).toEqual(['Lisbon', MASK]);
+  });
+
+  it('have a mark for the server where they are recorded', () => {
+    expect(attributesOf('<form data-unmask><input value="Lisbon"></form>')).toEqual({ 'data-unmask': '' });
+    open('<p data-unmask><input id="town"></p><input id="city">');
+    const [town, city] = [find('town'), find('city')].map((field) => book.getId(field));
+    const input = (id = 0): unknown => event(INCREMENTAL, { source: INPUT, id, text: 'x', isChecked: false }).data.input_masked;
+    expect([input(town), input(city)]).toEqual([false, undefined]);
+    const node = book.serialize(document.body);
+    event(FULL_SNAPSHOT, { node });
+    const fields = [node.childNodes?.[0]?.childNodes?.[0], node.childNodes?.[1]];
+    expect(fields.map((field) => field?.attributes?.['data-unmask'])).toEqual(['', undefined]);
+    const change = mutation({ attributes: [{ id: town ?? 0, attributes: { value: 'Lisbon' } }, { id: city ?? 0, attributes: { value: 'Porto' } }] });
+    expect(change.data.attributes).toEqual([{ id: town, attributes: { value: 'Lisbon', 'data-unmask': '' } }]);
   });
 
   it('of buttons are their labels', () => {
@@ -154,7 +166,7 @@ describe('private parts', () => {
   });
 
   it('are open again where the page allows it', () => {
-    open('<div data-private>Pv0<p data-allow>Shown</p></div>');
+    open('<div data-private>Pv0<p data-unmask>Shown</p></div>');
     const recorded = snapshot();
     expect(recorded).toContain('Shown');
     expect(recorded).not.toContain('Pv0');

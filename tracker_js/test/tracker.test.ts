@@ -18,7 +18,7 @@ const CONFIG: Config = {
   project_id: 1,
   sampling_rate: 1,
   record: false,
-  masking: { inputs: 'secrets', fields: [], parameters: [], allow: [] },
+  masking: { inputs: 'all', fields: [], parameters: [], allow: [] },
   honour_gpc: true,
   honour_dnt: false,
 };

@@ -19,16 +19,25 @@ Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 class Masking(Struct, frozen=True, forbid_unknown_fields=True):
     """What is masked in addition to what the browser marked and what looks like a secret."""
 
-    inputs: Literal["secrets", "all"] = "secrets"
-    """Which typed values are masked: those of secret form fields, or all."""
+    inputs: Literal["all", "secrets"] = "all"
+    """Which typed values are masked. `all`: those of every form field, unless the page (`data-unmask`) or `allow` keeps
+    them. `secrets`: those of secret form fields.
+    """
     fields: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
     """Words in the name, id or class of a form field that make it secret, in addition to the server's own."""
     parameters: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
     """Query parameters whose values are masked, in addition to the server's own."""
     allow: Annotated[tuple[Pattern, ...], Meta(max_length=100)] = ()
-    """Names or ids of form fields, and names of query parameters, that are stored although they look like secrets. What
-    the browser marked stays masked.
+    """Names or ids of form fields, and names of query parameters, that are stored although they are typed or look like
+    secrets. What the browser marked stays masked.
     """
+
+
+def relaxed(before: Masking, after: Masking) -> list[str]:
+    """The names of the rules by which `after` lets more be stored than `before`."""
+    names = ["inputs"] if after.inputs == "secrets" != before.inputs else []
+    names += [name for name in ("fields", "parameters") if set(getattr(before, name)) - set(getattr(after, name))]
+    return names + (["allow"] if set(after.allow) - set(before.allow) else [])
 
 
 _HIGHEST_LIMIT = 1_000_000_000  # requests a minute

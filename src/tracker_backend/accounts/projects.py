@@ -8,9 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tracker_backend.accounts import audit, keys
 from tracker_backend.accounts.logins import Role
-from tracker_backend.accounts.project_settings import ProjectSettings, change_settings, read_settings
+from tracker_backend.accounts.project_settings import ProjectSettings, change_settings, read_settings, relaxed
 from tracker_backend.accounts.time_zones import is_time_zone
-from tracker_backend.errors import Invalid, NotFound
+from tracker_backend.errors import Forbidden, Invalid, NotFound
 from tracker_backend.settings import Settings, variable
 from tracker_backend.storage.pool import Connection, Pool
 from tracker_backend.storage.sql import load
@@ -119,11 +119,12 @@ async def change_project(
     settings: Settings,
     *,
     is_operator: bool = False,
+    is_owner: bool = True,
 ) -> list[str]:
     """Change a project, write the audit log, and return the names of what changed: `name`, `settings.sampling_rate`.
 
-    Call it in a transaction. Raises NotFound; Invalid for invalid values. Only the operator may exceed the server's
-    rate limits.
+    Call it in a transaction. Raises NotFound; Invalid for invalid values; Forbidden for masking rules by which more is
+    stored, unless the caller `is_owner`. Only the operator may exceed the server's rate limits.
     """
     row = await _lock(connection, project_id)
     given = {name: getattr(change, name) for name in ("name", "platform", "timezone")}
@@ -135,10 +136,15 @@ async def change_project(
     if change.settings is not UNSET:
         patched = change_settings(stored, change.settings, settings.late_days, settings.retention_days)
         before, after = read_settings(stored), read_settings(patched)
-        names = ProjectSettings.__struct_fields__
-        different = [name for name in names if getattr(before, name) != getattr(after, name)]
+        different = [
+            name for name in ProjectSettings.__struct_fields__ if getattr(before, name) != getattr(after, name)
+        ]
         if not is_operator:
             _check_limits(after, different, settings)
+        if not is_owner and (names := relaxed(before.masking, after.masking)):
+            raise Forbidden(
+                f"an editor may not have more stored, and `settings.masking.{names[0]}` would: ask an owner for it."
+            )
         changed += [f"settings.{name}" for name in different]
         stored = patched
     if changed:

@@ -26,7 +26,7 @@ _CHANGE: dict[str, Any] = {
     "settings": {
         "allowed_origins": ["https://shop.example", "https://*.shop.example"],
         "retention_days": 14,
-        "masking": {"inputs": "all"},
+        "masking": {"fields": ["iban"]},
     },
 }
 
@@ -101,11 +101,15 @@ async def change_project(
 ) -> Project:
     """Change the fields that are sent. A member of `settings` that is null gets its default again.
 
-    It takes effect in every process within a second.
+    It takes effect in every process within a second. Only owners and admin keys may change `masking` so that more is
+    stored: add to `allow`, set `inputs` to `secrets`, remove from `fields` and `parameters`.
     """
     change = read_json_body(request, body, _change)
+    is_owner = caller.person is None or caller.person.roles.get(caller.project_id) == "owner"
     async with services.pool.acquire() as connection, connection.transaction():
-        await projects.change_project(connection, caller.actor, caller.project_id, change, services.settings)
+        await projects.change_project(
+            connection, caller.actor, caller.project_id, change, services.settings, is_owner=is_owner
+        )
     return await projects.get_project(services.pool, caller.project_id)
 
 

@@ -19,7 +19,8 @@ from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, enco
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
 from tracker_backend.masking.rules import Rules
 from tracker_backend.masking.secret_fields import overlaps
-from tracker_backend.masking.targets import Target, target_of
+from tracker_backend.masking.selectors import without_typed
+from tracker_backend.masking.targets import Target, has_value, target_of
 from tracker_backend.text_cleaning import check_numbers
 
 _COMMON = frozenset({"mousemove", "scroll", "click", "pageview", "input", "custom", "error", "keydown"})
@@ -118,26 +119,41 @@ def _mask_inputs(rules: Rules, events: Sequence[Event], inputs: list[tuple[int, 
             check_numbers(event.event_data, f"$.events[{index}].event_data")
         data = _object(event.event_data)
         field = _field(rules, event, data)
-        is_secret = bool(event.input_masked) or (data is not None and input_events.is_marked(data))
-        if is_secret:
-            # An event that names no field marks only itself, not all others that name none.
-            secret |= field.names - UNNAMED
-        elif not field.is_allowed:
-            values = _values(event, target, data)
-            if field.looks_secret or any(is_secret_value(value) for value in values):
-                is_secret = True
-                secret |= field.names
-            elif event.event_type.lower() != "change":
-                is_secret = any(may_become_secret(value) for value in values)
+        is_secret, names = _secret_names(rules, event, field, data, _values(event, target, data))
+        secret |= names
         _mask_input(rules, event, target, data, index, is_allowed=field.is_allowed)
-        found.append((index, field.names, is_secret or rules.all_inputs))
+        is_kept = not rules.all_inputs or field.is_allowed or _is_unmasked(event, data)
+        if is_secret or not is_kept:
+            _hide_value(event, is_secret=is_secret)
+        found.append((index, field.names, is_secret or not is_kept))
     open_fields: dict[int, frozenset[str]] = {}
     for index, names, is_hidden in found:
-        if is_hidden or not secret.isdisjoint(names):
+        if not secret.isdisjoint(names):
             _hide_value(events[index])
-        else:
+        elif not is_hidden:
             open_fields[index] = names
     return MaskedEvents(secret, open_fields)
+
+
+def _secret_names(
+    rules: Rules, event: Event, field: Field, data: dict[str, Any] | None, values: list[str]
+) -> tuple[bool, frozenset[str]]:
+    """Whether an event's value is secret, and the names of its field if that is secret from now on."""
+    if event.input_masked or (data is not None and input_events.is_marked(data)):
+        # A client that masks all fields does not say which are secret. An event that names no field marks only itself,
+        # not all others that name none.
+        is_own = not rules.all_inputs or any(value != MASK for value in values)
+        return True, field.names - UNNAMED if is_own else _NOTHING
+    if field.is_allowed:
+        return False, _NOTHING
+    if field.looks_secret or any(is_secret_value(value) for value in values):
+        return True, field.names
+    return event.event_type.lower() != "change" and any(may_become_secret(value) for value in values), _NOTHING
+
+
+def _is_unmasked(event: Event, data: dict[str, Any] | None) -> bool:
+    """The page wants the value to be stored."""
+    return event.input_masked is False or (data is not None and input_events.is_unmasked(data))
 
 
 def _values(event: Event, target: Target | None, data: dict[str, Any] | None) -> list[str]:
@@ -174,17 +190,23 @@ def _field(rules: Rules, event: Event, data: dict[str, Any] | None) -> Field:
     return field_of(rules, event.target_element, event.target_id, event.target_class, event.target_selector, more)
 
 
-def _hide_value(event: Event) -> None:
-    """Masks what an event holds of a typed value."""
+def _hide_value(event: Event, *, is_secret: bool = True) -> None:
+    """Masks what an event holds of a typed value. The text of an element that is no field is one if it is secret."""
+    data = _object(event.event_data)
+    typed = {value for value in (event.input_value, *input_events.values(data or {})) if value and value != MASK}
     if event.input_value:
         event.input_value = MASK
-    if event.target_element is not None:
-        event.target_element = without_value(event.target_element)
-    data = _object(event.event_data)
+    element = event.target_element
+    if element is not None and (is_secret or has_value(element) or any(each in element for each in typed)):
+        event.target_element = without_value(element)
+    if event.target_selector is not None:
+        event.target_selector = without_typed(event.target_selector, typed)
     if data is None and bytes(event.event_data).startswith(b"{"):
         event.event_data = Raw(CLOSED)
-    elif data is not None and input_events.hide_values(data):
-        event.event_data = Raw(encode(data))
+    elif data is not None:
+        is_changed = input_events.hide_in_selectors(data, typed)
+        if input_events.hide_values(data) or is_changed:
+            event.event_data = Raw(encode(data))
 
 
 def _is_typing(kind: str, data: bytes) -> bool:

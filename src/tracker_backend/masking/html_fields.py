@@ -11,6 +11,10 @@ FORM_TAG = re.compile(r"<(?:input|textarea|select|option)\b[^>]*>?", re.IGNORECA
 TAG = re.compile(r"\s*<[a-zA-Z][^>]*>?")
 VALUE = re.compile(r"(\bvalue\s*=\s*)(\"[^\"]*\"?|'[^']*'?|[^\s>\"']+)", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(\"[^\"]*\"?|'[^']*'?|[^\s>\"']+)")
+_ANY_TAG = re.compile(r"<[a-zA-Z][^>]*>?")
+_TEXTAREA = re.compile(r"(<textarea\b[^>]*>)[^<]+", re.IGNORECASE)
+CHOSEN_TYPES = frozenset({"submit", "button", "reset", "image", "checkbox", "radio"})
+"""Types of inputs whose value the page has chosen, not the visitor."""
 _NAMING = ("name", "id", "placeholder", "aria-label", "label", "field")
 
 
@@ -47,6 +51,34 @@ def without_value(html: str) -> str:
         return MASK
     opening = VALUE.sub(rf'\1"{MASK}"', tag[0])
     return opening + MASK if html[tag.end() :].strip() else opening
+
+
+def is_editor(tag: str) -> bool:
+    """Whether a tag begins an editor, in which the visitor types."""
+    return "contenteditable" in tag.lower() and attributes(tag).get("contenteditable", "").lower() != "false"
+
+
+def without_typed_values(html: str, *, in_fields: bool) -> str:
+    """An outer HTML without what was typed into editors in it and, with `in_fields`, into fields.
+
+    After the first tag of an editor all is masked: where it ends is not known of a piece of HTML.
+    """
+    small = html.lower()
+    if "contenteditable" in small:
+        for tag in _ANY_TAG.finditer(html):
+            if is_editor(tag[0]):
+                html = html[: tag.end()] + (MASK if html[tag.end() :].strip() else "")
+                break
+    if in_fields and "<textarea" in small:
+        html = _TEXTAREA.sub(rf"\1{MASK}", html)
+    if in_fields and "value" in small:
+        html = FORM_TAG.sub(_without_typed_value, html)
+    return html
+
+
+def _without_typed_value(tag: re.Match[str]) -> str:
+    is_chosen = attributes(tag[0]).get("type", "").lower() in CHOSEN_TYPES
+    return tag[0] if is_chosen or tag[0][:7].lower() == "<option" else VALUE.sub(rf'\1"{MASK}"', tag[0])
 
 
 def scrub_fields(words: Words, text: str) -> str:

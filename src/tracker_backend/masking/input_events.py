@@ -1,11 +1,12 @@
 """What an event's data says of typing: the field, its values, the keys."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from tracker_backend.masking.form_fields import More
 from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.selectors import without_typed, without_values
 
 NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")
 """Enter, ArrowUp, F5: UI Events calls them named key attribute values."""
@@ -63,6 +64,11 @@ def is_marked(data: dict[str, Any]) -> bool:
     return any(each.get(name) is True for each in _objects(data) for name in ("masked", "input_masked", "isMasked"))
 
 
+def is_unmasked(data: dict[str, Any]) -> bool:
+    """The page wants the value to be stored."""
+    return any(each.get("input_masked") is False for each in _objects(data))
+
+
 def values(data: dict[str, Any]) -> list[str]:
     """What was typed."""
     return [str(each[name]) for each, name in _members(data, _VALUES) if isinstance(each[name], str | int)]
@@ -78,6 +84,17 @@ def hide_values(data: dict[str, Any]) -> bool:
     for each, name in list(_members(data, _LENGTHS)):
         del each[name]
         is_changed = True
+    return is_changed
+
+
+def hide_in_selectors(data: dict[str, Any], typed: Collection[str]) -> bool:
+    """Masks what was typed in the selectors that the data names; whether anything was changed."""
+    is_changed = False
+    for each, name in list(_members(data, ("selector",))):
+        selector = each[name]
+        if isinstance(selector, str) and (masked := without_typed(without_values(selector), typed)) != selector:
+            each[name] = masked
+            is_changed = True
     return is_changed
 
 

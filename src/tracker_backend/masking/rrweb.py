@@ -13,15 +13,18 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.masking import input_events
-from tracker_backend.masking.html_fields import is_secret_input
+from tracker_backend.masking.html_fields import CHOSEN_TYPES, is_secret_input
 from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, encode
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
+from tracker_backend.masking.rrweb_editors import mask_editors
 from tracker_backend.masking.rrweb_prefilter import FIELD_ATTRIBUTES, FORM, LEFT_ALONE, RrwebPrefilter, prefilter_batch
 from tracker_backend.masking.rules import Rules
 
 _PAGE = _FULL_SNAPSHOT, _INCREMENTAL = 2, 3
 _INPUT = 5
 _DESCRIBING = FIELD_ATTRIBUTES - {"value"}
+_UNMASKED = "data-unmask"
+"""The tag writes it into the fields whose values the page wants to be stored."""
 _INPUT_SOURCE = re.compile(rb'"source"\s*:\s*5\b')
 
 
@@ -49,20 +52,25 @@ def mask_rrweb_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[obje
     """Masks a batch's events, of these types. Inputs whose element or value looks secret are named, so that they stay
     masked.
     """
-    prefilter = prefilter_batch(rules, b",".join(texts))
+    joined = b",".join(texts)
+    prefilter = prefilter_batch(rules, joined)
+    has_editors = b"contenteditable" in joined
     events = {
         index: event
         for index, (text, kind) in enumerate(zip(texts, kinds, strict=True))
-        if (event := _suspect(rules, text, kind, prefilter)) is not None
+        if (event := _suspect(rules, text, kind, prefilter, has_editors=has_editors)) is not None
     }
     secret: set[int] = set()
     late: set[int] = set()
     typing: set[int] = set()  # ids of inputs whose value is still there after masking
     nodes: dict[int, list[dict[str, Any]]] = {}
     touched: set[int] = set()
+    in_editors: set[int] = set()
     for index, event in events.items():
         nodes[index] = []
         if _look_through(rules, prefilter, texts[index], event, nodes[index], secret, late):
+            touched.add(index)
+        if has_editors and event.get("type") in _PAGE and mask_editors(_data(event), in_editors):
             touched.add(index)
     changed: dict[int, bytes] = {}
     for index, event in events.items():
@@ -89,9 +97,12 @@ def hide_inputs(texts: Sequence[bytes], inputs: AbstractSet[str]) -> list[bytes]
     return hidden
 
 
-def _suspect(rules: Rules, text: bytes, kind: object, prefilter: RrwebPrefilter) -> dict[str, Any] | None:
-    """The event decoded, if something in it may have to be masked."""
-    if not (prefilter.may_hold_secret(text) if kind in _PAGE else rules.prefilter.matches(text)):
+def _suspect(
+    rules: Rules, text: bytes, kind: object, prefilter: RrwebPrefilter, *, has_editors: bool
+) -> dict[str, Any] | None:
+    """The event decoded, if something in it may have to be masked; where there are editors, any change of the page."""
+    is_change = kind in _PAGE and has_editors
+    if not is_change and not (prefilter.may_hold_secret(text) if kind in _PAGE else rules.prefilter.matches(text)):
         return None
     try:
         return cast("dict[str, Any]", decode(text))
@@ -196,17 +207,22 @@ def _mask_inputs(
         is_changed |= _mask_node(rules, node, secret, typing)
     for change in _dicts(members.get("attributes")):
         value = _attributes(change).get("value")
-        if value and isinstance(change.get("id"), int) and value != MASK:
+        if not value or value == MASK:
+            continue
+        # Which element it is, the change does not say: of a field, mostly.
+        if rules.all_inputs and _UNMASKED not in change["attributes"]:
+            is_changed |= _hide_value(change)
+        elif isinstance(change.get("id"), int):
             typing.add(change["id"])
     return is_changed
 
 
 def _mask_input(rules: Rules, members: dict[str, Any], typing: set[int]) -> bool:
     text, node = members.get("text"), members.get("id")
-    if not isinstance(text, str) or not text or text == MASK:
+    if text in (None, "", MASK):
         return False
-    is_button = isinstance(members.get("isChecked"), bool) and members["isChecked"]
-    if (rules.all_inputs and not is_button) or may_become_secret(text):
+    is_kept = members.get("isChecked") is True or members.get("input_masked") is False or not rules.all_inputs
+    if not is_kept or not isinstance(text, str) or may_become_secret(text):
         members["text"] = MASK
         return True
     masked = rules.text(text)
@@ -222,13 +238,13 @@ def _mask_node(rules: Rules, node: dict[str, Any], secret: set[int], typing: set
         return False  # done already
     members = cast("dict[str, Any]", attributes)
     value = members.get("value")
-    kind = str(members.get("type", "")).lower()
-    if not isinstance(value, str) or not value or kind in ("submit", "button", "reset", "checkbox", "radio"):
+    if str(members.get("type", "")).lower() in CHOSEN_TYPES:
         return False
-    if rules.all_inputs or may_become_secret(value):
-        members["value"] = MASK
-        return value != MASK
-    if isinstance(node.get("id"), int):
+    is_allowed = _UNMASKED in members or rules.is_allowed(members.get("name"), members.get("id"))
+    is_hidden = rules.all_inputs and not is_allowed
+    if is_hidden or (value and may_become_secret(str(value))):
+        return _hide_content(node)
+    if value and isinstance(node.get("id"), int):
         typing.add(node["id"])
     return False
 
@@ -246,14 +262,20 @@ def _hide_inputs(data: Any, nodes: list[dict[str, Any]], hidden: set[int], kind:
     is_changed = False
     for node in nodes:
         if node.get("id") in hidden:
-            is_changed |= _hide_value(node)
-            for child in _dicts(node.get("childNodes")):
-                if child.get("textContent") not in (None, "", MASK):
-                    child["textContent"] = MASK
-                    is_changed = True
+            is_changed |= _hide_content(node)
     for change in _dicts(members.get("attributes")):
         if change.get("id") in hidden:
             is_changed |= _hide_value(change)
+    return is_changed
+
+
+def _hide_content(node: dict[str, Any]) -> bool:
+    """Masks the value of a form element and the text in it."""
+    is_changed = _hide_value(node)
+    for child in _dicts(node.get("childNodes")):
+        if child.get("textContent") not in (None, "", MASK):
+            child["textContent"] = MASK
+            is_changed = True
     return is_changed
 
 

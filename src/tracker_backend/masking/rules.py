@@ -32,9 +32,9 @@ class Rules:
         self._short_name = lru_cache(maxsize=8192)(self._member)
         self._cached_named = lru_cache(maxsize=8192)(self._named)
 
-    def is_allowed(self, *names: str | None) -> bool:
-        """One of these names is stored although it looks like a secret."""
-        return bool(self._allowed) and any(name is not None and name.lower() in self._allowed for name in names)
+    def is_allowed(self, *names: object) -> bool:
+        """One of these names is stored although it is typed or looks like a secret."""
+        return bool(self._allowed) and any(isinstance(name, str) and name.lower() in self._allowed for name in names)
 
     def is_field(self, words: str, pattern: re.Pattern[str] = patterns.FIELD_PATTERN) -> bool:
         """Whether these words name a secret field."""

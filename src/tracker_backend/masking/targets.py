@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from tracker_backend.event import Event
 from tracker_backend.masking.caching import CACHED
+from tracker_backend.masking.html_fields import CHOSEN_TYPES, attributes, is_editor, without_typed_values
 from tracker_backend.masking.rules import Rules
+from tracker_backend.masking.selectors import without_values
 
 _FORM = ("<input", "<textarea", "<select")
 
@@ -20,7 +22,7 @@ class Target(Struct, frozen=True):
     id: str | None
     class_: str | None
     has_value: bool
-    """`element` is a form's field with a value in it."""
+    """`element` is a form's field with a value in it, or an editor."""
     is_clean: bool
     """It has no value, and is as the event has it."""
 
@@ -33,17 +35,22 @@ def target_of(rules: Rules, event: Event) -> Target:
 
 
 def has_value(element: str) -> bool:
-    """Whether this HTML is a form's field with a value in it."""
+    """Whether this HTML is a form's field with a value in it, or an editor."""
     start = element.lstrip()[:9].lower()
-    return start.startswith(_FORM) and ("value" in element.lower() or not start.startswith("<input"))
+    if not start.startswith(_FORM):
+        return is_editor(element.partition(">")[0])
+    if start.startswith("<input"):
+        return "value" in element.lower() and attributes(element).get("type", "").lower() not in CHOSEN_TYPES
+    return True
 
 
 def _target(
     rules: Rules, element: str | None, selector: str | None, tag: str | None, id_: str | None, class_: str | None
 ) -> Target:
-    masked = None if element is None else rules.text(element)
+    masked = None if element is None else rules.text(without_typed_values(element, in_fields=rules.all_inputs))
     names = (selector, tag, id_, class_)
-    masked_names = tuple(None if name is None else rules.name(name) for name in names)
+    found = (None if selector is None else without_values(selector), tag, id_, class_)
+    masked_names = tuple(None if name is None else rules.name(name) for name in found)
     is_field = element is not None and has_value(element)
     is_clean = not is_field and masked == element and masked_names == names
     one, two, three, four = masked_names
