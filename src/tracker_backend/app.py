@@ -32,8 +32,9 @@ from tracker_backend.http import (
     track,
     visitors,
 )
+from tracker_backend.http.body_memory import BodyMemory
 from tracker_backend.http.cors import add_cors_headers, with_preflight
-from tracker_backend.http.dependencies import DEPENDENCIES
+from tracker_backend.http.dependencies import DEPENDENCIES, authorize_request
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.drop_reasons import add_drop_header
 from tracker_backend.http.login_pages import routes as login_pages
@@ -145,7 +146,9 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
         lifespan=[life],
         before_send=[add_drop_header, add_cors_headers],
         dependencies=DEPENDENCIES,
-        middleware=[RequestTimeout(chosen.request_timeout + 1)],  # a write answers its own time-out first
+        before_request=authorize_request,
+        # A write answers its own time-out first.
+        middleware=[RequestTimeout(chosen.request_timeout + 1, chosen.body_rate), BodyMemory(chosen)],
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config([Tag(name=it.name, description=it.summary) for it in DIALECTS]),
         request_max_body_size=chosen.max_body,

@@ -77,8 +77,8 @@ class Unauthorized(TrackerError):
     No key was sent; or the key is unknown, expired or revoked; or a secret key was sent in the URL or the body; or the
     login has ended; or a ticket was used before. `detail` says which of these it is.
 
-    What to do: send a key as `X-API-Key` or as `Authorization: Bearer`; a write key also as `?key=`. Unknown keys and
-    tickets count against the rate limit of their address.
+    What to do: send a key as `X-API-Key` or as `Authorization: Bearer`; a write key also as `?key=`. Refused calls
+    count against a rate limit of their address, which calls with a valid key do not share.
     """
 
     status = 401
@@ -188,9 +188,9 @@ class Invalid(TrackerError):
 class LimitExceeded(TrackerError):
     """Too many requests.
 
-    The rate limit of an address without a key (`TRACKER_LIMIT_KEYLESS`), of a key and address (`TRACKER_LIMIT_KEY`), of
-    a project (`TRACKER_LIMIT_PROJECT`) or of logins (`TRACKER_LIMIT_LOGIN`) is reached. A project can have limits of
-    its own. The answer has `Retry-After` and the `RateLimit-` headers.
+    The rate limit of an address without a key or with a wrong one (`TRACKER_LIMIT_KEYLESS`), of a key and address
+    (`TRACKER_LIMIT_KEY`), of a project (`TRACKER_LIMIT_PROJECT`) or of logins (`TRACKER_LIMIT_LOGIN`) is reached. A
+    project can have limits of its own. The answer has `Retry-After` and the `RateLimit-` headers.
 
     What to do: wait for `Retry-After` seconds, and send larger batches less often.
     """
@@ -205,8 +205,9 @@ class LimitExceeded(TrackerError):
 class Unavailable(TrackerError):
     """The server cannot take this request now; the same request will work later.
 
-    The queue for the database is full, the database is unreachable or slow, or the server is stopping. The answer has
-    `Retry-After`.
+    The queue for the database is full; the database is unreachable or slow; the server holds as many bytes of request
+    bodies as it may (`TRACKER_BODY_BYTES`); the body arrives too slowly (`TRACKER_BODY_RATE`); or the server is
+    stopping. The answer has `Retry-After`.
 
     What to do: send the same batch again after `Retry-After` seconds, with the same `batch_id`. If it was stored
     after all, it is not stored twice.

@@ -121,7 +121,12 @@ def _listen(settings: Settings) -> socket.socket:
     """Open the socket first, because a port in use is the most frequent mistake."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listening = socket.create_server(
+            (settings.host, settings.port),
+            family=family,
+            backlog=2048,
+            dualstack_ipv6=settings.host == "::" and socket.has_dualstack_ipv6(),
+        )
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}): "
@@ -133,8 +138,10 @@ def _listen(settings: Settings) -> socket.socket:
 
 def local_url(host: str, port: int) -> str:
     """Return the URL of a server on this machine that listens on `host` and `port`."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104 — the wildcard is not an address to open
+    if host == "0.0.0.0":  # noqa: S104 — the wildcard is not an address to open
         host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

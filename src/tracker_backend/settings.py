@@ -53,7 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log messages of this level and above go to stderr."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
+    """Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` and `X-Forwarded-Proto`, or `Forwarded` where these
+    are absent, are believed.
+    """
     request_timeout: Positive = 10
     """Seconds that a write waits for its commit, and a read for each statement. After that the answer is 503."""
 
@@ -90,6 +92,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_body: Positive = 15 * MIB
     """Bytes of a request body, both as sent and inflated. A larger body is answered with 413."""
+    body_bytes: Positive | None = None
+    """Bytes of request bodies, as sent and inflated, that one process holds at a time. What does not fit is answered
+    with 503. A quarter is kept for bodies of up to 64 KiB; one address gets at most half, and bodies that hold their
+    key get a quarter. If it is not set: 64 MiB, and at least four times `TRACKER_MAX_BODY`.
+    """
+    body_rate: Positive = 64 * 1024
+    """Bytes a second that a body must reach on average if it takes longer than `TRACKER_REQUEST_TIMEOUT`. A slower one
+    is answered with 503.
+    """
     max_image: Positive = 10 * MIB
     """Bytes of a decoded screenshot. A larger one is answered with 413."""
     max_image_pixels: Positive = 40_000_000
@@ -107,7 +118,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock_skew: Positive = 30
     """Seconds that a client's clock may be off before the server [corrects](events.md#clocks) its times."""
     limit_keyless: NotNegative = 100
-    """Requests per minute and address without a valid key; 0 is no limit."""
+    """Requests per minute and address without a key, and as many that are refused because they have no valid key; 0 is
+    no limit. Requests with a valid key are not counted.
+    """
     limit_key: NotNegative = 600
     """Requests per minute for each pair of key and address; 0 is no limit."""
     limit_spectra: NotNegative = 100
@@ -196,6 +209,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 f"so set it higher than TRACKER_RETENTION_DAYS = {self.retention_days}."
             )
         self._check_addresses()
+        if self.resolved_body_bytes < 4 * self.max_body:
+            raise SettingsError(
+                f"TRACKER_BODY_BYTES is {self.body_bytes}: set it to {4 * self.max_body} or more, four times"
+                f" TRACKER_MAX_BODY = {self.max_body}."
+            )
         if self.pool_min > self.pool_max:
             raise SettingsError(f"TRACKER_POOL_MIN is {self.pool_min}, more than TRACKER_POOL_MAX = {self.pool_max}.")
 
@@ -216,6 +234,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_open(self) -> bool:
         """Whether direct local calls without a key act on the first project."""
         return self.auth == "open" or (self.auth == "auto" and self.host in LOOPBACK)
+
+    @property
+    def resolved_body_bytes(self) -> int:
+        """`body_bytes`; if it is not set, 64 MiB or, where bodies may be larger, four times the largest one."""
+        return self.body_bytes or max(64 * MIB, 4 * self.max_body)
 
     @property
     def resolved_data_dir(self) -> Path:

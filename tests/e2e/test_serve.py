@@ -241,3 +241,10 @@ def is_another(data_dir: Path, before: psutil.Process) -> bool:
         return postmaster(data_dir) != before
     except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return False  # between two
+
+
+def test_the_printed_address_of_all_addresses_answers(data_dir: Path) -> None:
+    with Running("--host", "::", TRACKER_DATA_DIR=str(data_dir)) as server:
+        assert web.get(f"{server.url}/health").status_code == 200
+        port = server.url.rpartition(":")[2]
+        assert web.get(f"http://127.0.0.1:{port}/health").status_code == 200

@@ -276,6 +276,12 @@ class TestWithKeysRequired:
             assert (await client.get(path)).status_code == 200, path
 
 
+PROXY_HEADERS = (
+    *("x-client-ip", "x-forwarded", "fly-client-ip", "x-azure-clientip", "proxy-client-ip", "cdn-loop", "cf-ray"),
+    *("wl-proxy-client-ip", "x-cluster-client-ip", "x-envoy-external-address", "x-amzn-trace-id", "x-proxyuser-ip"),
+)
+
+
 class TestOpenMode:
     """On a server on loopback, which answers direct local calls without a key."""
 
@@ -304,7 +310,7 @@ class TestOpenMode:
             ("localhost", "127.0.0.1", {"cf-connecting-ip": "8.8.8.8"}),
             ("localhost", "127.0.0.1", {"x-forwarded-proto": "https"}),
             ("localhost", "127.0.0.1", {"true-client-ip": "8.8.8.8"}),
-            ("localhost", "127.0.0.1", {"x-client-ip": "8.8.8.8"}),
+            *(("localhost", "127.0.0.1", {name: "8.8.8.8"}) for name in PROXY_HEADERS),
             ("localhost", "127.0.0.1", {"host": "[::1].rebound.example"}),
         ],
     )
@@ -317,6 +323,16 @@ class TestOpenMode:
                 await call(client, name, new_session(), headers=headers), 401, "unauthorized", "direct local calls"
             )
         assert await row_counts(standing_services.pool) == before
+
+    async def test_a_call_of_http_1_0_needs_one_as_a_proxy_without_settings_sends_it(self, app: Litestar) -> None:
+        async def as_http_1_0(scope: Any, receive: Any, send: Any) -> None:
+            older: Any = {**scope, "http_version": "1.0"}
+            await app(older, receive, send)
+
+        transport = httpx.ASGITransport(app=as_http_1_0, client=("127.0.0.1", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            for name in ("track", "list"):
+                check_problem(await call(client, name, new_session()), 401, "unauthorized", "HTTP/1.1")
 
     async def test_a_key_opens_the_way_from_elsewhere(
         self, standing_app: Litestar, standing_services: Services
@@ -348,11 +364,16 @@ class TestBehindAProxy:
 
     async def test_only_a_trusted_proxy_says_that_a_call_came_by_https(self, services: Services) -> None:
         for peer, told, expected in (
-            ("10.1.1.1", "https", True),
-            ("10.1.1.1", "http", False),
-            ("203.0.113.9", "https", False),
+            ("10.1.1.1", {"x-forwarded-proto": "https"}, True),
+            ("::ffff:10.1.1.1", {"x-forwarded-proto": "https"}, True),
+            ("10.1.1.1", {"x-forwarded-proto": "http"}, False),
+            ("203.0.113.9", {"x-forwarded-proto": "https"}, False),
+            ("10.1.1.1", {"forwarded": "for=192.0.2.7;proto=https"}, True),
+            ("10.1.1.1", {"forwarded": "for=192.0.2.7;proto=https, for=192.0.2.8"}, False),
+            ("10.1.1.1", {"forwarded": "proto=https", "x-forwarded-proto": "http"}, False),
+            ("203.0.113.9", {"forwarded": "for=192.0.2.7;proto=https"}, False),
         ):
-            request = asked({"x-forwarded-proto": told}, peer)
+            request = asked(told, peer)
             assert services.access.addresses.is_secure(request) == expected
 
 

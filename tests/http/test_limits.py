@@ -75,6 +75,24 @@ class TestKeyless:
         assert [answer.status_code for answer in answers] == [401] * LIMIT + [429]
         _check_refusal(answers[-1])
 
+    @pytest.mark.parametrize("path", [f"{API}/sessions", f"{API}/me", "/api/projects", f"{API}/screenshots/1"])
+    async def test_refused_calls_without_a_key_are_limited(self, app: Litestar, path: str) -> None:
+        async with local(app, peer="203.0.113.9", host="tracker.example") as visitor:
+            answers = [await visitor.get(path) for _ in range(LIMIT + 1)]
+        assert [answer.status_code for answer in answers] == [401] * LIMIT + [429]
+
+    async def test_nobody_is_refused_because_others_guess(self, app: Litestar, services: Services) -> None:
+        project = await keys.default_project(services.pool)
+        valid = [await keys.create_key(services.pool, project, "write") for _ in range(LIMIT)]
+        async with local(app, peer="203.0.113.9", host="tracker.example") as visitor:
+            for number, key in enumerate(valid):
+                for guess in range(2 * LIMIT):
+                    wrong = {"x-api-key": f"tb_w_{number}_{guess}"}
+                    assert (await visitor.post(f"{API}/track", json=batch(), headers=wrong)).status_code in (401, 429)
+                    assert (await visitor.post("/events", json={"projectId": wrong["x-api-key"]})).status_code != 204
+                right = {"x-api-key": key}  # seen for the first time, so that no cache knows it
+                assert (await visitor.post(f"{API}/track", json=batch(), headers=right)).status_code == 201
+
 
 class TestWithAKey:
     """Calls with a key are counted by key and address."""

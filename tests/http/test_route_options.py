@@ -1,7 +1,7 @@
 """A route that does not say who may call it, or does not check it, keeps the server from starting."""
 
 import pytest
-from litestar import Litestar, get, post
+from litestar import Litestar, get, post, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.params import FromPath, RawBody
@@ -10,6 +10,7 @@ from tracker_backend.http.caller import Caller
 from tracker_backend.http.dependencies import DEPENDENCIES
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.route_options import RouteLine, check_routes, list_routes
+from tracker_backend.http.streams import AnySocket
 
 
 @get("/declares-none")
@@ -24,16 +25,8 @@ async def misspells(request: AnyRequest) -> None: ...
 async def has_unknown_option(request: AnyRequest) -> None: ...
 
 
-@get("/checks-nothing", scope="read")
-async def checks_nothing(request: AnyRequest) -> None: ...
-
-
-@post("/takes-no-body", scope="write")
-async def takes_no_body(request: AnyRequest) -> None: ...
-
-
-@get("/checks-no-person", scope="login")
-async def checks_no_person(caller: NamedDependency[Caller]) -> None: ...
+@websocket("/checks-nothing", scope="read")
+async def checks_nothing(socket: AnySocket) -> None: ...
 
 
 @get("/open", scope="none")
@@ -58,9 +51,7 @@ def app_of(*handlers: object) -> Litestar:
         (declares_none, "declares the scope None"),
         (misspells, "declares the scope 'raed'"),
         (has_unknown_option, "unknown options: cross_origin"),
-        (checks_nothing, "give its handler the parameter caller"),
-        (takes_no_body, "give its handler the parameter body or caller"),
-        (checks_no_person, "give its handler the parameter person"),
+        (checks_nothing, "declare `takes_tickets`"),
     ],
 )
 def test_a_route_is_refused_at_start_up(handler: object, message: str) -> None:

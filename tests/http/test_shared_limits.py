@@ -202,7 +202,7 @@ async def test_a_redis_that_hangs_fails_no_request(processes: Processes, monkeyp
 async def test_two_servers_have_one_limit_and_go_on_without_redis(
     settings: Settings, dsn: str, processes: Processes
 ) -> None:
-    limited = msgspec.structs.replace(settings, limit_key=5, redis_url=processes.redis.url)
+    limited = msgspec.structs.replace(settings, limit_key=5, limit_keyless=5, redis_url=processes.redis.url)
     apps = [create_app(limited, dsn) for _ in range(2)]
     async with AsyncExitStack() as stack:
         clients = [
@@ -217,6 +217,9 @@ async def test_two_servers_have_one_limit_and_go_on_without_redis(
         assert await statuses(0, 3, one) == [200] * 3
         assert await statuses(1, 3, one) == [200, 200, 429]
         assert await statuses(0, 1, one) == [429]
+        wrong = {"x-api-key": "tb_r_guessed"}
+        assert (await statuses(0, 3, wrong), await statuses(1, 3, wrong)) == ([401] * 3, [401, 401, 429])
+        assert await statuses(0, 1, {"x-api-key": await keys.create_key(services.pool, 1, "read")}) == [200]
         processes.redis.kill()
         assert await statuses(0, 6, two) == [200] * 5 + [429]
         assert await statuses(1, 6, two) == [200] * 5 + [429]

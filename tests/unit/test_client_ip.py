@@ -40,10 +40,48 @@ def asked(peer: str | None, forwarded: str | None) -> str:
         ("192.0.2.2", "1.2.3.4", "192.0.2.2"),
         (None, "1.2.3.4", "1.2.3.4"),
         (None, None, ""),
+        ("::ffff:10.0.0.1", "1.2.3.4", "1.2.3.4"),
+        ("::FFFF:10.0.0.1", "1.2.3.4, ::ffff:10.0.0.2", "1.2.3.4"),
+        ("::ffff:203.0.113.9", "1.2.3.4", "203.0.113.9"),
     ],
 )
 def test_headers_are_believed_only_from_trusted_proxies(peer: str | None, forwarded: str | None, address: str) -> None:
     assert asked(peer, forwarded) == address
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("for=1.2.3.4", "1.2.3.4"),
+        ("For=1.2.3.4;Proto=https;by=203.0.113.43", "1.2.3.4"),
+        ("for=5.6.7.8, for=1.2.3.4;proto=http", "1.2.3.4"),
+        ('for=1.2.3.4 , for="10.9.9.9:80";proto=https', "1.2.3.4"),
+        ('for="[2001:db8::7]:4711", for=10.0.0.2', "2001:db8::7"),
+        ('by="a,b;for=6.6.6.6";for=1.2.3.4', "1.2.3.4"),
+        ("for=5.6.7.8\nfor=1.2.3.4", "1.2.3.4"),
+        ("for=1.2.3.4, for=_hidden", "_hidden"),
+        ("for=1.2.3.4, proto=https", "unknown"),
+        ("for=::ffff:1.2.3.4", "1.2.3.4"),
+        ('for="1.2.3.4', "10.0.0.1"),
+        ("for=1.2.3.4," + "x" * 4096, "10.0.0.1"),
+        ('"' * 4000, "10.0.0.1"),
+        ("", "10.0.0.1"),
+    ],
+)
+def test_the_standard_header_is_read_where_the_other_is_absent(forwarded: str, address: str) -> None:
+    headers = [(b"forwarded", line.encode()) for line in forwarded.split("\n")]
+    both = [*headers, (b"x-forwarded-for", b"9.9.9.9")]
+    for peer, sent, expected in (
+        ("10.0.0.1", headers, address),
+        ("10.0.0.1", both, "9.9.9.9"),
+        ("203.0.113.9", headers, "203.0.113.9"),
+    ):
+        scope: Any = {"type": "http", "headers": sent, "client": (peer, 1)}
+        assert client_ip(cast("Any", ASGIConnection(scope)), TRUSTED) == expected
+
+
+def test_networks_of_mapped_addresses_are_those_of_ipv4() -> None:
+    assert networks(("::ffff:10.0.0.0/104", "::ffff:192.0.2.1")) == networks(("10.0.0.0/8", "192.0.2.1"))
 
 
 def test_a_network_that_is_none_is_refused() -> None:
@@ -72,6 +110,7 @@ def test_a_truncated_address_is_that_of_many(address: str, network: str | None) 
         ("2001:db8:1:2::7", "2001:db8:1:2:3:4:5:6", True),
         ("2001:db8:1:2::7", "2001:db8:1:3::7", False),
         ("::ffff:203.0.113.7", "::ffff:203.0.113.8", False),
+        ("::ffff:203.0.113.7", "203.0.113.7", True),
         ("203.0.113.7", "203.0.113.8", False),
         ("unknown:one", "unknown:two", False),
     ],

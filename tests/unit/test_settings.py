@@ -29,6 +29,7 @@ SAMPLES = {
     "store_address": ("truncated", "truncated"),
     "public_url": ("https://tracker.example", "https://tracker.example"),
     "compress_after_days": ("9", 9),
+    "body_bytes": ("99000000", 99_000_000),
 }
 FIELDS = [field.name for field in msgspec.structs.fields(Settings)]
 
@@ -77,6 +78,7 @@ def test_the_names_that_hosts_set_are_bare() -> None:
         ({"TRACKER_BATCH_DAYS": "8"}, ["TRACKER_BATCH_DAYS is 8"]),
         ({"TRACKER_HOURLY_RETENTION_DAYS": "30"}, ["TRACKER_HOURLY_RETENTION_DAYS is 30"]),
         ({"TRACKER_POOL_MIN": "26"}, ["TRACKER_POOL_MIN is 26", "TRACKER_POOL_MAX = 25"]),
+        ({"TRACKER_BODY_BYTES": "62914559"}, ["TRACKER_BODY_BYTES is 62914559", "62914560", "TRACKER_MAX_BODY"]),
         ({"REDIS_URL": "localhost:6379"}, ["REDIS_URL", "redis://"]),
         ({"TRACKER_HOST_FILE": "/nowhere/at/all"}, ["TRACKER_HOST_FILE", "/nowhere/at/all", "No such file"]),
         ({"TRACKER_HOST": "a", "TRACKER_HOST_FILE": "/b"}, ["TRACKER_HOST and TRACKER_HOST_FILE", "keep one"]),
@@ -128,6 +130,11 @@ def test_the_edges_of_what_goes_together_are_allowed() -> None:
 )
 def test_a_server_is_open_on_loopback_or_when_told(auth: str, host: str, is_open: bool) -> None:
     assert load({"TRACKER_AUTH": auth, "TRACKER_HOST": host}).is_open is is_open
+
+
+def test_the_memory_for_bodies_grows_with_the_largest_one() -> None:
+    assert Settings().resolved_body_bytes == 64 * 1024**2
+    assert Settings(max_body=50_000_000).resolved_body_bytes == 200_000_000
 
 
 def test_the_data_folder_is_absolute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ async def test_an_answer_is_good_for_a_second_from_before_it_was_asked_for(table
     table.value = "revoked"
     assert await found.get("a") == "a valid"
     clock[0] += 0.1
-    assert not found.has("a")
+    assert found.peek("a") is None
     assert await found.get("a") == "a revoked"
 
 
@@ -106,7 +106,7 @@ async def test_the_longest_unasked_name_is_forgotten_first(
     found = TtlCache(table.look_up)
     for name in "abc":
         await found.get(name)
-    assert [found.has(name) for name in "abc"] == [False, True, True]
+    assert [found.peek(name) is not None for name in "abc"] == [False, True, True]
 
 
 async def test_what_was_given_within_the_second_is_recalled_without_waiting(table: Table, clock: list[float]) -> None:

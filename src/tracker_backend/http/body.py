@@ -1,11 +1,14 @@
 """Reads a request body: decompressed within a limit, and cleaned to a text that PostgreSQL can store."""
 
+import asyncio
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import brotli
 
 from tracker_backend.errors import TooLarge, TrackerError, Undecodable
+from tracker_backend.http.body_memory import held_bytes, too_large
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.text_cleaning import clean_json
 from tracker_backend.threads import run_in_thread_if_large
@@ -14,6 +17,7 @@ from tracker_backend.zstd import ZstdDecompressor, ZstdError
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_FRAMES = 100  # each copies the rest of the body: a million empty ones would take minutes
 _MOST_ENCODINGS = 3
+_INLINE = 256 * 1024  # bytes that inflate in a millisecond; what is larger is inflated in a thread
 
 
 async def read_body(request: AnyRequest, body: bytes, limit: int) -> bytes:
@@ -25,19 +29,23 @@ async def read_body(request: AnyRequest, body: bytes, limit: int) -> bytes:
     encoding = request.headers.get("content-encoding", "")
     if len(body) > limit:
         raise too_large(limit)
-    if encoding or body.startswith(_GZIP_MAGIC):
-        body = await run_in_thread_if_large(len(body), inflate, body, encoding, limit)
-    return body
+    if not encoding and not body.startswith(_GZIP_MAGIC):
+        return body
+    held = held_bytes(request)
+    if len(body) < _INLINE:
+        with suppress(TooLarge):
+            inflated = inflate(body, encoding, min(_INLINE, limit))
+            held.add(len(inflated))
+            return inflated
+    async with held.inflating:
+        inflated = await asyncio.to_thread(inflate, body, encoding, limit)
+        held.add(len(inflated))
+        return inflated
 
 
 async def clean_body(body: bytes) -> bytes:
     """The JSON text of a decompressed body as PostgreSQL can store it."""
     return await run_in_thread_if_large(len(body), clean_json, body)
-
-
-def too_large(limit: int) -> TooLarge:
-    """The error for a body over the limit."""
-    return TooLarge(f"the body is larger than {limit} bytes: send it in smaller batches.")
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:

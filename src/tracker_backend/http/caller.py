@@ -23,3 +23,13 @@ class Caller(Struct, frozen=True):
     def is_keyless(self) -> bool:
         """Whether the caller is local, with neither a key nor a login."""
         return self.key is None and self.login is None
+
+
+class Account(Struct, frozen=True):
+    """Who calls a route that is not about one project."""
+
+    person: Person | None
+    """Who is logged in, perhaps a member of no project."""
+    project_id: int
+    """The project of a key or of the local caller. For a person, the one that was asked for, else their first, or 0
+    if they are a member of no project."""

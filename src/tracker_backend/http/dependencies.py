@@ -1,29 +1,47 @@
 """What handlers take as parameters beside those of the request: the services, and who calls.
 
-The provider of `caller` authenticates, authorizes for the scope that the route declares, and counts for rate limits.
-All of it happens before the handler runs.
+`authorize_request` runs before the body is read: it authenticates, authorizes for the scope that the route declares,
+and counts for rate limits.
 """
 
 from typing import Any
 
-from litestar.di import NamedDependency, Provide
-from msgspec import Struct
+from litestar.di import Provide
 
 from tracker_backend.accounts.logins import Person
-from tracker_backend.errors import Forbidden, Unauthorized
-from tracker_backend.http.caller import Caller
+from tracker_backend.http.auth.authentication import has_key
+from tracker_backend.http.body_memory import SMALL_BODY, held_bytes
+from tracker_backend.http.caller import Account, Caller
 from tracker_backend.http.request import AnyRequest
+from tracker_backend.http.route_options import option
 from tracker_backend.http.services import Services, services_of
 
 
-class Account(Struct, frozen=True):
-    """Who calls a route that is not about one project."""
+async def authorize_request(request: AnyRequest) -> None:
+    """Finds who calls, by the headers and the address only, and says how large a body they may send.
 
-    person: Person | None
-    """Who is logged in, perhaps a member of no project."""
-    project_id: int
-    """The project of a key or of the local caller. For a person, the one that was asked for, else their first, or 0
-    if they are a member of no project."""
+    Raises Unauthorized, Forbidden, LimitExceeded, TooLarge or Unavailable. Leaves to the handler a key that stands in
+    the body, and a ticket.
+    """
+    scope = option(request, "scope")
+    services = services_of(request)
+    access = services.access
+    state = request.scope["state"]
+    is_known = False
+    if scope == "login":
+        state["person"] = await access.authorize_person(request)
+    elif scope == "account":
+        state["account"] = await access.authorize_account(request)
+    elif scope not in (None, "none") and not option(request, "takes_tickets"):
+        is_known = not option(request, "key_in_body") or has_key(request)
+        if is_known:
+            state["caller"] = await access.authorize(request)
+    if scope in ("write", "none", "login", "edit", "admin"):
+        limit = services.settings.max_body if scope == "write" else SMALL_BODY
+        announced = request.headers.get("content-length", "0")
+        size = int(announced) if announced.isdecimal() else 0
+        address = access.addresses.of(request)
+        held_bytes(request).expect(address, limit, size, is_known=is_known or scope != "write")
 
 
 async def provide_services(request: AnyRequest) -> Services:
@@ -31,29 +49,19 @@ async def provide_services(request: AnyRequest) -> Services:
     return services_of(request)
 
 
-async def provide_caller(request: AnyRequest, services: NamedDependency[Services]) -> Caller:
-    """Who calls, if they may do what the route is declared for; Unauthorized, Forbidden or LimitExceeded."""
-    return await services.access.authorize(request)
+async def provide_caller(request: AnyRequest) -> Caller:
+    """Who calls, who may do what the route is declared for."""
+    return request.scope["state"]["caller"]
 
 
-async def provide_person(request: AnyRequest, services: NamedDependency[Services]) -> Person:
-    """The person whose browser calls; Unauthorized when nobody is logged in."""
-    return await services.access.authorize_person(request)
+async def provide_person(request: AnyRequest) -> Person:
+    """The person whose browser calls."""
+    return request.scope["state"]["person"]
 
 
-async def provide_account(request: AnyRequest, services: NamedDependency[Services]) -> Account:
+async def provide_account(request: AnyRequest) -> Account:
     """A person, also one who is a member of no project, or a caller who may read."""
-    try:
-        caller = await services.access.authorize(request, "read")
-    except Forbidden:
-        try:
-            person = await services.access.authorize_person(request)
-        except Unauthorized:
-            person = None
-        if person is None or person.roles:
-            raise
-        return Account(person, 0)
-    return Account(caller.person, caller.project_id)
+    return request.scope["state"]["account"]
 
 
 DEPENDENCIES: dict[str, Any] = {

@@ -10,6 +10,7 @@ from msgspec import Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Time
 from tracker_backend.http.body import clean_body, read_body
+from tracker_backend.http.body_memory import held_bytes
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import truncated
 from tracker_backend.http.drop_reasons import privacy_signal, set_drop_reason
@@ -77,20 +78,19 @@ class IngestRequest(Struct):
 async def read_ingest_request(
     request: AnyRequest, body: bytes, read_key: Callable[[bytes], str | None] | None = None
 ) -> IngestRequest:
-    """Authorizes the caller and reads the body. `read_key` reads the key of dialects that send it in the body."""
+    """Reads the body. `authorize_request` has found the caller before, except on routes with `key_in_body` where no
+    other key was sent: there `read_key` reads it.
+    """
     received_at = time.time_ns() // 1000
     services = services_of(request)
     limit = services.settings.max_body
-    if read_key is None:
-        caller = await services.access.authorize(request)
-        inflated = await read_body(request, body, limit)
-        text = await clean_body(inflated)
-    else:
-        inflated = await read_body(request, body, limit)
-        text = await clean_body(inflated)
-        caller = await services.access.authorize(
-            request, body_key=await run_in_thread_if_large(len(text), read_key, text)
-        )
+    inflated = await read_body(request, body, limit)
+    text = await clean_body(inflated)
+    body_key = None if read_key is None else await run_in_thread_if_large(len(text), read_key, text)
+    caller: Caller | None = request.scope["state"].get("caller")
+    if caller is None:  # a route with `key_in_body`
+        caller = await services.access.authorize(request, body_key=body_key)
+        held_bytes(request).identify()
     headers = request.headers
     agent = clean_text(headers.get("user-agent", "")[:AGENT_LENGTH])
     is_kept = services.settings.store_address == "truncated"

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tracker_backend.errors import Forbidden, Malformed, TooLarge
+from tracker_backend.errors import Forbidden, Malformed
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.ingest.wire import decode
@@ -12,19 +12,16 @@ from tracker_backend.ingest.wire import decode
 T = TypeVar("T")
 NO_STORE = {"Cache-Control": "no-store"}
 """Headers of answers that hold a link or a token."""
-_MOST_BYTES = 64 * 1024
 
 
 def read_json_body(request: AnyRequest, body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """The body, decoded; Malformed, Invalid or TooLarge.
+    """The body, decoded; Malformed or Invalid.
 
     It must be `application/json`: a form of another site can send other types without a preflight request.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Malformed(f"the body's type is {kind or 'missing'!r}: send it with Content-Type: application/json.")
-    if len(body) > _MOST_BYTES:
-        raise TooLarge(f"the body is larger than {_MOST_BYTES} bytes: send only the fields of this call.")
     return decode(decoder, body)
 
 

@@ -94,7 +94,7 @@ async def logout(request: AnyRequest) -> Response[None]:
     access = services.access
     ended = access.cookies.end(secure=access.addresses.is_secure(request))
     try:
-        await access.authorize_person(request)  # which also refuses another site's page
+        await access.authentication.authenticate_person(request)  # which also refuses another site's page
     except Unauthorized:
         return Response(None, status_code=204, cookies=[ended])
     async with services.pool.acquire() as connection, connection.transaction():

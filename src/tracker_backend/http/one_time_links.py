@@ -141,10 +141,9 @@ async def _join_as_who_is_logged_in(request: AnyRequest, link: Link, token: str)
 
 async def _find(request: AnyRequest, token: str) -> Link:
     services = services_of(request)
-    services.access.limits.check_failed_lookups(services.access.addresses.of(request))
     link = await one_time_links.find(services.pool, token)
     if link is None:
-        await services.access.limits.count_failed_lookup(services.access.addresses.of(request))
+        await services.access.count_refusal(request)
         raise NotFound("this link is not known: check that all of it was copied, or ask for a new one.")
     if link.used_at is not None:
         raise NotFound("this link was used already: log in, or ask for a new one if it was not you.")

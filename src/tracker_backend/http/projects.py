@@ -13,8 +13,7 @@ from tracker_backend.accounts.logins import Person
 from tracker_backend.accounts.project_deletion import delete_project
 from tracker_backend.accounts.projects import Project, ProjectChange, ProjectLine, ProjectRequest
 from tracker_backend.errors import Forbidden
-from tracker_backend.http.caller import Caller
-from tracker_backend.http.dependencies import Account
+from tracker_backend.http.caller import Account, Caller
 from tracker_backend.http.examples import operation
 from tracker_backend.http.json_body import read_json_body
 from tracker_backend.http.request import AnyRequest

@@ -4,11 +4,12 @@
 
 | option | value |
 | --- | --- |
-| `scope` | what its caller must be allowed to do (`DeclaredScope`); every route has one |
+| `scope` | what its caller must be allowed to do (`DeclaredScope`); every route has one, and it is checked first |
 | `cors` | True: pages of other sites may call it and read its answers |
 | `error_shape` | makes the body of an error from its text; without it an error is a problem (RFC 9457) |
 | `extra_limit` | a `RouteLimit`, which counts beside the limits of the key and the project |
 | `unlimited` | True: calls do not count for any rate limit |
+| `key_in_body` | True: its handler authenticates with `read_ingest_request`, where no key stands before the body |
 | `takes_tickets` | True: its handler authenticates with `authorize_stream`, by a ticket or like other reads |
 """
 
@@ -29,16 +30,7 @@ DeclaredScope = Literal[Scope, "login", "account", "none"]
 a caller who may read; `none`: anybody.
 """
 ErrorShape = Callable[[str], dict[str, object]]
-_OPTIONS = frozenset({"scope", "cors", "error_shape", "extra_limit", "unlimited", "takes_tickets"})
-_ENFORCED_BY: dict[str, frozenset[str]] = {
-    "write": frozenset({"caller", "body"}),  # `read_ingest_request` authenticates, as a key may stand in the body
-    "read": frozenset({"caller"}),
-    "edit": frozenset({"caller"}),
-    "admin": frozenset({"caller"}),
-    "login": frozenset({"person"}),
-    "account": frozenset({"account"}),
-}
-"""The parameters, by scope, of which a handler needs one: nothing else checks what it declares."""
+_OPTIONS = frozenset({"scope", "cors", "error_shape", "extra_limit", "unlimited", "key_in_body", "takes_tickets"})
 
 
 class RouteLine(Struct, frozen=True):
@@ -70,7 +62,9 @@ def list_routes(app: Litestar) -> list[RouteLine]:
 
 
 def check_routes(app: Litestar) -> None:
-    """Raises ImproperlyConfiguredException, at start-up, for a route that declares no scope or does not check it."""
+    """Raises ImproperlyConfiguredException, at start-up, for a route that declares no scope, and for a WebSocket whose
+    handler does not authenticate. `authorize_request` does it for all others.
+    """
     for method, path, handler in _handlers(app):
         route = f"{method} {path} ({handler.handler_name})"
         scope = handler.opt.get("scope")
@@ -82,15 +76,10 @@ def check_routes(app: Litestar) -> None:
         unknown = handler.opt.keys() - _OPTIONS
         if unknown:
             raise ImproperlyConfiguredException(f"{route} declares unknown options: {', '.join(sorted(unknown))}.")
-        needed = _ENFORCED_BY.get(str(scope))
-        if (
-            needed
-            and not handler.opt.get("takes_tickets")
-            and needed.isdisjoint(handler.parsed_fn_signature.parameters)
-        ):
+        if method == "WEBSOCKET" and not handler.opt.get("takes_tickets"):
             raise ImproperlyConfiguredException(
-                f"{route} declares the scope {scope!r}, but nothing checks it: give its handler the parameter"
-                f" {' or '.join(sorted(needed))}."
+                f"{route} declares the scope {scope!r}, but nothing checks it: declare `takes_tickets` and call"
+                " `authorize_stream`."
             )
 
 

@@ -22,11 +22,6 @@ class TtlCache(Generic[K, V]):
         self._look_up = look_up
         self._entries: OrderedDict[K, tuple[float, asyncio.Future[V]]] = OrderedDict()
 
-    def has(self, name: K) -> bool:
-        """Whether `get` answers without another look-up."""
-        cached = self._entries.get(name)
-        return cached is not None and time.monotonic() - cached[0] < SECONDS
-
     def peek(self, name: K) -> V | None:
         """The answer if it is in the cache, without waiting; None if not."""
         cached = self._entries.get(name)

@@ -35,6 +35,7 @@ _TAG = "reev"
 @post(
     "/events",
     scope="write",
+    key_in_body=True,
     cors=True,
     error_shape=error_only,
     status_code=204,

@@ -31,8 +31,7 @@ from tracker_backend.dialects.uxcam.wire import (
 )
 from tracker_backend.errors import Invalid, NotFound
 from tracker_backend.http.audit import note_replay
-from tracker_backend.http.caller import Caller
-from tracker_backend.http.dependencies import Account
+from tracker_backend.http.caller import Account, Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
 from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of
@@ -102,6 +101,7 @@ class _SnapshotHead(Struct):
 @post(
     "/api/snapshots/ingest",
     scope="write",
+    key_in_body=True,
     cors=True,
     error_shape=success_and_error,
     status_code=200,
@@ -137,6 +137,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
 @post(
     "/api/events/ingest",
     scope="write",
+    key_in_body=True,
     cors=True,
     error_shape=success_and_error,
     status_code=200,

@@ -1,10 +1,10 @@
 """Finds the caller of a request: by a key, by the login of a browser, or locally where the server runs in open mode."""
 
+import asyncio
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from litestar.datastructures import Headers
 from msgspec import Struct
 
 from tracker_backend.accounts import keys, projects, tickets
@@ -15,13 +15,13 @@ from tracker_backend.http.auth.key_uses import KeyUses
 from tracker_backend.http.auth.login_sessions import SAFE_METHODS, LoginSessions
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.client_address import ClientAddresses, is_local
-from tracker_backend.http.limits.request_limits import RequestLimits
 from tracker_backend.http.request import Connection
 from tracker_backend.http.ttl_cache import TtlCache
 from tracker_backend.settings import Settings
 from tracker_backend.storage.pool import Pool
 
 _LONGEST_CACHED = 1024  # bytes of a query string; longer ones would fill the memory
+_MOST_LOOK_UPS = 4  # at once: who guesses keys must not take all connections to the database
 
 
 class _CachedKey(Struct, frozen=True):
@@ -32,7 +32,7 @@ class _CachedKey(Struct, frozen=True):
 
 
 class Authentication:
-    """Finds callers and checks what they may do. Raises Unauthorized, Forbidden or LimitExceeded."""
+    """Finds callers and checks what they may do. Raises Unauthorized or Forbidden."""
 
     def __init__(
         self,
@@ -40,13 +40,12 @@ class Authentication:
         pool: Pool,
         login_sessions: LoginSessions,
         addresses: ClientAddresses,
-        limits: RequestLimits,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._login_sessions = login_sessions
         self._addresses = addresses
-        self._limits = limits
+        self._look_ups = asyncio.Semaphore(_MOST_LOOK_UPS)
         self.key_uses = KeyUses(pool)
         self._keys = TtlCache(self._load_key)
         self._default_project: TtlCache[None, int] = TtlCache(lambda _: keys.default_project(pool))
@@ -68,7 +67,7 @@ class Authentication:
         is_foreign_write = scope == "write" and not self._login_sessions.is_same_origin(connection.headers)
         login = None if is_foreign_write else await self._login_sessions.find(connection)
         if login is None:
-            return await self._without_key(connection.headers, scope, self._addresses.of(connection))
+            return await self._without_key(connection, scope)
         return await self._by_login(*login, scope, _requested_project(connection))
 
     async def authenticate_person(self, connection: Connection) -> Person:
@@ -80,17 +79,15 @@ class Authentication:
 
     async def authenticate_ticket(self, connection: Connection, text: str) -> tuple[Caller, UUID]:
         """Uses up a ticket. Returns who asked for it, if they may still read, and the session that it is for."""
-        address = self._addresses.of(connection)
-        self._limits.check_failed_lookups(address)
-        ticket = await tickets.use_ticket(self._pool, keys.digest(text))
+        async with self._look_ups:
+            ticket = await tickets.use_ticket(self._pool, keys.digest(text))
         if ticket is None:
-            await self._limits.count_failed_lookup(address)
             raise Unauthorized(
                 "this ticket is not known: it was used, or has expired. Each opens one stream, within"
                 f" {tickets.LIFETIME_SECONDS} seconds; ask for another one."
             )
         if ticket.key is None and ticket.login is None:
-            return await self._without_key(connection.headers, "read", address), ticket.session_id
+            return await self._without_key(connection, "read"), ticket.session_id
         return await self._reader(ticket.project_id, ticket.key, ticket.login), ticket.session_id
 
     async def recheck_reader(self, caller: Caller) -> None:
@@ -101,7 +98,7 @@ class Authentication:
     async def _by_key(self, connection: Connection, digest: bytes, scope: Scope, *, is_public_place: bool) -> Caller:
         key = self._keys.peek(digest)
         if key is None or (is_public_place and not key.record.is_public):
-            key = await self._find_key(digest, self._addresses.of(connection), is_public_place=is_public_place)
+            key = await self._find_key(digest, is_public_place=is_public_place)
         caller = _caller_of(key, scope)
         if _requested_project(connection) not in (None, caller.project_id):
             raise Forbidden("this key is another project's: leave `project_id` out, or use a key of that project.")
@@ -113,12 +110,9 @@ class Authentication:
         self.key_uses.add(digest)
         return caller
 
-    async def _find_key(self, digest: bytes, address: str, *, is_public_place: bool) -> _CachedKey:
-        if not self._keys.has(digest):
-            self._limits.check_failed_lookups(address)
+    async def _find_key(self, digest: bytes, *, is_public_place: bool) -> _CachedKey:
         key = await self._keys.get(digest)
         if key is None or (is_public_place and not key.record.is_public):
-            await self._limits.count_failed_lookup(address)
             raise Unauthorized(
                 "this key is not known."
                 if key is None
@@ -127,7 +121,8 @@ class Authentication:
         return key
 
     async def _load_key(self, digest: bytes) -> _CachedKey | None:
-        record = await keys.find_key(self._pool, digest)
+        async with self._look_ups:
+            record = await keys.find_key(self._pool, digest)
         if record is None:
             return None
         return _CachedKey(record, Caller(record.project_id, f"key {record.prefix}", record.settings, key=digest))
@@ -144,7 +139,7 @@ class Authentication:
         settings, _ = await self._projects.get(chosen)
         return Caller(chosen, f"user {person.user_id}", settings, person, login=login)
 
-    async def _without_key(self, headers: Headers, scope: Scope, address: str) -> Caller:
+    async def _without_key(self, connection: Connection, scope: Scope) -> Caller:
         """The local caller of a server in open mode (ADR 5)."""
         if not self._settings.is_open:
             raise Unauthorized("a key is needed: send it as `X-API-Key` or `Authorization: Bearer`; or log in.")
@@ -152,14 +147,15 @@ class Authentication:
             raise Unauthorized(
                 f"to {ACTIONS[scope]} needs an admin key: make one with `tracker-backend key create --kind admin`."
             )
-        if not is_local(headers, address):
+        if not is_local(connection, self._addresses.of(connection)):
             raise Unauthorized(
-                "without a key only direct local calls are answered (Host localhost, 127.0.0.1 or [::1], no proxy)."
+                "without a key only direct local calls are answered (HTTP/1.1, Host localhost, 127.0.0.1 or [::1], no"
+                " proxy)."
             )
         project_id = await self._default_project.get(None)
         settings, is_archived = await self._projects.get(project_id)
         if scope == "write":
-            check_write(headers, settings, is_public=True, is_archived=is_archived)
+            check_write(connection.headers, settings, is_public=True, is_archived=is_archived)
         return Caller(project_id, "local", settings)
 
     async def _reader(self, project_id: int, key: bytes | None, login: bytes | None) -> Caller:
@@ -195,6 +191,11 @@ def _key_digest(connection: Connection) -> tuple[bytes | None, bool]:
     query = connection.scope["query_string"]
     digest = (_digest_in(query) if len(query) <= _LONGEST_CACHED else _digest_in.__wrapped__(query)) if query else None
     return digest, digest is not None
+
+
+def has_key(connection: Connection) -> bool:
+    """Whether a key, of whatever kind, stands in the headers or in the URL."""
+    return _key_digest(connection)[0] is not None
 
 
 def _requested_project(connection: Connection) -> int | None:

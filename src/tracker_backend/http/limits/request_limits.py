@@ -1,4 +1,4 @@
-"""Which rate limits a call counts for: of its key, its project, its route; of addresses whose keys or logins fail."""
+"""Which rate limits a call counts for: of its key, its project, its route; of addresses whose calls are refused."""
 
 from collections.abc import Callable
 
@@ -59,13 +59,9 @@ class RequestLimits:
             Claim("attempt", by_address, limit), Claim("attempt", ("account", target, device), limit)
         )
 
-    def check_failed_lookups(self, address: str) -> None:
-        """Raises for an address that has sent too many keys, tickets or links that do not exist; counts nothing."""
-        self._limits.check(self._failed_lookup(address))
+    async def count_refusal(self, address: str) -> None:
+        """Counts a call that is refused, without a key or with one that does not exist.
 
-    async def count_failed_lookup(self, address: str) -> None:
-        """Counts a key, ticket or link that does not exist: whoever guesses is stopped before the database works."""
-        await self._limits.take(self._failed_lookup(address))
-
-    def _failed_lookup(self, address: str) -> Claim:
-        return Claim("lookup", rate_limit_key(address), self._settings.limit_keyless)
+        Calls with a valid key never count for it, so that nobody is refused because others at the address guess keys.
+        """
+        await self._limits.take(Claim("refusal", rate_limit_key(address), self._settings.limit_keyless))
