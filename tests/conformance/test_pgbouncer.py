@@ -28,6 +28,7 @@ from tracker_backend.queries.events import list_events
 from tracker_backend.queries.sessions import list_sessions
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
+from tracker_backend.storage.pool import connect
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 POOLED = Settings(pool_min=1, pool_max=8, database_pooler=True)
@@ -90,6 +91,18 @@ async def _listening(dsn: str) -> None:
                 await (await asyncpg.connect(dsn, statement_cache_size=0)).close()
                 return
             await asyncio.sleep(0.02)
+
+
+async def test_a_connection_over_tcp_notices_that_its_peer_is_gone(server: Server, bouncer: str) -> None:
+    dsn = bouncer + urlsplit(await server.empty_database()).path
+    await _listening(dsn)
+    connection = await connect(POOLED, dsn)
+    try:
+        found = connection._transport.get_extra_info("socket")  # pyright: ignore
+        assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+    finally:
+        await connection.close()
 
 
 async def test_migrations_writes_reads_deletes_and_maintenance_work_through_a_pooler(

@@ -9,10 +9,11 @@ from msgspec import Struct
 from tracker_backend import metrics
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
+from tracker_backend.storage.durability import durability_warnings
 
 
 class Health(Struct, frozen=True):
-    """How the server is. `uptime` in seconds."""
+    """How the server is. `uptime` in seconds; `warnings` are settings of the database that put stored data at risk."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     database: Literal["connected", "disconnected"]
@@ -21,6 +22,7 @@ class Health(Struct, frozen=True):
     sessions_active: int
     events_per_minute: int
     storage: dict[str, str]
+    warnings: list[str] = []
 
 
 @get("/health", scope="none", summary="How the server is", tags=["service"])
@@ -31,13 +33,14 @@ async def health(request: AnyRequest) -> Response[Health]:
     try:
         storage = {"tier": services.database.store.tier, **await services.database.store.versions()}
         active, events = await services.activity()
+        warnings = await durability_warnings(services.pool)
     except Exception:
         tier = {"tier": services.database.store.tier}
         redis = services.hub.redis
         return Response(Health("unhealthy", "disconnected", redis, uptime, 0, 0, tier), status_code=503)
     redis = services.hub.redis
     status = "degraded" if services.pipeline.writer.is_busy or redis == "disconnected" else "healthy"
-    return Response(Health(status, "connected", redis, uptime, active, events, storage))
+    return Response(Health(status, "connected", redis, uptime, active, events, storage, warnings))
 
 
 @get("/metrics", scope="none", summary="Metrics for Prometheus", tags=["service"], media_type="text/plain")

@@ -29,6 +29,7 @@ from tracker_backend.times import from_datetime, to_datetime
 
 _NOTHING: frozenset[str] = frozenset()
 _ID_ATTEMPTS = 20
+_NEVER = 1e9  # seconds; None is the pool's own limit
 _sql = load(__file__, "commit", **session_changes.COLUMN_LISTS)
 
 Identity = tuple[int, UUID, UUID]
@@ -288,7 +289,8 @@ async def _group_transaction(connection: Connection) -> AsyncGenerator[None]:
         if not connection.is_closed():
             await connection.execute("rollback")
         raise
-    await connection.execute("commit")
+    # Never cut off: PostgreSQL has committed, and perhaps waits for a standby. Senders wait no longer than they may.
+    await connection.execute("commit", timeout=_NEVER)
 
 
 def _identity(batch: Batch) -> Identity:

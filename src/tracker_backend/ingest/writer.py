@@ -89,12 +89,17 @@ class Writer:
         ]
 
     async def stop(self) -> None:
-        """Refuses new batches, commits those that wait, and ends the lanes."""
+        """Refuses new batches, commits those that wait, and ends the lanes.
+
+        It waits no longer than a request does: a commit may wait for a standby that is away, until its connection ends.
+        """
         self._stopping = True
         for queues in self._queues.values():
             for queue in queues:
                 queue.wake.set()
-        await asyncio.gather(*self._tasks)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.request_timeout):
+                await asyncio.shield(asyncio.gather(*self._tasks))
 
     @property
     def is_busy(self) -> bool:

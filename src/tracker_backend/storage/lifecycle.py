@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager, contextmanager
 from tracker_backend.settings import Settings
 from tracker_backend.storage import known_databases
 from tracker_backend.storage.database import is_new, migrate
+from tracker_backend.storage.durability import durability_warnings
 from tracker_backend.storage.embedded import EmbeddedError, EmbeddedPostgres
 from tracker_backend.storage.embedded.attach import running_dsn
 from tracker_backend.storage.embedded.config import MAX_CONNECTIONS
 from tracker_backend.storage.migrate import Installation
+from tracker_backend.storage.pool import connect
 
 _WATCH_SECONDS = 2
 _SPARE_CONNECTIONS = 20  # for commands, analysts and PostgreSQL itself
@@ -95,4 +97,10 @@ def _restarted_on_failure(postgres: EmbeddedPostgres) -> Generator[None]:
 async def _migrate(settings: Settings, dsn: str) -> Installation:
     installation, applied = await migrate(settings, dsn)
     _log.info("storage tier %s, %d migrations applied", installation.tier, len(applied))
+    connection = await connect(settings, dsn)
+    try:
+        for warning in await durability_warnings(connection):
+            _log.warning("%s", warning)
+    finally:
+        await connection.close()
     return installation

@@ -1,5 +1,7 @@
 """Connection pools. They keep no session state, so that they work through a pooler in transaction mode."""
 
+import asyncio
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ else:
 _PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _PG_EPOCH_US = 946_684_800_000_000
 _MICROSECOND = timedelta(microseconds=1)
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 
 
 def _encode_time(value: int | datetime) -> tuple[int]:
@@ -39,7 +42,21 @@ def _decode_jsonb(data: bytes) -> Raw:
     return Raw(bytes(data[1:]))
 
 
+def _notice_dead_peer(connection: Connection) -> None:
+    """End the connection a minute after the network or the other machine is gone: a commit has no other time limit."""
+    transport: asyncio.Transport = connection._transport  # pyright: ignore — asyncpg has no public access to its socket
+    found = transport.get_extra_info("socket")
+    with socket.fromfd(found.fileno(), found.family, socket.SOCK_STREAM) as copy:  # uvloop's object has no such call
+        if copy.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        copy.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if hasattr(socket, name):  # not every system has each
+                copy.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 async def _init(connection: Connection) -> None:
+    _notice_dead_peer(connection)
     # jsonb is written as JSON text in bytes and read as Raw, which answers contain as it is. Its binary form, which
     # COPY needs, is a version number and the text.
     # Rows hold times as microseconds since 1970: converting each to a datetime and back cost more than all other work

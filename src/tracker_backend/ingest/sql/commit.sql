@@ -1,5 +1,6 @@
--- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), and plan once: the statements below are the same for any arrays
-begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan;
+-- begin_group: in one round trip; never wait long for a lock (an old chunk may be under compression, the group is tried again), plan once (the statements below are the same for any arrays), and commit durably: on disk and, where the database has synchronous standbys, there. A statement time-out of the database would end that wait as if it were over
+begin; set local lock_timeout = '5s'; set local plan_cache_mode = force_generic_plan; set local statement_timeout = 0;
+select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') not in ('on', 'remote_apply');
 
 -- claim_batches: of these identities those that are new, with what is known of their sessions; and the sessions whose batches are dropped because they or their users were erased. A session that names an erased user gets a tombstone of its own (arrays: project, session, batch or null, its identity before migration 0011 or null, digest of a named one, number of events, keyed hashes of session and user)
 with given as materialized (
@@ -47,11 +48,13 @@ select project_id, session_id, last_page_url,
     array[native_click_count, native_error_count, native_page_count, native_rage_click_count] as native
 from tracker.sessions join unnest($1::int[], $2::uuid[]) as b (project_id, session_id) using (project_id, session_id);
 
--- find_repeated: what is stored of repeated batches (arrays: project, session, batch)
+-- find_repeated: what is stored of repeated batches (arrays: project, session, batch). The message makes this transaction write, so that its commit waits until standbys have it, and with it what it repeats: the wait of the first commit may have been cut off
 select project_id, session_id, batch_id, digest, ref
-from tracker.ingest_batches
-join unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
-    using (project_id, session_id, batch_id);
+from pg_logical_emit_message(true, 'tracker', 'repeat') m
+left join (
+    tracker.ingest_batches join unnest($1::int[], $2::uuid[], $3::uuid[]) as b (project_id, session_id, batch_id)
+        using (project_id, session_id, batch_id)
+) on true;
 
 -- set_ref: remember the screenshot that a batch became
 update tracker.ingest_batches set ref = $4 where project_id = $1 and session_id = $2 and batch_id = $3;
