@@ -10,14 +10,18 @@ from collections.abc import Iterator
 import msgspec
 
 from tracker_backend.errors import Invalid
+from tracker_backend.json_depth import MAX_DATA_DEPTH, is_deeper
 
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})")
 _REPLACEMENT = rb"\ufffd"
 _BACKSLASH = 0x5C
 
 
-def clean_json(text: bytes) -> bytes:
-    """Return the text with U+0000, lone surrogates and invalid UTF-8 replaced by U+FFFD; usually the same object."""
+def clean_json(text: bytes, *, keep_null: bool = False) -> bytes:
+    """Return the text with U+0000, lone surrogates and invalid UTF-8 replaced by U+FFFD; usually the same object.
+
+    `keep_null` is for what is not stored in columns of text: in recordings, binary data in strings holds U+0000.
+    """
     if not text.isascii():
         try:
             text.decode()
@@ -27,13 +31,13 @@ def clean_json(text: bytes) -> bytes:
         return text
     parts: list[bytes] = []
     copied = 0
-    for start in _bad_escapes(text):
+    for start in _bad_escapes(text, keep_null=keep_null):
         parts += (text[copied:start], _REPLACEMENT)
         copied = start + len(_REPLACEMENT)
     return b"".join((*parts, text[copied:])) if parts else text
 
 
-def _bad_escapes(text: bytes) -> Iterator[int]:
+def _bad_escapes(text: bytes, *, keep_null: bool) -> Iterator[int]:
     """Yield the positions of escapes of U+0000 and of lone surrogates."""
     high = -1  # position of a high surrogate whose low surrogate has not come yet
     for match in _SUSPECT.finditer(text):
@@ -48,7 +52,7 @@ def _bad_escapes(text: bytes) -> Iterator[int]:
             high = -1
             continue
         high = start if is_surrogate and not is_low else -1
-        if is_real and high < 0:
+        if is_real and high < 0 and (is_surrogate or not keep_null):
             yield start
     if high >= 0:
         yield high
@@ -78,7 +82,11 @@ _numbers = msgspec.json.Decoder(float_hook=_check_number)
 
 
 def check_numbers(json: bytes | msgspec.Raw, field: str) -> None:
-    """Raise Invalid, with the field, for numbers beyond a double: jsonb would return them with up to 131,072 digits."""
+    """Raise Invalid, with the field, for numbers beyond a double: jsonb would return them with up to 131,072 digits;
+    and for more levels than all readers of JSON have.
+    """
+    if is_deeper(json, MAX_DATA_DEPTH):
+        raise Invalid(f"`{field}` is nested too deeply: more than {MAX_DATA_DEPTH} levels. Send flatter JSON.")
     if _LARGE_EXPONENT.search(json) is None:
         return
     try:

@@ -66,6 +66,20 @@ async def test_rows_of_a_silent_session_become_one_frame(database: Database, pip
     assert await pack(database) == 0
 
 
+async def test_a_page_of_many_elements_in_one_another_is_packed(database: Database, pipeline: Pipeline) -> None:
+    start = _earlier()
+    node: Any = {"id": 2}
+    for _ in range(900):
+        node = {"childNodes": [node]}
+    deep = [event(start, 4, href="https://shop.example/"), event(start, 2, node=node), *moves(start, 20)]
+    session = await record(pipeline, deep, moves(start, 20), moves(start + HOUR / 60, 5))
+    before = await text_of(database, session)
+    assert await pack(database) == 3
+    assert len(await rows_of(database, session)) == 1
+    assert await text_of(database, session) == before
+    assert b"childNodes" in await text_of(database, session, first=start + HOUR / 60)
+
+
 async def test_a_session_is_left_alone_until_it_was_silent_for_an_hour(database: Database, pipeline: Pipeline) -> None:
     for minutes, packed in ((59, 0), (61, 2)):
         at = now() - timedelta(minutes=minutes)

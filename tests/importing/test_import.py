@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,21 @@ async def test_what_cannot_be_stored_is_refused_with_its_place_before_anything_i
     assert await database.pool.fetchval("select count(*) from tracker.sessions") == 0
 
 
+async def test_packed_events_deep_pages_and_binary_data_are_imported(
+    tmp_path: Path, run: Run, database: Database
+) -> None:
+    node: Any = {"id": 2}
+    for _ in range(900):
+        node = {"childNodes": [node]}
+    deep = {"type": 2, "data": {"node": node, "binary": "\0\x1f"}, "timestamp": BASE + 1}
+    packed = zlib.compress(json.dumps({**meta(), "v": "v1"}).encode(), 0).decode("latin-1")
+    seconds = {**click(BASE + 5), "timestamp": (BASE + 5) / 1000}
+    sent = [packed, deep, seconds]
+    for number, content in enumerate((sent, {"sessionId": "s-1", "events": sent})):
+        (result,) = await run(write(tmp_path, content, f"{number}.json"))
+        assert await recorded_events(database, result.session_id) == [meta(), deep, click(BASE + 5)]
+
+
 async def test_a_broken_gzip_and_a_missing_file_are_named(tmp_path: Path, run: Run) -> None:
     path = write(tmp_path, recording(2_000), "cut.json.gz")
     path.write_bytes(path.read_bytes()[:-200])
@@ -274,4 +290,4 @@ async def test_an_event_larger_than_the_limit_is_refused(tmp_path: Path, run: Ru
 async def test_text_that_postgresql_cannot_hold_is_replaced(tmp_path: Path, run: Run, database: Database) -> None:
     path = write(tmp_path, b'[{"type":3,"data":"a\\u0000\\ud800b","timestamp":%d}]' % BASE)
     (line,) = await run(path)
-    assert (await recorded_events(database, line.session_id))[0]["data"] == "a��b"
+    assert (await recorded_events(database, line.session_id))[0]["data"] == "a\0\ufffdb"

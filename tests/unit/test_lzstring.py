@@ -54,7 +54,7 @@ SAMPLES: dict[str, str] = {
 
 def clean(text: str) -> bytes:
     """What is stored of a text: as UTF-8, without what PostgreSQL cannot hold."""
-    return clean_json(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+    return clean_json(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode(), keep_null=True)
 
 
 def member(body: bytes) -> str:

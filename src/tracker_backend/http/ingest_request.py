@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -20,9 +21,11 @@ from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
 from tracker_backend.ingest.dropping import is_sampled
 from tracker_backend.metrics import DROPPED
-from tracker_backend.text_cleaning import clean_text
+from tracker_backend.text_cleaning import clean_json, clean_text
 from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import parse_time
+
+T = TypeVar("T")
 
 
 class IngestRequest(Struct):
@@ -64,6 +67,16 @@ class IngestRequest(Struct):
             session=fields,
             project=self.caller.settings,
             privacy_signal=self.privacy_signal,
+        )
+
+    async def recorded(self, sent: T, decode: Callable[[bytes], T]) -> T:
+        """What a body holds of rrweb events (`sent`, as `decode` takes it out of the text) with U+0000 as it was sent:
+        binary data in them is destroyed without.
+        """
+        if b"\\u0000" not in self.inflated:
+            return sent
+        return await run_in_thread_if_large(
+            len(self.inflated), lambda: decode(clean_json(self.inflated, keep_null=True))
         )
 
     async def submit(self, batch: Batch) -> Outcome:

@@ -110,7 +110,7 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     sent = await run_in_thread_if_large(len(received.text), decode_recording, received.text)
     count = len(sent.events)
     batch = received.batch(sent.session_id)
-    batch.rrweb = sent.events
+    batch.rrweb = await received.recorded(sent.events, lambda text: decode_recording(text).events)
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)

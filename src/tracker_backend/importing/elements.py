@@ -10,7 +10,9 @@ from enum import Enum
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from tracker_backend.errors import TrackerError
 from tracker_backend.json_scanner import Scanner
+from tracker_backend.recordings.packed_events import Unpacker
 from tracker_backend.text_cleaning import clean_json
 
 
@@ -50,6 +52,7 @@ class _Special(Struct):
     screenshot: Raw | UnsetType = UNSET
 
 
+_MOST_UNPACKED = 16 * 1024 * 1024  # bytes of an event, more than the server stores
 _special = msgspec.json.Decoder(_Special)
 _LISTS = {kind.value: kind for kind in (Kind.EVENT, Kind.TRACK_EVENT, Kind.SCREENSHOT)}
 _LINES = {"track_event": Kind.TRACK_EVENT, "screenshot": Kind.SCREENSHOT}
@@ -68,11 +71,12 @@ def read_elements(scanner: Scanner) -> Iterator[Element]:
 def _read_one(scanner: Scanner) -> Iterator[Element]:
     """Read the object of a session, a line of an export, or a bare event."""
     if scanner.peek() != b"{":
-        raise scanner.error("an rrweb event is missing: it is an object with `type`, `data` and `timestamp`")
+        yield _packed_event(scanner)
+        return
     start = scanner.at
     if (whole := scanner.whole()) is not None:
         if not _is_special(whole):
-            yield Element(Kind.EVENT, start, clean_json(whole))
+            yield Element(Kind.EVENT, start, _clean_event(whole))
             return
         scanner.back_to(start)
     scanner.keep()
@@ -87,7 +91,9 @@ def _read_one(scanner: Scanner) -> Iterator[Element]:
                 yield Element(Kind.BEGIN, start)
                 yield from members
             for _ in scanner.elements():
-                yield Element(_LISTS[name], scanner.at, clean_json(scanner.value()))
+                at, text = scanner.at, scanner.value()
+                kind = _LISTS[name]
+                yield Element(kind, at, _clean_event(text) if kind is Kind.EVENT else clean_json(text))
             continue
         member = Element(Kind.MEMBER, scanner.at, clean_json(scanner.value()), name)
         if is_session:
@@ -97,7 +103,14 @@ def _read_one(scanner: Scanner) -> Iterator[Element]:
     if is_session:
         yield Element(Kind.END, scanner.at)
     else:
-        yield from _line(members, Element(Kind.EVENT, start, clean_json(scanner.kept(start))))
+        yield from _line(members, Element(Kind.EVENT, start, _clean_event(scanner.kept(start))))
+
+
+def _packed_event(scanner: Scanner) -> Element:
+    """Read an event that `@rrweb/packer` made a text."""
+    if scanner.peek() != b'"':
+        raise scanner.error("an rrweb event is missing: it is an object with `type`, `data` and `timestamp`")
+    return Element(Kind.EVENT, scanner.at, _clean_event(scanner.value()))
 
 
 def _line(members: list[Element], event: Element) -> Iterator[Element]:
@@ -110,6 +123,15 @@ def _line(members: list[Element], event: Element) -> Iterator[Element]:
         yield Element(_LINES[only.name], only.at, only.text)
     else:
         yield event
+
+
+def _clean_event(text: bytes) -> bytes:
+    """An rrweb event with its U+0000, unpacked: its time is read from now on. One that cannot be unpacked stays."""
+    text = clean_json(text, keep_null=True)
+    try:
+        return Unpacker(_MOST_UNPACKED).unpack(text, "event") if text.startswith(b'"') else text
+    except TrackerError:
+        return text
 
 
 def _is_special(text: bytes) -> bool:

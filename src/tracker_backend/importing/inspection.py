@@ -16,6 +16,7 @@ from tracker_backend.importing.files import OnProgress, by_session, invalid_at, 
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.clock import MOST_OFFSET
 from tracker_backend.ingest.wire import MAX_METADATA, MOST_PIXELS, MOST_TTL
+from tracker_backend.json_depth import has_room
 from tracker_backend.times import FARTHEST, from_datetime, parse_time
 
 
@@ -114,6 +115,8 @@ def inspect_file(path: Path, limit: int, secret: bytes, on_progress: OnProgress)
         elif element.kind is not Kind.BEGIN:
             if element.kind is Kind.EVENT and len(element.text) > limit:
                 raise invalid_at(path, element.at, f"this rrweb event has {len(element.text)} bytes, more than {limit}")
+            if element.kind is Kind.EVENT and not has_room(element.text):
+                raise invalid_at(path, element.at, "this rrweb event is nested too deeply")
             time = read_time(path, element)
             session.oldest, session.newest = min(session.oldest, time), max(session.newest, time)
             session.elements += 1

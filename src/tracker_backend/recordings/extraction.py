@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from tracker_backend.event import Event
 from tracker_backend.recordings.recording import Found
 from tracker_backend.recordings.rrweb_events import CUSTOM, INCREMENTAL, META, PLUGIN, Head
+from tracker_backend.text_cleaning import clean_json, clean_text
 from tracker_backend.times import SECOND
 
 _MOUSE_INTERACTION, _LOG = 2, 11
@@ -90,20 +91,21 @@ def _find(heads: Sequence[Head], times: Sequence[int]) -> Iterable[tuple[int, Ev
 
 def _events_of(head: Head) -> Iterable[Event]:
     try:
+        text = clean_json(bytes(head.data))  # what becomes an event is stored as text
         if head.type == INCREMENTAL:
-            data = _interaction.decode(head.data)
+            data = _interaction.decode(text)
             if data.source == _MOUSE_INTERACTION and data.type == _CLICK:
                 yield _click(head, data)
             elif data.source == _LOG and data.level == "error":
                 yield _error(head, " ".join(map(str, data.payload or ())))
         elif head.type == META:
-            href = _meta.decode(head.data).href
+            href = _meta.decode(text).href
             yield Event(head.timestamp, "pageview", page_url=href)
         elif head.type == PLUGIN:
-            plugin = _plugin.decode(head.data)
+            plugin = _plugin.decode(text)
             yield from _plugin_errors(head, plugin)
         elif head.type == CUSTOM:
-            custom = _custom.decode(head.data)
+            custom = _custom.decode(text)
             if custom.tag.lower() in ("error", "exception", "unhandledrejection"):
                 yield _error(head, _text(custom.payload))
     except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError):
@@ -125,7 +127,9 @@ def _pixels(value: float) -> int:
 
 
 def _error(head: Head, message: str, **more: object) -> Event:
-    return Event(head.timestamp, "error", event_data=Raw(_encode({"message": message[:_MESSAGE_LENGTH], **more})))
+    return Event(
+        head.timestamp, "error", event_data=Raw(_encode({"message": clean_text(message)[:_MESSAGE_LENGTH], **more}))
+    )
 
 
 def _plugin_errors(head: Head, plugin: _Plugin) -> Iterable[Event]:

@@ -1,4 +1,4 @@
-"""Reads a batch of rrweb events: checks, masks, sorts and packs it, and extracts events from it."""
+"""Reads a batch of rrweb events: unpacks, checks, masks, sorts and packs it, and extracts events from it."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -9,10 +9,13 @@ from msgspec import Raw
 
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid, TooLarge
+from tracker_backend.json_depth import has_room
 from tracker_backend.masking.rrweb import mask_rrweb_events
 from tracker_backend.masking.rules import rules_of
 from tracker_backend.recordings.extraction import extract_events
 from tracker_backend.recordings.frames import encode_frame, join_events
+from tracker_backend.recordings.normalizing import normalize
+from tracker_backend.recordings.packed_events import Unpacker
 from tracker_backend.recordings.recording import Recording
 from tracker_backend.recordings.rrweb_events import (
     FULL_SNAPSHOT,
@@ -43,10 +46,15 @@ def read_recording(
     if not events:
         raise Invalid(f"`{field}` is empty: send at least one rrweb event.")
     texts = [bytes(event) for event in events]
+    unpacker = Unpacker(limit)
+    texts = [unpacker.unpack(text, f"$.{field}[{index}]") for index, text in enumerate(texts)]
     size = sum(map(len, texts)) + len(texts) - 1
     if size > limit:
         raise TooLarge(f"the rrweb events have {size} bytes, more than {limit}: send smaller batches.")
-    heads = [decode_head(text, f"$.{field}[{index}]") for index, text in enumerate(texts)]
+    if not has_room(join_events(texts)):
+        raise Invalid(f"`$.{field}` is nested too deeply: a page may have 1,000 elements in one another.")
+    normalized = [normalize(text, f"$.{field}[{index}]") for index, text in enumerate(texts)]
+    texts, heads = [text for text, _ in normalized], [head for _, head in normalized]
     times = [read_client_time(head, f"$.{field}[{index}]") for index, head in enumerate(heads)]
     masked = mask_rrweb_events(rules_of(masking), texts, [head.type for head in heads])
     for index, text in masked.changed.items():

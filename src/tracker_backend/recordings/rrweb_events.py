@@ -19,7 +19,7 @@ class Head(Struct, gc=False):
     """An event's members that are looked at; its data is not decoded."""
 
     timestamp: Time
-    type: int | str | None = None
+    type: int | float | str | None = None
     data: Raw = msgspec.field(default_factory=Raw)
 
 

@@ -45,7 +45,7 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
     sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, text = session_key(received.caller.project_id, sent.session_id)
     batch = received.batch(key, SessionFields(client_session_id=text, metadata=rest))
-    batch.rrweb = sent.events
+    batch.rrweb = await received.recorded(sent.events, lambda text: decode_batch(text)[0].events)
     batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
     await received.submit(batch)
     return Ingested(len(sent.events))

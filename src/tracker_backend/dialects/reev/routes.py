@@ -53,7 +53,7 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
     except ValueError as error:
         raise Invalid(f"`$.sessionId` is {sent.session_id!r}: send a UUID.") from error
     batch = received.batch(session_id, fields)
-    batch.rrweb = sent.events
+    batch.rrweb = await received.recorded(sent.events, lambda text: decode_events(text)[0].events)
     batch.name = sent.batch_id
     batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sentAt")
     await received.submit(batch)

@@ -87,10 +87,11 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     sent, rest = await run_in_thread_if_large(len(received.text), decode_batch, received.text)
     key, fields = session_of(received, session_id, sent.session_id)
     fields.user_id, fields.app_id, fields.metadata = sent.user_id or None, sent.app_id, rest
-    if isinstance(sent.events, Packed):  # small text may be large
-        rrweb = await asyncio.to_thread(unpack_events, sent.events, received.services.settings.max_body)
+    events = await received.recorded(sent.events, lambda text: decode_batch(text)[0].events)
+    if isinstance(events, Packed):  # small text may be large
+        rrweb = await asyncio.to_thread(unpack_events, events, received.services.settings.max_body)
     else:
-        rrweb = sent.events or []
+        rrweb = events or []
     custom = await run_in_thread_if_large(len(received.text), read_custom, sent)
     if custom:
         fields.page_url = await sessions.get_last_page(received.services.pool, received.caller.project_id, key)

@@ -93,7 +93,7 @@ def unpack_events(sent: Packed, limit: int) -> list[Raw]:
         return sent.data
     if not sent.compressed:
         raise Invalid("`$.events.data` is a text although `compressed` is false: send the array itself.")
-    return decode_list(clean_json(inflate_text(sent.data, limit)))
+    return decode_list(clean_json(inflate_text(sent.data, limit), keep_null=True))
 
 
 def read_custom(request: BatchRequest) -> list[Event]:

@@ -67,7 +67,7 @@ def _check_json(units: bytes | bytearray, limit: int) -> bytes:
     json = units.decode("utf-16-le", "replace").encode()
     if len(json) > limit:
         raise _too_large(limit)
-    json = clean_json(json)
+    json = clean_json(json, keep_null=True)
     try:
         msgspec.json.decode(json, type=msgspec.Raw)
     except msgspec.MsgspecError as error:

@@ -118,7 +118,7 @@ async def ingest_snapshots(request: AnyRequest, body: RawBody) -> SnapshotsStore
     size = len(received.text)
     sent, fields = await run_in_thread_if_large(size, decode_snapshots, received.text)
     limit = received.services.settings.max_recording
-    events = bytes(sent.snapshots)
+    events = bytes(await received.recorded(sent.snapshots, lambda text: decode_snapshots(text)[0].snapshots))
     if events.startswith(b'"'):
         # compress() makes lone surrogates and U+0000, which only the body as it was sent still has.
         text = await run_in_thread_if_large(size, read_text_member, received.inflated, received.text, "snapshots")
