@@ -8,11 +8,13 @@ import asyncpg
 
 from tracker_backend.storage.pool import Pool
 
-_EVENTS = "select project_id, bucket, event_type, page_host, page_path, count, sessions from tracker.events_hourly"
+_EVENTS = (
+    "select project_id, bucket, event_type, page_host, page_path, is_bot, count, sessions from tracker.events_hourly"
+)
 _RAW_EVENTS = """
     select project_id, date_bin('1 hour', timestamp, 'epoch'), event_type, page_host, page_path,
-           count(*), count(distinct session_id)
-    from tracker.events group by 1, 2, 3, 4, 5"""
+           is_bot, count(*), count(distinct session_id)
+    from tracker.events group by 1, 2, 3, 4, 5, 6"""
 _SESSIONS = """
     select project_id, bucket, app_id, device_type, is_bot, sessions, round(duration_seconds::numeric, 3),
            event_count, click_count, error_count, page_count, rage_click_count
@@ -41,7 +43,7 @@ async def wrong_session_hours(pool: Pool) -> list[asyncpg.Record]:
 async def event_hours(pool: Pool, before: datetime | None = None) -> list[asyncpg.Record]:
     """All rows of `events_hourly`, or those before a moment, in order."""
     where = "" if before is None else f" where bucket < '{before.isoformat()}'"
-    return await pool.fetch(f"{_EVENTS}{where} order by 1, 2, 3, 4, 5")
+    return await pool.fetch(f"{_EVENTS}{where} order by 1, 2, 3, 4, 5, 6")
 
 
 async def session_hours(pool: Pool) -> list[asyncpg.Record]:

@@ -1,13 +1,15 @@
 """`events_hourly` equals the raw events, grouped, whatever happens inside raw retention."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from tests.conformance.hourly import counted, event_hours, wrong_event_hours
+from tests.conformance.test_sessions_hourly import BOT, FIREFOX
 from tests.conformance.visits import DAY, HOUR, clicks, days_ago, event, now, visit
 from tests.projects import make_project
+from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.privacy.session_erasure import erase_session
 from tracker_backend.storage.database import Database
@@ -153,3 +155,37 @@ async def test_an_event_older_than_the_late_window_is_counted_in_the_hour_of_rec
     assert [row["bucket"] for row in rows] == [received.replace(minute=0, second=0, microsecond=0)]
     client_time = await database.pool.fetchval("select event_data ->> '$client_timestamp' from tracker.events")
     assert client_time == (received - 8 * DAY).isoformat()
+
+
+async def test_bots_are_counted_apart_by_the_label_of_their_session(
+    database: Database, pipeline: Pipeline, second: Pipeline
+) -> None:
+    async def labels(session: UUID) -> set[bool]:
+        query = "select distinct is_bot from tracker.events where session_id = $1"
+        return {row[0] for row in await database.pool.fetch(query, session)}
+
+    person, bot = SessionFields(user_agent=FIREFOX), SessionFields(user_agent=BOT)
+    visitor = await visit(pipeline, clicks(days_ago(2), 3), fields=person)
+    # A relay's own agent says nothing of the visitor.
+    await visit(second, clicks(days_ago(2), 2), session=visitor, fields=SessionFields(user_agent=BOT))
+    crawler = await visit(pipeline, clicks(days_ago(2), 4), fields=bot)
+    await visit(pipeline, clicks(now(), 1), session=crawler, fields=SessionFields(user_agent=FIREFOX))
+    assert (await labels(visitor), await labels(crawler)) == ({False}, {True})
+    await database.maintained.refresh_events_hourly()
+    rows = await event_hours(database.pool)
+    assert sorted((row["is_bot"], row["count"]) for row in rows) == [(False, 5), (True, 1), (True, 4)]
+    assert await wrong_event_hours(database.pool) == []
+
+
+@pytest.mark.parametrize("is_start", [False, True])
+async def test_a_session_whose_first_agent_arrives_late_takes_its_events_along(
+    database: Database, pipeline: Pipeline, second: Pipeline, *, is_start: bool
+) -> None:
+    session = await visit(pipeline, clicks(days_ago(2), 3))
+    await database.maintained.refresh_events_hourly()
+    assert {row["is_bot"] for row in await event_hours(database.pool)} == {True}, "no user agent"
+    about = SessionFields(user_agent=FIREFOX, page_url="https://shop.example/")
+    await visit(second, [] if is_start else clicks(now(), 1), session=session, fields=about)
+    await database.maintained.refresh_events_hourly()
+    assert {row["is_bot"] for row in await event_hours(database.pool)} == {False}
+    assert await wrong_event_hours(database.pool) == []

@@ -42,7 +42,7 @@ def hourly(api: httpx.Client, since: datetime) -> Counter[str]:
     first = since.replace(minute=0, second=0, microsecond=0)
     answer = api.get(
         "/api/v1/analytics/hourly",
-        params={"from": first.isoformat(), "to": (first + timedelta(hours=3)).isoformat()},
+        params={"from": first.isoformat(), "to": (first + timedelta(hours=3)).isoformat(), "is_bot": "any"},
     )
     answer.raise_for_status()
     body: Any = answer.json()

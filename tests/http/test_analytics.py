@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
-from tests.http.api import API, Json, check_problem, event, get, now, refresh, track
+from tests.http.api import API, CHROME, Json, event, events_of, get, now, refresh, track
 from tracker_backend.http.services import Services
+from tracker_backend.ingest.page_limit import MOST_PAGES
 
 HOURS = 4
 PAGES = ("https://shop.example/cart?q=1", "https://shop.example/", "http://blog.example:8080/post#2")
@@ -18,7 +19,8 @@ KINDS = ("click", "scroll")
 
 @pytest.fixture
 def client(own_client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A caller who sees a project of the test's own."""
+    """A caller who sees a project of the test's own, with a browser."""
+    own_client.headers["user-agent"] = CHROME
     return own_client
 
 
@@ -178,17 +180,74 @@ async def test_a_browser_that_asks_for_no_csv_gets_json(client: httpx.AsyncClien
     assert answer.json() == {"data": []}
 
 
-async def test_more_rows_than_an_answer_holds_are_refused(
+async def test_of_more_rows_than_an_answer_holds_the_largest_are_given(
     client: httpx.AsyncClient, services: Services, project: int
 ) -> None:
     await services.pool.execute(
         "insert into tracker.events (event_id, project_id, session_id, timestamp, source, event_type, page_url,"
         " page_host, page_path)"
-        " select n, $1, '6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11', now(), 'native', 'click', '', '', '/' || n"
-        " from generate_series(1, 50001) n",
+        " select n, $1, '6f1c0c6e-9f0a-4b7e-8f52-3d5a5b8f0a11', now(), 'native', 'click', '', '',"
+        " '/' || least(n, 50001) from generate_series(1, 50002) n",
         project,
     )
-    check_problem(await client.get(f"{API}/analytics/hourly"), 422, "invalid", "50000", "group_by")
+    answer = await client.get(f"{API}/analytics/hourly")
+    assert answer.headers["x-tracker-truncated"] == "true"
+    found = answer.json()
+    assert (len(found["data"]), found["truncated"]) == (50_000, True)
+    paths = [row["page_path"] for row in found["data"]]
+    assert paths == sorted(paths)
+    assert {row["count"] for row in found["data"] if row["page_path"] == "/50001"} == {2}
+    as_csv = await client.get(f"{API}/analytics/hourly", headers={"accept": "text/csv"})
+    assert as_csv.headers["x-tracker-truncated"] == "true"
+    assert "truncated" not in await get(client, "/analytics/hourly", page_url="/1")
     assert (await get(client, "/analytics/hourly", group_by="event_type"))["data"] == [
-        {"event_type": "click", "count": 50_001}
+        {"event_type": "click", "count": 50_002}
     ]
+
+
+async def test_pages_beyond_the_5000th_of_an_hour_are_counted_together(client: httpx.AsyncClient) -> None:
+    first = [f"https://shop.example/{n}" for n in range(MOST_PAGES)]
+    more = [f"https://{n}.example/{n}" for n in range(100)]
+    moment = now()
+    for begin in range(0, MOST_PAGES, 100):
+        lines = [event(timestamp=moment.isoformat(), page_url=page) for page in first[begin : begin + 100]]
+        await track(client, *lines)
+    session = await track(client, *(event(timestamp=moment.isoformat(), page_url=page) for page in more))
+    await track(client, event(timestamp=moment.isoformat(), page_url=first[7]))
+    await track(client, event(timestamp=(moment - timedelta(hours=2)).isoformat(), page_url=more[7]))
+    rows = (await get(client, "/analytics/hourly", from_=(moment - timedelta(hours=1)).isoformat()))["data"]
+    other = [row for row in rows if row["page_path"] == "(other)"]
+    assert [(row["page_host"], row["count"]) for row in other] == [("", 100)]
+    assert len(rows) == MOST_PAGES + 1
+    assert {row["count"] for row in rows if row["page_path"] == "/7"} == {2}, "known pages go on"
+    stored = await events_of(client, session)
+    assert {line["page_url"] for line in stored} == set(more), "events keep their page"
+
+
+async def test_people_are_counted_unless_bots_are_asked_for(client: httpx.AsyncClient, services: Services) -> None:
+    await track(client, event(), event())
+    client.headers["user-agent"] = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    bot = await track(client, event(), event(), event())
+    for _ in range(2):
+        for asked, hourly, daily in [
+            ({}, 2, 1),
+            ({"is_bot": "false"}, 2, 1),
+            ({"is_bot": "true"}, 3, 1),
+            ({"is_bot": "any"}, 5, 2),
+        ]:
+            rows = (await get(client, "/analytics/hourly", **asked))["data"]
+            assert sum(row["count"] for row in rows) == hourly
+            assert not any("is_bot" in row for row in rows), "only where it is grouped by"
+            rows = (await get(client, "/analytics/daily", **asked))["data"]
+            assert sum(row["total_sessions"] for row in rows) == daily
+        await refresh(services)
+    rows = (await get(client, "/analytics/hourly", group_by="is_bot", is_bot="any"))["data"]
+    assert rows == [{"is_bot": False, "count": 2}, {"is_bot": True, "count": 3}]
+    text = await client.get(
+        f"{API}/analytics/hourly", params={"group_by": "is_bot", "is_bot": "any"}, headers={"accept": "text/csv"}
+    )
+    assert text.text.split() == ["is_bot,count", "false,2", "true,3"]
+    assert (await client.get(f"{API}/analytics/hourly", params={"is_bot": "maybe"})).status_code == 422
+    assert (await client.delete(f"{API}/sessions/{bot}")).status_code == 204
+    await refresh(services)
+    assert (await get(client, "/analytics/hourly", is_bot="true"))["data"] == []

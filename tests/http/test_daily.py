@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 import httpx
 import pytest
 
-from tests.http.api import API, Json, check_problem, event, get, now, track
+from tests.http.api import API, CHROME, Json, check_problem, event, get, now, track
 from tests.http.test_recordings import BASE, META, click, send
 from tracker_backend.http.services import Services
 
@@ -23,7 +23,8 @@ _INSERT = """
 
 @pytest.fixture
 def client(own_client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A caller who sees a project of the test's own."""
+    """A caller who sees a project of the test's own, with a browser."""
+    own_client.headers["user-agent"] = CHROME
     return own_client
 
 

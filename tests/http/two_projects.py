@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar
 from msgspec import Struct
 
-from tests.http.api import API, PAGE, Json, event, local, new_session
+from tests.http.api import API, CHROME, PAGE, Json, event, local, new_session
 from tests.http.browsers import logged_in
 from tests.http.matrix import NEEDS
 from tests.projects import make_project
@@ -110,7 +110,9 @@ async def make_team(app: Litestar, mark: str) -> Team:
     await keys.public_key(pool, project)
     key = await keys.create_key(pool, project, "admin", mark)
     owner = await logged_in(services, "owner", project, name=mark)
-    return Team(project, mark, {"x-api-key": key}, owner, local(app))
+    client = local(app)
+    client.headers["user-agent"] = CHROME  # numbers leave bots out
+    return Team(project, mark, {"x-api-key": key}, owner, client)
 
 
 async def fill(team: Team, same: Same) -> None:

@@ -178,6 +178,8 @@ class KnownSession(Struct, frozen=True):
     """Types of `KINDS` that its own events count, so that those found in a recording are not stored."""
     secret_fields: frozenset[str] = frozenset()
     """Fields of it that once looked secret, as far as the batch holds values of them."""
+    is_bot: bool = False
+    """Its label, which its events get too."""
 
 
 class Placed(Struct, frozen=True):

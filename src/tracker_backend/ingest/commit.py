@@ -14,6 +14,7 @@ from tracker_backend.ingest import session_changes
 from tracker_backend.ingest.batch import KINDS, Batch, Drop, Image, KnownSession, Outcome, Placed, counted_kinds
 from tracker_backend.ingest.batch_identity import is_repeat
 from tracker_backend.ingest.clock import correction_of, with_session_clock
+from tracker_backend.ingest.page_limit import PageLimit
 from tracker_backend.ingest.rows import EVENT_COLUMNS, build_rows
 from tracker_backend.ingest.session_changes import SessionKey
 from tracker_backend.ingest.stored_values import mask_stored, new_fields
@@ -24,6 +25,7 @@ from tracker_backend.storage.keyed_hash import keyed_hash
 from tracker_backend.storage.nodes import SPREAD_MS
 from tracker_backend.storage.pool import Connection
 from tracker_backend.storage.sql import load
+from tracker_backend.storage.statements import allow_bulk_changes
 from tracker_backend.storage.store import Store
 from tracker_backend.times import from_datetime, to_datetime
 
@@ -51,6 +53,8 @@ class _Claim(Struct, frozen=True):
     offsets: dict[SessionKey, int]
     """Stored clock offsets in microseconds."""
     secret_fields: dict[SessionKey, frozenset[str]]
+    bots: dict[SessionKey, bool]
+    """Labels that the sessions will have."""
     current_hour: datetime | None
     """The start of the database's current hour; None where no batch with rows is new."""
 
@@ -58,8 +62,9 @@ class _Claim(Struct, frozen=True):
 class GroupCommit:
     """`write` for each group of batches."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, pages: PageLimit) -> None:
         self._settings = settings
+        self._pages = pages
         self._pool = store.pool
         self._node = store.node
         self._secret = store.secret
@@ -77,7 +82,7 @@ class GroupCommit:
             claim = await self._claim(connection, group)
             new = await self._place(group, claim, await _known_recordings(connection, claim.new))
             refs = await self._write_rows(connection, new.values(), claim.current_hour)
-            started = await self._write_sessions(connection, list(new.values()), claim.secret_fields)
+            started = await self._write_sessions(connection, list(new.values()), claim)
             repeats = [placed for placed in group if id(placed) not in new and placed.key not in claim.erased]
             repeated = await _find_repeated(connection, repeats) if repeats else {}
         written: list[Written] = []
@@ -104,16 +109,18 @@ class GroupCommit:
         )
         claimed = [row for row in rows if not row["erased"]]
         erased = {(row[0], row[1]) for row in rows if row["erased"]}
-        new = {id(named[row[0], row[1], row[2]]) for row in claimed}
+        claimed_ids = {id(named[row[0], row[1], row[2]]) for row in claimed}
+        new = [
+            placed
+            for placed in group
+            if id(placed) in claimed_ids or (placed.batch.identity is None and placed.key not in erased)
+        ]
         return _Claim(
-            new=[
-                placed
-                for placed in group
-                if id(placed) in new or (placed.batch.identity is None and placed.key not in erased)
-            ],
+            new=new,
             erased=erased,
             offsets={(row[0], row[1]): row[3] * 1000 for row in claimed if row[3] is not None},
             secret_fields={(row[0], row[1]): frozenset(row[4]) for row in claimed if row[4]},
+            bots=_labels(claimed, new),
             current_hour=claimed[0]["current_hour"] if claimed else None,
         )
 
@@ -150,18 +157,18 @@ class GroupCommit:
             batch, key = placed.batch, placed.key
             page, kinds = recordings.get(key, (None, _NOTHING))
             hidden = batch.open_among(secret[key]) if key in secret else _NOTHING
-            known = KnownSession(offsets.get(key, 0), secret_fields=hidden)
+            known = KnownSession(offsets.get(key, 0), secret_fields=hidden, is_bot=claim.bots[key])
             if recordings:
                 kinds |= counted_kinds(batch.counts.by_kind())
                 if batch.recording is not None:
-                    known = KnownSession(known.clock_offset, page, kinds, hidden)
+                    known = KnownSession(known.clock_offset, page, kinds, hidden, known.is_bot)
                     page = batch.recording.last_page or page
                 recordings[key] = (page, kinds)
             correction = correction_of(batch, known.clock_offset, self._settings)
             is_right = batch.identity is None or (known == placed.known and not correction)
             if not is_right and correction:
                 batch = await with_session_clock(batch, correction)
-            new[id(placed)] = placed if is_right else build_rows(batch, known, self._settings, self._node)
+            new[id(placed)] = placed if is_right else build_rows(batch, known, self._settings, self._node, self._pages)
         return new
 
     async def _write_rows(
@@ -208,17 +215,18 @@ class GroupCommit:
         raise ValueError(f"no id left for a screenshot at {moment}: too many of one minute")
 
     async def _write_sessions(
-        self, connection: Connection, new: list[Placed], stored_fields: dict[SessionKey, frozenset[str]]
+        self, connection: Connection, new: list[Placed], claim: _Claim
     ) -> dict[SessionKey, tuple[bool, datetime]]:
         """Creates or changes the sessions; returns whether each was created, and when it began."""
         if not new:
             return {}
         batches = [placed.batch for placed in new]
-        secret = new_fields(batches, stored_fields)
+        secret = new_fields(batches, claim.secret_fields)
         changes = session_changes.changes(new, secret)
         rows = await connection.fetch(
             _sql.upsert_sessions, self._node.number, session_changes.encode(changes), MOST_FIELDS
         )
+        await _label_events(connection, new, claim.bots, rows)
         recorded = [row for row in rows if row["recorded"]]
         if recorded:
             await _delete_repeated_kinds(connection, new, changes, recorded)
@@ -232,6 +240,30 @@ class GroupCommit:
             typed = {(row["project_id"], row["session_id"]) for row in rows if row["has_typed"]}
             await mask_stored(connection, batches, secret, created, typed)
         return {(row["project_id"], row["session_id"]): (row["created"], row["started_at"]) for row in rows}
+
+
+async def _label_events(
+    connection: Connection, new: list[Placed], bots: dict[SessionKey, bool], rows: Sequence[asyncpg.Record]
+) -> None:
+    """Labels the events of sessions whose label changed, or was another one when another process stored it first."""
+    written = {placed.key for placed in new if placed.event_rows}
+    for row in rows:
+        key, label = (row["project_id"], row["session_id"]), row["is_bot"]
+        if row["was_bot"] not in (None, label) or (key in written and bots[key] != label):
+            await allow_bulk_changes(connection)
+            await connection.execute(_sql.label_events, *key, label)
+
+
+def _labels(claimed: Sequence[asyncpg.Record], new: Sequence[Placed]) -> dict[SessionKey, bool]:
+    """Whether each session of a group is a bot: `upsert_sessions` labels it by the first user agent that it has."""
+    labels = {(row[0], row[1]): row["is_bot"] for row in claimed if row["has_agent"]}
+    named = set(labels)
+    for placed in new:
+        if placed.key not in named:
+            labels[placed.key] = placed.batch.session.bot_reason is not None
+            if placed.batch.session.user_agent:
+                named.add(placed.key)
+    return labels
 
 
 async def _known_recordings(

@@ -8,6 +8,7 @@ from tracker_backend.ingest.batch import Batch, Drop, Outcome, Placed
 from tracker_backend.ingest.clock import estimate_clock_offset
 from tracker_backend.ingest.commit import GroupCommit
 from tracker_backend.ingest.dropping import drop_by_privacy_signal, drop_unsampled
+from tracker_backend.ingest.page_limit import PageLimit
 from tracker_backend.ingest.rows import build_rows
 from tracker_backend.ingest.steps import (
     count_events,
@@ -59,7 +60,8 @@ class Pipeline:
         self._counters = [STEP_SECONDS.labels(name) for name in names]
         self._seconds = [0.0] * len(names)
         self._flushed_at = 0.0
-        self.commit = GroupCommit(settings, store)
+        self._pages = PageLimit()
+        self.commit = GroupCommit(settings, store, self._pages)
         self.writer = Writer(settings, self.commit)
 
     async def submit(self, batch: Batch) -> Outcome:
@@ -98,7 +100,7 @@ class Pipeline:
     def place(self, batch: Batch) -> Placed:
         """Builds the rows of a prepared batch, by what the batch itself says of its session."""
         begin = time.perf_counter()
-        placed = build_rows(batch, None, self._settings, self._node)
+        placed = build_rows(batch, None, self._settings, self._node, self._pages)
         end = time.perf_counter()
         self._seconds[-1] += end - begin
         if end - self._flushed_at > _FLUSH_SECONDS:

@@ -10,6 +10,7 @@ from msgspec.structs import astuple
 
 from tracker_backend.event import EVENT_FIELDS, NO_DATA, Event
 from tracker_backend.ingest.batch import Batch, Counts, KnownSession, Lane, Placed
+from tracker_backend.ingest.page_limit import PageLimit
 from tracker_backend.ingest.pages import split_page
 from tracker_backend.ingest.steps import counts_of
 from tracker_backend.ingest.wire import with_extra
@@ -22,7 +23,7 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.nodes import Node
 from tracker_backend.times import DAY, HOUR, hour_of
 
-EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", "page_path", *EVENT_FIELDS)
+EVENT_COLUMNS = ("event_id", "project_id", "session_id", "source", "page_host", "page_path", "is_bot", *EVENT_FIELDS)
 """The columns of an event's row: what the server adds, then the fields of an event."""
 RRWEB = "rrweb"
 """The source of events that were found in a recording."""
@@ -31,14 +32,14 @@ _encode = msgspec.json.Encoder().encode
 _Row = tuple[Any, ...]
 
 
-def build_rows(batch: Batch, known: KnownSession | None, settings: Settings, node: Node) -> Placed:
+def build_rows(batch: Batch, known: KnownSession | None, settings: Settings, node: Node, pages: PageLimit) -> Placed:
     """Makes the rows of a batch for what is `known` of its session, or by what the batch itself says.
 
     A time outside the late window is stored as the time of receipt; the client's time is kept in `event_data`. Values
     of fields that once looked secret are masked in the rows. The batch stays as it is: rows may be built again.
     """
-    known = known or KnownSession(batch.offset or 0)
-    placement = _Placement(batch, known, settings, node)
+    known = known or KnownSession(batch.offset or 0, is_bot=batch.session.bot_reason is not None)
+    placement = _Placement(batch, known, settings, node, pages)
     rows: list[_Row] = []
     times_placed = placement.times(batch.times)
     if batch.events:
@@ -98,10 +99,12 @@ def _lane(batch: Batch, first: int | None) -> Lane:
 class _Placement:
     """Puts times of a batch on the server's time line, and makes rows with them."""
 
-    def __init__(self, batch: Batch, known: KnownSession, settings: Settings, node: Node) -> None:
+    def __init__(self, batch: Batch, known: KnownSession, settings: Settings, node: Node, pages: PageLimit) -> None:
         self._batch = batch
         self._node = node
+        self._pages = pages
         self._offset = known.clock_offset
+        self._is_bot = known.is_bot
         self._received = batch.received_at
         self._low = batch.received_at - settings.late_days * DAY
         self._high = batch.received_at + settings.future_hours * HOUR
@@ -114,18 +117,21 @@ class _Placement:
     def rows(self, source: str, events: Sequence[Event], times: Sequence[int], placed: Sequence[int]) -> list[_Row]:
         project_id, session_id, offset = self._batch.project_id, self._session_id, self._offset
         rows: list[_Row] = []
-        page, host, path = None, "", ""
+        is_bot = self._is_bot
+        page, hour, host, path = None, -1, "", ""
         ids = self._node.next_ids(len(placed))
         for event, identifier, time, client_time in zip(events, ids, placed, times, strict=True):
             data = event.event_data
             if time != client_time + offset:
                 data = with_extra(data, {"$client_timestamp": Raw(_encode(event.timestamp))})
-            if event.page_url != page:
-                page = event.page_url
-                host, path = split_page(page or "")
+            if event.page_url != page or not hour <= time < hour + HOUR:
+                page, hour = event.page_url, hour_of(time)
+                host, path = self._pages.page(project_id, hour, *split_page(page or ""))
             stored = None if data in NO_DATA else data
             # Time and data are the first and the last field of an event.
-            rows.append((identifier, project_id, session_id, source, host, path, time, *astuple(event)[1:-1], stored))
+            rows.append(
+                (identifier, project_id, session_id, source, host, path, is_bot, time, *astuple(event)[1:-1], stored)
+            )
         return rows
 
     def recording_row(self, recording: Recording, secret: frozenset[str]) -> RecordingRow:

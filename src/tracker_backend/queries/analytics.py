@@ -1,6 +1,7 @@
 """Hourly and daily numbers for analysts."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import asyncpg
 from msgspec import Struct
@@ -13,8 +14,12 @@ from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.sql import load
 
 _sql = load(__file__, "analytics")
-GROUPS = ("bucket", "event_type", "page_host", "page_path")
+GROUPS = ("bucket", "event_type", "page_host", "page_path", "is_bot")
+_DEFAULT_GROUPS = GROUPS[:4]
 MAX_ROWS = 50_000
+Bots = Literal["false", "true", "any"]
+"""Whether to count people, bots, or both."""
+_BOTS = {"false": False, "true": True, "any": None}
 
 
 class HourlyRow(Struct, frozen=True, omit_defaults=True):
@@ -25,12 +30,22 @@ class HourlyRow(Struct, frozen=True, omit_defaults=True):
     event_type: str | None = None
     page_host: str | None = None
     page_path: str | None = None
+    is_bot: bool | None = None
 
 
-class Hourly(Struct, frozen=True):
-    """Rows, sorted by their groups."""
+class Hourly(Struct, frozen=True, omit_defaults=True):
+    """Rows, sorted by their groups. `truncated`: only the 50,000 with the largest counts."""
 
     data: list[HourlyRow]
+    truncated: bool = False
+
+
+def hourly_groups(group_by: list[str] | None) -> list[str]:
+    """The columns to group by in their order: the given ones, else all but `is_bot`. Raises Invalid."""
+    unknown = sorted(set(group_by or ()) - set(GROUPS))
+    if unknown:
+        raise Invalid(f"`group_by` is {', '.join(unknown)}: use any of {', '.join(GROUPS)}.")
+    return [name for name in GROUPS if name in (group_by or _DEFAULT_GROUPS)]
 
 
 async def list_hours(
@@ -42,13 +57,11 @@ async def list_hours(
     event_type: str | None = None,
     page_url: str | None = None,
     group_by: list[str] | None = None,
+    is_bot: Bots = "false",
 ) -> Hourly:
-    """Counts of events by hour, type and page, by default of the last 7 days. Raises Invalid above 50,000 rows."""
-    groups = [name for name in GROUPS if not group_by or name in group_by]
-    unknown = sorted(set(group_by or ()) - set(GROUPS))
-    if unknown:
-        raise Invalid(f"`group_by` is {', '.join(unknown)}: use any of {', '.join(GROUPS)}.")
-    where = Where(project_id=project_id)
+    """Counts of events by hour, type and page, by default of people in the last 7 days. Raises Invalid."""
+    groups = hourly_groups(group_by)
+    where = Where(project_id=project_id).add_if("is_bot = ?", _BOTS[is_bot])
     where.add("bucket >= ?", time_from or datetime.now(UTC) - timedelta(days=7))
     where.add_if("bucket < ?", time_to).add_if("event_type = ?", event_type)
     if page_url is not None:
@@ -59,15 +72,12 @@ async def list_hours(
             where.add("page_path = ?", path)
     columns = ", ".join(groups)
     rows = await pool.fetch(
-        f"select sum(count)::bigint as count, {columns} from tracker.events_hourly where {where}"
-        f" group by {columns} order by {columns} limit {where.parameter(MAX_ROWS + 1)}",
+        f"select * from (select sum(count)::bigint as count, {columns}, count(*) over () > {MAX_ROWS} as truncated"
+        f" from tracker.events_hourly where {where} group by {columns}"
+        f" order by 1 desc, {columns} limit {MAX_ROWS}) as largest order by {columns}",
         *where.values,
     )
-    if len(rows) > MAX_ROWS:
-        raise Invalid(
-            f"more than {MAX_ROWS} rows: shorten the time from `from` to `to`, or leave something out of `group_by`."
-        )
-    return Hourly([HourlyRow(**dict(row.items())) for row in rows])
+    return Hourly([HourlyRow(row["count"], **{name: row[name] for name in groups}) for row in rows], _truncated(rows))
 
 
 class DailyRow(Struct, frozen=True):
@@ -85,11 +95,15 @@ class DailyRow(Struct, frozen=True):
     avg_events_per_session: float
 
 
-class Daily(Struct, frozen=True):
-    """Rows, sorted by day and app. A day without sessions has no row."""
+class Daily(Struct, frozen=True, omit_defaults=True):
+    """Rows, sorted by day and app. A day without sessions has no row.
+
+    `truncated`: only the 50,000 with most sessions.
+    """
 
     data: list[DailyRow]
     timezone: str
+    truncated: bool = False
 
 
 async def list_days(
@@ -100,8 +114,9 @@ async def list_days(
     time_from: datetime | None = None,
     time_to: datetime | None = None,
     timezone: str | None = None,
+    is_bot: Bots = "false",
 ) -> Daily:
-    """Sessions by day and app, by default of the last 7 days. Raises Invalid above 50,000 rows.
+    """Sessions by day and app, by default of people in the last 7 days. Raises Invalid.
 
     Days are those of `timezone`, else of the project. Only whole days are counted: those that begin at `time_from` or
     later, and before `time_to`. A time without a zone is in `timezone`.
@@ -114,10 +129,12 @@ async def list_days(
     except (asyncpg.DatetimeFieldOverflowError, OverflowError) as error:
         raise Invalid("`from` or `to` is outside of the calendar: give a year from 1 to 9999.") from error
     assert bounds is not None  # noqa: S101 — the statement has no condition
-    rows = await pool.fetch(_sql.daily, zone, project_id, *bounds, app_id, MAX_ROWS + 1)
-    if len(rows) > MAX_ROWS:
-        raise Invalid(f"more than {MAX_ROWS} rows: shorten the time from `from` to `to`, or give one `app_id`.")
-    return Daily([DailyRow(*row) for row in rows], zone)
+    rows = await pool.fetch(_sql.daily, zone, project_id, *bounds, app_id, MAX_ROWS, _BOTS[is_bot])
+    return Daily([DailyRow(*row[:-1]) for row in rows], zone, _truncated(rows))
+
+
+def _truncated(rows: list[asyncpg.Record]) -> bool:
+    return bool(rows) and rows[0]["truncated"]
 
 
 def day_parameter(text: str | None, name: str) -> datetime | None:

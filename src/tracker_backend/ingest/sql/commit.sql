@@ -38,10 +38,10 @@ spread as (
     on conflict do nothing
 )
 select project_id, session_id, batch_id, s.clock_offset_ms, s.masked_fields,
-    date_bin('1 hour', now(), 'epoch') as current_hour, false as erased
+    date_bin('1 hour', now(), 'epoch') as current_hour, false as erased, s.is_bot, s.user_agent <> '' as has_agent
 from claimed left join tracker.sessions s using (project_id, session_id)
 union all
-select project_id, session_id, batch_id, null, null, null, true from given where erased_until is not null;
+select project_id, session_id, batch_id, null, null, null, true, null, null from given where erased_until is not null;
 
 -- find_native_kinds: what sessions with a recording count of their own events, and the last page of the recording (arrays: project, session)
 select project_id, session_id, last_page_url,
@@ -126,7 +126,9 @@ written as (
         -- The label goes with the user agent that the session keeps: a relay's own header says nothing of the visitor.
         bot_reason = case when coalesce(s.user_agent, '') = '' then excluded.bot_reason else s.bot_reason end,
         is_bot = case when coalesce(s.user_agent, '') = '' then excluded.is_bot else s.is_bot end
-    returning project_id, session_id, started_at, moved_from, (xmax = 0) as created,
+    returning project_id, session_id, started_at, moved_from, (xmax = 0) as created, is_bot,
+        (select before.is_bot from tracker.sessions before
+            where before.project_id = s.project_id and before.session_id = s.session_id) as was_bot,
         case when rrweb_event_count > 0 then
             array[native_click_count, native_error_count, native_page_count, native_rage_click_count] end as native,
         case when rrweb_event_count > 0 then
@@ -145,7 +147,19 @@ counted as (
     select project_id, $1, count(*) from written where created group by project_id order by project_id
     on conflict (project_id, node) do update set sessions = t.sessions + excluded.sessions
 )
-select project_id, session_id, started_at, created, native, recorded, masked_fields, has_typed from written;
+select project_id, session_id, started_at, created, native, recorded, masked_fields, has_typed, is_bot, was_bot
+from written;
+
+-- label_events: events of a session whose first user agent arrived after them ($3 whether it is a bot)
+with changed as (
+    update tracker.events e set is_bot = $3 from tracker.sessions s
+    where s.project_id = $1 and s.session_id = $2 and e.project_id = $1 and e.session_id = $2
+        and e.timestamp >= s.first_at and e.timestamp <= s.last_at and e.is_bot <> $3
+    returning e.timestamp
+)
+insert into tracker.hours_to_refresh (rollup, project_id, bucket)
+select distinct 'events_hourly', $1::int, date_bin('1 hour', timestamp, 'epoch') from changed
+where timestamp < date_bin('1 hour', now(), 'epoch');
 
 -- delete_repeated_kinds: events found in a session's recording, of types that its own events turned out to count ($3 these types)
 with gone as (

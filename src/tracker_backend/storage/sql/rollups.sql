@@ -18,19 +18,19 @@ where r.project_id = h.project_id and r.bucket = h.bucket;
 
 -- compute_events_hours: compute these hours from the rows
 insert into tracker.events_hourly_rollup
-select e.project_id, h.bucket, event_type, page_host, page_path, count(*), count(distinct session_id)
+select e.project_id, h.bucket, event_type, page_host, page_path, count(*), count(distinct session_id), is_bot
 from unnest($1::int[], $2::timestamptz[]) as h (project_id, bucket)
 join tracker.events e on e.project_id = h.project_id
     and e.timestamp >= h.bucket and e.timestamp < h.bucket + interval '1 hour'
-group by 1, 2, 3, 4, 5;
+group by 1, 2, 3, 4, 5, 8;
 
 -- extend_events_hours: compute the hours from the watermark to the target, for all projects
 insert into tracker.events_hourly_rollup
 select project_id, date_bin('1 hour', timestamp, 'epoch'), event_type, page_host, page_path,
-       count(*), count(distinct session_id)
+       count(*), count(distinct session_id), is_bot
 from tracker.events
 where timestamp >= $1 and timestamp < $2
-group by 1, 2, 3, 4, 5;
+group by 1, 2, 3, 4, 5, 8;
 
 -- clear_sessions_hours: delete these hours of these projects (arrays)
 delete from tracker.sessions_hourly_rollup r
