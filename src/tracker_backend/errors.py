@@ -202,6 +202,19 @@ class LimitExceeded(TrackerError):
         super().__init__(detail, headers=headers)
 
 
+class HeadersTooLarge(TrackerError):
+    """The headers of the request are larger than the server accepts.
+
+    The request line and the headers have more than 64 KiB, or there are more than 100 headers. The connection is
+    closed after the answer.
+
+    What to do: send fewer or shorter headers. In a browser, many cookies of the same site are the usual cause.
+    """
+
+    status = 431
+    kind = "headers-too-large"
+
+
 class Unavailable(TrackerError):
     """The server cannot take this request now; the same request will work later.
 

@@ -18,6 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from tracker_backend.accounts import keys, one_time_links
 from tracker_backend.errors import SettingsError
+from tracker_backend.http_connection import BoundedConnection
 from tracker_backend.settings import Settings
 from tracker_backend.stop_signals import STOP_SIGNALS
 from tracker_backend.storage.lifecycle import serving_database
@@ -85,7 +86,7 @@ def _run(settings: Settings, listening: socket.socket, dsn: str, stop_request: S
         "tracker_backend.app:create_app",
         factory=True,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=BoundedConnection,
         workers=settings.workers,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         access_log=False,

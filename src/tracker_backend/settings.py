@@ -101,6 +101,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes a second that a body must reach on average if it takes longer than `TRACKER_REQUEST_TIMEOUT`. A slower one
     is answered with 503.
     """
+    header_timeout: Positive = 10
+    """Seconds in which a client must send the headers of a request, and in which it must begin to. Then its connection
+    is closed. A connection that was used before is closed after 5 seconds.
+    """
     max_image: Positive = 10 * MIB
     """Bytes of a decoded screenshot. A larger one is answered with 413."""
     max_image_pixels: Positive = 40_000_000

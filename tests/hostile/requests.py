@@ -5,5 +5,6 @@ own), and what must come back.
 """
 
 from tests.hostile.bodies import BODIES
+from tests.hostile.headers import HEADERS
 
-HOSTILE = [*BODIES]
+HOSTILE = [*HEADERS, *BODIES]
