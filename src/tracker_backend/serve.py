@@ -164,7 +164,7 @@ def _announce(
     owner_link = owner_token and one_time_links.address(settings.public_url or url, owner_token)
     values = {
         "url": url,
-        "demo": f"{url}/demo/",
+        **({"demo": f"{url}/demo/"} if settings.has_demo else {}),
         "docs": f"{url}/docs",
         "write_key": write_key,
         "auth": "open" if settings.is_open else "required",
@@ -173,7 +173,10 @@ def _announce(
     if as_json:
         print(msgspec.json.encode(values).decode(), flush=True)
         return
-    print(f"\n  server     {url}", f"  demo shop  {values['demo']}", f"  API docs   {values['docs']}", sep="\n")
+    print(f"\n  server     {url}")
+    if settings.has_demo:
+        print(f"  demo shop  {values['demo']}")
+    print(f"  API docs   {values['docs']}")
     print(f"  write key  {write_key}")
     public = (settings.public_url or url).rstrip("/")  # visitors' browsers use this address
     print(f'  tag        <script async src="{public}/tracker.js" data-project="{write_key}"></script>')

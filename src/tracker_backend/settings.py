@@ -50,6 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """`required`: every call needs a key or a login. `open`: direct local calls without a key act on the first project.
     `auto`: open while listening on loopback (`127.0.0.1`, `::1`, `localhost`), required otherwise.
     """
+    demo: bool | None = None
+    """Whether the demo shop stands at `/demo/`, whose visits are recorded in the first project. If it is not set: only
+    where direct local calls need no key (`TRACKER_AUTH`).
+    """
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Log messages of this level and above go to stderr."""
     trusted_proxies: tuple[str, ...] = ()
@@ -243,6 +247,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def resolved_body_bytes(self) -> int:
         """`body_bytes`; if it is not set, 64 MiB or, where bodies may be larger, four times the largest one."""
         return self.body_bytes or max(64 * MIB, 4 * self.max_body)
+
+    @property
+    def has_demo(self) -> bool:
+        """Whether the demo shop is served."""
+        return self.is_open if self.demo is None else self.demo
 
     @property
     def resolved_data_dir(self) -> Path:

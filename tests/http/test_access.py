@@ -272,8 +272,13 @@ class TestWithKeysRequired:
         assert not any(secret in row["line"] for row in dump)
 
     async def test_the_service_itself_needs_no_key(self, client: httpx.AsyncClient) -> None:
-        for path in ("/health", "/metrics", "/docs", "/tracker.js", "/demo/"):
+        for path in ("/health", "/metrics", "/docs", "/tracker.js"):
             assert (await client.get(path)).status_code == 200, path
+
+    async def test_there_is_no_demo_that_records_strangers(self, client: httpx.AsyncClient) -> None:
+        for path in ("/demo/", "/demo/shop.js", "/demo/form.html"):
+            check_problem(await client.get(path), 404, "not-found", "TRACKER_DEMO")
+        assert (await client.get("/")).headers["location"] == "/docs"
 
 
 PROXY_HEADERS = (

@@ -26,6 +26,7 @@ SAMPLES = {
     "batch_days": ("90", 90),
     "honour_gpc": ("false", False),
     "honour_dnt": ("true", True),
+    "demo": ("true", True),
     "store_address": ("truncated", "truncated"),
     "public_url": ("https://tracker.example", "https://tracker.example"),
     "compress_after_days": ("9", 9),

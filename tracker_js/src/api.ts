@@ -35,6 +35,8 @@ export interface Options {
   console?: 'error' | 'all' | false | undefined;
   /** Whether failed requests of the page are reported (default true). */
   network?: boolean | undefined;
+  /** What counts as another page of a single-page app: another `path`, or another `url` (default `path`). */
+  pageViews?: 'path' | 'url' | undefined;
   /** Whether web vitals are reported (default true). */
   vitals?: boolean | undefined;
 }

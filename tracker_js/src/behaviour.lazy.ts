@@ -4,7 +4,7 @@ import { initDeadClicks } from './dead-clicks';
 import { initDoubleClicks } from './double-clicks';
 import { initFocus } from './focus';
 import { initForms } from './forms';
-import { combineTeardowns, guard, type Teardown } from './guard';
+import { combineTeardowns, type Teardown } from './guard';
 import { initInputs } from './inputs';
 import { initKeys } from './keys';
 import { initMouseMoves } from './mouse-moves';
@@ -21,13 +21,15 @@ const OBSERVERS = [initMouseMoves, initDoubleClicks, initScrolls, initInputs, in
 
 /** All observers except those that the core starts at once (page views, clicks, errors). */
 export function start(context: PartContext): Teardown {
-  const { options } = context;
+  const { options, debug } = context;
   const teardowns: Teardown[] = [];
   /** An observer that cannot start here must not keep the others from starting. */
   const startObserver = (init: () => Teardown): void => {
-    guard(() => {
+    try {
       teardowns.push(init());
-    })();
+    } catch (error) {
+      debug('an observer does not run:', error);
+    }
   };
   const { listenDeep, teardown } = watchShadowTrees();
   teardowns.push(teardown);

@@ -46,8 +46,8 @@ export interface PartContext extends Context {
   beforeFlush: (closeBatch: () => void) => Teardown;
   /** Hands an item to a lane of the delivery. Its body is built anew for each attempt. */
   send: (lane: 'recordings' | 'images', item: Item) => void;
-  /** Calls back when the page, or the path within a single-page app, changes. Not for the page that was loaded. */
-  onNavigate: (callback: (samePath: boolean) => void) => Teardown;
+  /** Calls back when the URL changes within a single-page app, with whether the page is still the same. Not for the page that was loaded. */
+  onNavigate: (callback: (samePage: boolean) => void) => Teardown;
   /** True for requests of the tracker itself, which the observer of `fetch` ignores. */
   isOwn: (url: string) => boolean;
   /** Loads another part. */

@@ -56,12 +56,13 @@ export const eraseUnsent = async (options: CoreOptions, storage: ProjectStorage,
  * masked by the policy in their order. `onOptOut` is called when the visitor opts out in another tab.
  */
 export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsent: boolean, debug: DebugLog, load: LoadPart, onOptOut: () => void): Core {
-  const shared = { fetch: window.fetch.bind(window), json, storage, load, debug };
+  const original = Reflect.get(window, 'fetch');
+  const shared = { fetch: ((...given) => Reflect.apply(original, window, given)) as typeof fetch, json, storage, load, debug };
   const teardowns: Teardown[] = [];
   const stopObserving = combineTeardowns(teardowns);
   const finishers = new Set<(isGoing: boolean) => void>();
   const closers = new Set<() => void>();
-  const navigations = new Set<(samePath: boolean) => void>();
+  const navigations = new Set<(samePage: boolean) => void>();
   const parts = createLazyParts(load, debug);
 
   let state = State.WaitingForConsent;
@@ -97,6 +98,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
         // For the first time in this page; `onRenew` starts the later sessions.
         if (from < State.Tracking && (earlyTraits || !session?.started)) startSession(earlyTraits);
         runHeld();
+        debug('recorded: session', session?.id);
         startParts();
         break;
       case State.Unsampled:
@@ -106,6 +108,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
         break;
       default:
         held = [];
+        if (to === State.Stopped) debug('stopped: nothing more is recorded');
         stopObserving();
         policy?.stop();
         if (to === State.Erased) erasing = removeUnsent();
@@ -133,17 +136,16 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     // With a privacy signal no session is stored before the project says whether it honours the signal.
     const { globalPrivacyControl, doNotTrack } = navigator as { globalPrivacyControl?: boolean; doNotTrack?: string };
     if (!globalPrivacyControl && doNotTrack !== '1') session = openSession();
-    load('policy').then(
-      guard((part: unknown) => {
+    load('policy')
+      .then((part: unknown) => {
         if (state !== State.WaitingForRules) return;
         policy = (part as { createPolicy: typeof createPolicy }).createPolicy({ ...shared, given, onChange: decide });
-      }),
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         // Without the policy no secret would be masked.
         debug('no policy:', error);
         enter(State.Stopped);
-      },
-    );
+      });
   };
   const openSession = (): Session => {
     const opened = createSession(storage);
@@ -185,7 +187,9 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     const { options, config } = context;
     parts.start('behaviour', context);
     if (options.screenshots) parts.start('screenshot', context);
-    if (isRecordingRequested || (options.record ?? config.record)) parts.start(recorder(), context, isRecordingRequested);
+    const isWanted = options.record ?? config.record;
+    if (isRecordingRequested || (isWanted && options.recordSample > 0)) parts.start(recorder(), context, isRecordingRequested);
+    else debug('no recording:', isWanted ? 'recordSample is 0' : 'it is not switched on');
   };
   const recorder = (): PartName => (context?.options.recordCanvas ? 'canvas' : 'recorder');
   /** Sends the start of the session to the server, as soon as that is allowed. */
@@ -230,7 +234,7 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
     const isHeld = does(Events.Hold);
     // Before the event gets its time: it may come after the page view with which a new session begins.
     if (!isHeld) touch(type);
-    const all = { timestamp: tab.timestamp(), page_url: location.href, ...fields };
+    const all = { page_url: location.href, ...fields, timestamp: fields.timestamp ?? tab.timestamp() };
     inOrder(() => {
       if (isHeld) touch(type);
       if (does(Events.Write) && policy && session) batches?.push(session.touch(false), policy.serialize(type, all, target));
@@ -323,11 +327,13 @@ export function startCore(given: CoreOptions, storage: ProjectStorage, hasConsen
   guard(() => teardowns.push(initErrors({ emit: emitError })))();
   const pageViews = initPageViews(
     { emit },
-    (samePath) => {
-      for (const navigate of navigations) guard(navigate)(samePath);
+    (samePage) => {
+      for (const navigate of navigations) guard(navigate)(samePage);
     },
-    tab.id,
+    tab,
+    given.pageViews === 'url',
   );
+  closers.add(pageViews.settle);
   teardowns.push(
     pageViews.stop,
     listen(document, 'visibilitychange', () => {

@@ -91,8 +91,8 @@ export function initForms({ emit, secrets, describe, beforeLeave, onNavigate }: 
       () => {
         open.clear();
       },
-      onNavigate((samePath) => {
-        if (!samePath) leave();
+      onNavigate((samePage) => {
+        if (!samePage) leave();
       }),
       listen(document, 'input', onInput),
       listen(document, 'click', onClick),

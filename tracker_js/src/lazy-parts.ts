@@ -29,20 +29,20 @@ export function createLazyParts(load: LoadPart, debug: (...messages: unknown[]) 
       wanted.set(name, isRequested);
       loading = Promise.all([
         loading,
-        load(name).then(
-          guard((part: unknown) => {
+        load(name)
+          .then((part: unknown) => {
             if (!wanted.has(name)) return;
             const isFirst = !teardowns.has(name);
             if (isFirst || isRequested) {
               const teardown = (part as Part).start(context, isRequested);
               if (isFirst) teardowns.set(name, teardown);
+              debug(`${name} runs`);
             }
-          }),
-          (error: unknown) => {
-            // A content security policy forbids it, or the file is gone: the tracker goes on without it.
+          })
+          .catch((error: unknown) => {
+            // A content security policy forbids it, the file is gone, or the page lacks what it needs: the tracker goes on without it.
             debug(`no ${name}:`, error);
-          },
-        ),
+          }),
       ]);
     },
     loaded: () => Promise.resolve(loading),

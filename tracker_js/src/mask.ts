@@ -57,7 +57,11 @@ export const isField = (element: Element): element is Field => /^(input|textarea
 /** Luhn's check digit, which all payment cards have. */
 export function isCard(digits: string): boolean {
   const bare = digits.replace(/\D/g, '');
-  const sum = Array.from(bare).reverse().reduce((before, digit, i) => before + (i % 2 ? Number('0246813579'.charAt(+digit)) : +digit), 0);
+  let sum = 0;
+  for (let i = 1; i <= bare.length; i++) {
+    const digit = +bare.charAt(bare.length - i);
+    sum += i % 2 ? digit : +'0246813579'.charAt(digit);
+  }
   return bare.length > 12 && bare.length < 20 && sum % 10 === 0;
 }
 
@@ -72,7 +76,9 @@ export function mayBecomeSecret(value: string): boolean {
 
 /** Masks e-mail addresses and card numbers in text of the page. */
 export function scrubText(text: string): string {
-  return CARDS.reduce((masked, card) => masked.replace(card, (digits) => (ISSUED.test(digits) && isCard(digits) ? MASK : digits)), text.replace(MAIL_TEXT, MASK));
+  text = text.replace(MAIL_TEXT, MASK);
+  for (const card of CARDS) text = text.replace(card, (digits) => (ISSUED.test(digits) && isCard(digits) ? MASK : digits));
+  return text;
 }
 
 /** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-unmask]` within opens its content again. */
@@ -161,8 +167,8 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
   };
 
   checkAll(root);
-  const observer = new MutationObserver(guard(read));
-  observer.observe(root, {
+  const observer = typeof MutationObserver === 'function' ? new MutationObserver(guard(read)) : undefined;
+  observer?.observe(root, {
     subtree: true,
     childList: true,
     attributeOldValue: true,
@@ -178,7 +184,8 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
     });
   /** Reads the changes of the current task, which the observer has not reported yet. */
   const catchUp = (): void => {
-    read(observer.takeRecords());
+    if (observer) read(observer.takeRecords());
+    else checkAll(root);
   };
   const scrub = (text: string): string => {
     catchUp();
@@ -218,7 +225,7 @@ export function watchSecrets(root: Document = document): Secrets & { apply: (mas
       checkAll(root);
     },
     stop() {
-      observer.disconnect();
+      observer?.disconnect();
     },
   };
 }

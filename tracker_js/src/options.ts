@@ -18,6 +18,7 @@ export interface ResolvedOptions extends Options {
   block: string;
   console: 'error' | 'all' | false;
   network: boolean;
+  pageViews: 'path' | 'url';
   vitals: boolean;
 }
 
@@ -42,6 +43,7 @@ const DEFAULTS: ResolvedOptions = {
   block: '',
   console: 'error',
   network: true,
+  pageViews: 'path',
   vitals: true,
 };
 

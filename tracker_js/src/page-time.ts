@@ -34,8 +34,8 @@ export function initPageTime({ emit, beforeLeave, onNavigate }: Pick<PartContext
       report();
       if (!isGoing) resume();
     }),
-    onNavigate((samePath) => {
-      if (!samePath) {
+    onNavigate((samePage) => {
+      if (!samePage) {
         report();
         deepest = 0;
         resume();

@@ -88,7 +88,10 @@ export function createPolicy({ given, storage, load, debug, fetch, json, onChang
       if (earlyEvents && earlyEvents.length < MAX_EARLY_EVENTS) earlyEvents.push(event);
       return event;
     },
-    remask: (text) => remasked.reduce((text, [before, after]) => text.replace(before, () => after), text),
+    remask(text) {
+      for (const [before, after] of remasked) text = text.replace(before, () => after);
+      return text;
+    },
     serializeSession(sessionId, user, traits) {
       return toJson({
         session_id: sessionId,

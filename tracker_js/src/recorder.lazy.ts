@@ -34,6 +34,7 @@ function isWithin(): boolean {
 export const start: Part['start'] = (context, isRequested = false) => {
   const { options, session, storage, debug } = context;
   if (isWithin() && !options.recordCrossOriginIframes) return () => undefined;
+  if (typeof MutationObserver !== 'function') throw new Error('no MutationObserver');
   if (active) {
     if (active.context === context) active.request();
     else debug('another tracker records this page');
@@ -76,7 +77,14 @@ export const start: Part['start'] = (context, isRequested = false) => {
     buffer = undefined;
     clearTimeout(lengthTimer);
   };
-  const begin = guard((id: string) => {
+  const begin = (id: string): void => {
+    try {
+      beginCapture(id);
+    } catch (error) {
+      debug('no recording:', error);
+    }
+  };
+  const beginCapture = (id: string): void => {
     if (!isRequested && !isSampled(id, options.recordSample)) {
       debug('no recording: the session is not sampled');
       end();
@@ -86,7 +94,7 @@ export const start: Part['start'] = (context, isRequested = false) => {
     buffer = openBuffer(id);
     if (capturing) capturing.renew(buffer);
     else capturing = capture(context, buffer, claimTab);
-  });
+  };
   /** A page that is opened in the background is recorded once it is visible. */
   const beginIfVisible = (): void => {
     if (!capturing && document.visibilityState === 'visible') begin(session.id);

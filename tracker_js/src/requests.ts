@@ -22,9 +22,17 @@ export function createRequests({ endpoint, project, fetch }: Pick<DeliveryOption
   const query = project && `?key=${encodeURIComponent(project)}`;
   const url = (path: string): string => `${endpoint}/api/v1${path}${query}`;
   let inFlight = 0;
-  // Async, since a `fetch` that another script has wrapped may throw.
-  const post = async (path: string, body: BodyInit, options?: RequestInit): Promise<Response> =>
-    fetch(url(path), { method: 'POST', body, credentials: 'omit', ...options });
+  const post = async (path: string, body: BodyInit, options?: RequestInit): Promise<Response> => {
+    let response: Promise<Response>;
+    try {
+      response = fetch(url(path), { method: 'POST', body, credentials: 'omit', ...options });
+    } catch (error) {
+      // The page has replaced `fetch` by one that throws, or has none. What a beacon is answered is unknown.
+      if (navigator.sendBeacon(url(path), body)) return new Response();
+      throw error;
+    }
+    return response;
+  };
   return {
     post,
     postLast(path, text) {

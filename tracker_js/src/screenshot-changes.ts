@@ -32,27 +32,31 @@ export function watchChanges(): Changes {
   let hasChanged = true;
   const change = (): void => {
     hasChanged = true;
-    observer.disconnect();
+    observer?.disconnect();
   };
-  const observer = new MutationObserver(
-    guard((records: MutationRecord[]) => {
-      if (records.some(isVisibleChange)) change();
-    }),
-  );
+  // Without it every page counts as changed.
+  const observer =
+    typeof MutationObserver === 'function'
+      ? new MutationObserver(
+          guard((records: MutationRecord[]) => {
+            if (records.some(isVisibleChange)) change();
+          }),
+        )
+      : undefined;
   return {
     get hasChanged() {
-      if (observer.takeRecords().some(isVisibleChange)) change();
+      if (observer?.takeRecords().some(isVisibleChange)) change();
       return hasChanged || isMoving();
     },
     reset() {
-      hasChanged = false;
-      observer.disconnect();
-      observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+      hasChanged = !observer;
+      observer?.disconnect();
+      observer?.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
     },
     stop: combineTeardowns([
       () => {
         hasChanged = true;
-        observer.disconnect();
+        observer?.disconnect();
       },
       listen(document, 'input', change),
       listen(document, 'change', change),

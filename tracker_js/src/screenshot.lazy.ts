@@ -139,8 +139,8 @@ export const start: ScreenshotPart['start'] = (context) => {
       sent.changes = undefined;
     },
     listen(window, 'load', schedule),
-    context.onNavigate((samePath) => {
-      if (!samePath) schedule();
+    context.onNavigate((samePage) => {
+      if (!samePage) schedule();
     }),
     // A session begins with a screenshot, also one that begins on a page left open.
     context.session.onRenew(schedule),

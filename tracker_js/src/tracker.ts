@@ -36,7 +36,12 @@ export function createTracker(defaults: Options, load: LoadPart): Tracker {
       void optOut(options, storage);
       return;
     }
-    core ??= startCore(options, storage, consent ?? !isOn(options.consent), debug, load, () => void optOut(options, storage));
+    try {
+      core ??= startCore(options, storage, consent ?? !isOn(options.consent), debug, load, () => void optOut(options, storage));
+    } catch (error) {
+      debug('not recorded:', error);
+      return;
+    }
     if (consent) core.consent();
     for (const act of waiting?.splice(0) ?? []) call(act);
   });

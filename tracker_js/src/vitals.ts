@@ -14,8 +14,9 @@ function elementOf({ name, entries }: Metric): Element | undefined {
   const last = entries[entries.length - 1] as unknown as { element?: Element; target?: Element } | undefined;
   if (name !== 'CLS') return last?.element ?? last?.target;
   const shifts = entries as unknown as { value: number; sources?: { node?: Node | null }[] }[];
-  const worst = shifts.reduce((one, other) => (other.value > one.value ? other : one), shifts[0] ?? { value: 0 });
-  const node = worst.sources?.[0]?.node;
+  let worst = shifts[0];
+  for (const shift of shifts) if (!worst || shift.value > worst.value) worst = shift;
+  const node = worst?.sources?.[0]?.node;
   return node?.nodeType === Node.ELEMENT_NODE ? (node as Element) : undefined;
 }
 

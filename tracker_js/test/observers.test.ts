@@ -73,13 +73,71 @@ describe('clicks', () => {
 describe('pages', () => {
   const url = (): unknown => emitted.map(({ page_url }) => new URL(page_url ?? '').pathname + new URL(page_url ?? '').hash);
 
-  test('each change of the URL is a page view, and only a change', () => {
+  const visit = (addresses: string[], countsAll?: boolean): boolean[] => {
+    const same: boolean[] = [];
     history.replaceState(null, '', '/a');
-    observe((given) => initPageViews(given, () => undefined).stop);
+    const { settle, stop } = initPageViews(context, (samePage) => same.push(samePage), undefined, countsAll);
+    teardowns.push(stop);
+    addresses.forEach((address, i) => {
+      if (i % 2) history.pushState(null, '', address);
+      else history.replaceState({ scroll: 1 }, '', address);
+    });
+    settle();
+    return same;
+  };
+
+  test('each change of the path is a page view, and only that', () => {
+    const same = visit(['/b', '/b', '/b?size=2', '/b?size=3&colour=red#top', '/b#end', '/c/', '/c?x=/d#e/f']);
+    expect(url()).toEqual(['/a', '/b', '/c/', '/c#e/f']);
+    expect(same).toEqual([false, true, true, true, false, false]);
+  });
+
+  test('so is each route in the fragment', () => {
+    visit(['/a#/', '/a#/cart', '/a#/cart?step=2', '/a#!home', '/a#!/home', '/a#']);
+    expect(url()).toEqual(['/a', '/a#/cart', '/a#!home', '/a']);
+  });
+
+  test('each change of the URL is one where the page wants that', () => {
+    visit(['/b', '/b', '/b#top', '/b?size=2'], true);
+    expect(url()).toEqual(['/a', '/b', '/b#top', '/b']);
+  });
+
+  test('a view has the title that the route sets, and its own time and URL', () => {
+    document.title = 'A';
+    history.replaceState(null, '', '/a');
+    const times = ['1', '2', '3', '4'];
+    const { settle, stop } = initPageViews(context, () => undefined, { id: 'x', timestamp: () => times.shift() ?? '' });
+    teardowns.push(stop);
     history.pushState(null, '', '/b');
-    history.replaceState({ scroll: 1 }, '', '/b');
-    history.replaceState(null, '', '/c');
-    expect(url()).toEqual(['/a', '/b', '/c']);
+    vi.advanceTimersByTime(600);
+    expect(emitted).toHaveLength(1);
+    document.title = 'B';
+    vi.advanceTimersByTime(250);
+    history.pushState(null, '', '/c');
+    history.replaceState(null, '', '/c?filter=1');
+    vi.advanceTimersByTime(10_000);
+    history.pushState(null, '', '/d');
+    document.title = 'D';
+    settle();
+    vi.advanceTimersByTime(10_000);
+    const views = emitted.map(({ timestamp, page_url, event_data }) => [timestamp, new URL(page_url ?? '').pathname, (event_data as { title: string }).title]);
+    expect(views).toEqual([['1', '/a', 'A'], ['2', '/b', 'B'], ['3', '/c', 'B'], ['4', '/d', 'D']]);
+  });
+
+  test('a frozen history stays as it is, and views are recorded as far as the browser tells of them', () => {
+    const navigation = new EventTarget();
+    vi.stubGlobal('navigation', navigation);
+    const pushState: unknown = Reflect.get(history, 'pushState');
+    Object.defineProperty(history, 'pushState', { value: pushState, writable: false, configurable: true });
+    history.replaceState(null, '', '/a');
+    const { settle, stop } = initPageViews(context, () => undefined);
+    history.pushState(null, '', '/b');
+    navigation.dispatchEvent(new Event('currententrychange'));
+    settle();
+    stop();
+    Reflect.deleteProperty(history, 'pushState');
+    vi.unstubAllGlobals();
+    expect(url()).toEqual(['/a', '/b']);
   });
 
   test('an exception of the page stays its own, and the patch is removed when the tracker stops', () => {

@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tracker_backend.accounts import keys
 from tracker_backend.bundled import TRACKER_JS
+from tracker_backend.errors import NotFound
 from tracker_backend.http.assets import IMMUTABLE, REVALIDATE, answer, find_asset, make_asset
 from tracker_backend.http.request import AnyRequest
-from tracker_backend.http.services import services_of
+from tracker_backend.http.services import Services, services_of
 
 _HINT = ": run `make build` in a checkout, it makes the browser's files"
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
@@ -29,9 +31,9 @@ async def tracker_part(request: AnyRequest, name: FromPath[str]) -> Response[byt
 
 
 @get("/", scope="none", include_in_schema=False)
-async def home() -> Redirect:
+async def home(services: NamedDependency[Services]) -> Redirect:
     """The first page a new user opens."""
-    return Redirect("/demo/")
+    return Redirect("/demo/" if services.settings.has_demo else "/docs")
 
 
 @get("/demo", scope="none", include_in_schema=False)
@@ -49,6 +51,8 @@ async def demo(request: AnyRequest, path: FromPath[Path]) -> Response[bytes]:
 
 async def _demo(request: AnyRequest, name: str) -> Response[bytes]:
     """A file of the shop, recorded under the default project."""
+    if not services_of(request).settings.has_demo:
+        raise NotFound("this server has no demo shop: set TRACKER_DEMO=true and restart it.")
     asset = find_asset(TRACKER_JS / "demo", name, _HINT)
     if asset.media_type.startswith("text/html"):
         pool = services_of(request).pool

@@ -16,6 +16,7 @@ from tracker_backend.ingest.steps import counts_of
 from tracker_backend.ingest.wire import with_extra
 from tracker_backend.masking.events import hide_fields
 from tracker_backend.masking.secret_fields import among
+from tracker_backend.recordings.extraction import page_of
 from tracker_backend.recordings.frames import hide_in_frame
 from tracker_backend.recordings.recording import Recording
 from tracker_backend.recordings.row import RecordingRow
@@ -85,7 +86,7 @@ def _split_found(recording: Recording, known: KnownSession) -> tuple[list[Any], 
     """
     new = recording.found
     index = next((index for index, found in enumerate(new) if found.event.event_type == "pageview"), None)
-    if index is not None and new[index].page_url == known.page:
+    if index is not None and known.page is not None and page_of(new[index].page_url or "") == page_of(known.page):
         new = new[:index] + new[index + 1 :]
     return new, [found for found in new if found.event.event_type not in known.native_kinds]
 

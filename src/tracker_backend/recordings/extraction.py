@@ -74,6 +74,17 @@ def extract_events(heads: Sequence[Head], times: Sequence[int]) -> list[Found]:
     return [Found(time, event.page_url, event) for time, event in _with_rage_clicks(_find(heads, times))]
 
 
+def page_of(url: str) -> str:
+    """What makes an address another page: its path, and the route of a site that has it in the fragment (`#/cart`).
+
+    The tag's page views follow the same rule (`page-views.ts`).
+    """
+    address, _, fragment = url.partition("#")
+    prefix = next((prefix for prefix in ("!/", "!", "/") if fragment.startswith(prefix)), None)
+    route = "" if prefix is None else fragment.removeprefix(prefix).partition("?")[0]
+    return f"{address.partition('?')[0]}#{route}"
+
+
 def _find(heads: Sequence[Head], times: Sequence[int]) -> Iterable[tuple[int, Event]]:
     """Page views, clicks and errors with their times."""
     page: str | None = None
@@ -82,9 +93,10 @@ def _find(heads: Sequence[Head], times: Sequence[int]) -> Iterable[tuple[int, Ev
             continue
         for event in _events_of(head):
             if event.event_type == "pageview":
-                if event.page_url == page:
-                    continue  # the page again, of a full snapshot in between
+                is_same = page is not None and page_of(event.page_url or "") == page_of(page)
                 page = event.page_url
+                if is_same:
+                    continue  # the page again, of a full snapshot in between, or with another filter
             event.page_url = page
             yield time, event
 

@@ -304,6 +304,40 @@ def test_a_page_that_changed_what_the_tag_stands_on_is_recorded_and_sees_no_erro
     assert [event["event_data"]["data"] for event in listed] == [{"list": [1, [2]]}]
 
 
+def test_a_page_that_lacks_what_the_tag_stands_on_is_recorded_as_far_as_it_can_be(visits: Visits) -> None:
+    case, events = visits.of("broken"), visits.events("broken")
+    assert {"pageview", "click", "paid", "input"} <= set(names(events))
+    assert [event["page_url"].rpartition("/")[2] for event in events if event["event_type"] == "pageview"] == [
+        "",
+        "next",
+    ]
+    assert not [text for text in ("ada@", "4242") if text in json.dumps(events)]
+    assert [line for line in case["said"] if line.startswith("error")] == []
+    assert any("no recorder:" in line and "no MutationObserver" in line for line in case["said"]), case["said"]
+
+
+def test_what_runs_is_said_and_no_recorder_is_loaded_for_no_session(visits: Visits) -> None:
+    case = visits.of("unrecorded")
+    assert f"info tracker: recorded: session {case['session']}" in case["said"]
+    assert "info tracker: behaviour runs" in case["said"]
+    assert not [path for path in case["paths"] if "recorder" in path]
+    assert any("no recording" in line for line in case["said"])
+
+
+def test_a_page_of_an_app_is_its_path_or_route_and_has_the_title_that_comes_with_it(visits: Visits) -> None:
+    seen = [
+        (event["page_url"].partition("//")[2].partition("/")[2], event["event_data"]["title"])
+        for event in visits.events("routes")
+        if event["event_type"] == "pageview"
+    ]
+    assert seen == [
+        ("", "Case"),
+        ("list", "The list"),
+        ("list?size=2&colour=red#/cart", "The cart"),
+        ("?again", "Case"),
+    ]
+
+
 def test_a_browser_that_stores_nothing_is_recorded_from_memory(visits: Visits) -> None:
     assert visits.of("forbidden")["said"] == []
     assert names(visits.events("forbidden")) == ["pageview", "from memory"]

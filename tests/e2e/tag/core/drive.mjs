@@ -462,6 +462,63 @@ const cases = {
     return { first, session: await session(page), said: page.said };
   },
 
+  /** A page that lacks or has broken what the tag stands on: it records what it can, and says what does not run. */
+  async broken(context) {
+    pages['/'] = [
+      SHELL(
+        '<button id="go">Go</button><input id="mail" type="email">',
+        `<script>
+          Array.prototype.reduce = function () { return this.length > 1 ? this : this[0]; };
+          Object.defineProperty(history, 'pushState', { value: history.pushState, writable: false });
+          Object.freeze(history);
+          // For the tag only: Playwright needs it.
+          const native = window.MutationObserver;
+          Object.defineProperty(window, 'MutationObserver', { get: () => (/\\/tracker\\b/.test(new Error().stack) ? undefined : native) });
+          window.fetch = () => { throw new Error('no fetch here'); };
+        </script>${tag({ debug: true, record: true })}`,
+      ),
+    ];
+    const page = await open(context, '/');
+    await page.fill('#mail', 'ada@example.org');
+    await page.click('#go');
+    await page.evaluate(() => history.pushState(null, '', '/next'));
+    await page.evaluate(() => tracker.track('paid', { card: '4242 4242 4242 4242', by: 'ada@example.org' }));
+    await flush(page);
+    return { session: await session(page), said: page.said, paths: [...new Set(calls())] };
+  },
+
+  /** No session is to be replayed. */
+  async unrecorded(context) {
+    pages['/'] = [SHELL('<button id="go">Go</button>', tag({ record: true, 'record-sample': 0, debug: true }))];
+    const page = await open(context, '/');
+    await flush(page);
+    return { session: await session(page), said: page.said, paths: [...new Set(calls())] };
+  },
+
+  /** A single-page app that changes its title after its address, and its address for filters and anchors. */
+  async routes(context) {
+    pages['/'] = [SHELL('<button id="go">Go</button>', tag())];
+    const page = await open(context, '/');
+    await page.evaluate(() => {
+      history.pushState(null, '', '/list');
+      for (const filter of ['size=1', 'size=2&colour=red']) history.replaceState(null, '', `/list?${filter}`);
+      location.hash = 'reviews';
+      setTimeout(() => (document.title = 'The list'), 100);
+    });
+    await page.waitForFunction(() => document.title === 'The list');
+    // Sent without a word of the page: the title has come.
+    await until((entry) => eventsOf([entry]).some(({ event_data }) => event_data?.title === 'The list'));
+    await page.evaluate(() => {
+      location.hash = '#/cart';
+      document.title = 'The cart';
+    });
+    const id = await session(page);
+    await page.goto(`${base}/?again`);
+    await page.waitForFunction(isReady);
+    await flush(page);
+    return { session: id };
+  },
+
   /** A browser that lets the page store nothing. */
   async forbidden(context) {
     await context.addInitScript(() => {

@@ -62,7 +62,7 @@ export async function welcome() {
     element('h1', {}, 'You are logged in'),
     element('p', { className: 'lead' }, `as ${me.body.email}`),
     me.body.projects.length ? list : element('p', { className: 'hint' }, 'You are in no project yet: ask an owner for an invitation.'),
-    element('p', { className: 'links' }, element('a', { href: '/docs' }, 'API documentation'), element('a', { href: '/demo/' }, 'Demo shop'), out),
+    element('p', { className: 'links' }, element('a', { href: '/docs' }, 'API documentation'), out),
   );
 }
 
