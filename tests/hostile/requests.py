@@ -6,5 +6,7 @@ own), and what must come back.
 
 from tests.hostile.bodies import BODIES
 from tests.hostile.headers import HEADERS
+from tests.hostile.pictures import PICTURES
+from tests.hostile.recordings import RECORDINGS
 
-HOSTILE = [*HEADERS, *BODIES]
+HOSTILE = [*HEADERS, *BODIES, *PICTURES, *RECORDINGS]

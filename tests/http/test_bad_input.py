@@ -257,7 +257,7 @@ BAD: dict[str, Bad] = {
     "a screenshot that is a GIF": _bad_shot(lambda: _shot(_image("gif"), "png"), 422, "invalid", "JPEG, PNG or WebP"),
     "a PNG cut off": _bad_shot(lambda: _shot(_image("png", (64, 64))[:-40]), 422, "invalid", "not an image"),
     "a JPEG cut off": _bad_shot(lambda: _shot(_image("jpeg", (64, 64))[:-100], "jpeg"), 422, "invalid", "not an image"),
-    "a screenshot of 81 megapixels": _bad_shot(lambda: _shot(_huge_png()), 413, "too-large", "9000", "80000000"),
+    "a screenshot of 81 megapixels": _bad_shot(lambda: _shot(_huge_png()), 413, "too-large", "9000", "40000000"),
     "a screenshot of more than 10 MB": _bad_shot(
         lambda: _shot(_image("jpeg") + bytes(10 * 1024 * 1024), "jpeg"), 413, "too-large", "10485760"
     ),

@@ -77,9 +77,8 @@ async def test_what_goes_in_comes_out_in_any_batching_order_and_repetition(
     for number in repeats:
         assert (await send(standing_client, session, batches[number], batch_id=f"b{number}")).status_code == 201
     expected = sorted(order, key=lambda it: it["timestamp"])
-    clean = json.loads(json.dumps(expected).replace("\\u0000", "\\ufffd"))
     for encoding in ("identity", "gzip", "zstd"):
-        assert await replay(standing_client, session, encoding) == clean
+        assert await replay(standing_client, session, encoding) == expected
     found = (await standing_client.get(f"/api/v1/sessions/{session}")).json()
     assert found["recorded_event_count"] == len(order)
 

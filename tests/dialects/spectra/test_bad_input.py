@@ -181,7 +181,7 @@ async def test_texts_that_no_database_holds(standing_client: httpx.AsyncClient) 
     answer = await standing_client.post(f"{URL}/{session}/events", content=json.dumps(body))
     assert answer.status_code == 200, answer.text
     found = await read(standing_client, f"/{session}/replay")
-    assert found["events"][0]["data"]["href"] == "https://\ufffd.example/\ufffd"
+    assert found["events"][0]["data"]["href"] == "https://\ufffd.example/\0"
     assert found["customEvents"][0]["data"] == {"a\ufffd": "\ufffd"}
     assert (await read(standing_client, f"/{session}"))["stats"]["totalEvents"] == 2
 
