@@ -18,7 +18,8 @@ from tracker_backend.storage.pool import Pool
 from tracker_backend.storage.session_bounds import SessionBounds, get_bounds
 from tracker_backend.storage.sql import columns_of, load
 
-PAGE = 2000
+PAGE = 200
+"""Events that are read at once, and held while a subscriber takes them: 3 MB of those with 15 KB of data."""
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
