@@ -167,7 +167,7 @@ def test_the_time_of_each_page_is_told_when_it_is_left(visits: Visits) -> None:
 
 def test_steps_of_a_single_page_app_are_pages(visits: Visits) -> None:
     views = [path(event["page_url"]) for event in visits.events("spa", "pageview")]
-    assert views == ["/spa.html", "/spa.html", "/cart", "/home"]
+    assert views == ["/spa.html", "/cart", "/home"], "the anchor is none"
     # What was typed is told of the page it was typed on, which is gone by then.
     typed = [(path(event["page_url"]), event["target_selector"]) for event in visits.events("spa", "keydown", "input")]
     assert typed == [("/cart", '[name="street"]')] * 2

@@ -401,8 +401,9 @@ const cases = {
       const before = calls();
       go();
       const { query: shown } = await until(({ path, query }) => path === '/state' && query.includes('shown'));
-      const started = await until(({ path }) => path === '/api/v1/sessions');
-      const batch = await until(({ path }) => path === '/api/v1/track');
+      // Stored, not only answered: the browser ends before it would try again.
+      const started = await until(({ path, status }) => path === '/api/v1/sessions' && status < 300);
+      const batch = await until(({ path, status }) => path === '/api/v1/track' && status < 300);
       return { made, before, shown: Number(shown.split('=')[1]), session: JSON.parse(textOf(started)).session_id, events: JSON.parse(textOf(batch)).events };
     } finally {
       child.kill();
