@@ -32,12 +32,16 @@ from tracker_backend.http import (
     track,
     visitors,
 )
+from tracker_backend.http.answer_headers import add_answer_headers
 from tracker_backend.http.body_memory import BodyMemory
 from tracker_backend.http.cors import add_cors_headers, with_preflight
 from tracker_backend.http.dependencies import DEPENDENCIES, authorize_request
 from tracker_backend.http.docs import docs_asset, errors_page, openapi_config
 from tracker_backend.http.drop_reasons import add_drop_header
+from tracker_backend.http.escaped_paths import DecodedParameters, keep_escapes
+from tracker_backend.http.head_requests import answer_head
 from tracker_backend.http.login_pages import routes as login_pages
+from tracker_backend.http.query_parameters import collect_query_parameters
 from tracker_backend.http.route_options import check_routes
 from tracker_backend.http.services import Services
 from tracker_backend.http.timeout import RequestTimeout
@@ -144,15 +148,21 @@ def create_app(settings: Settings | None = None, dsn: str | None = None) -> Lite
     app = Litestar(
         ROUTES,
         lifespan=[life],
-        before_send=[add_drop_header, add_cors_headers],
+        before_send=[add_drop_header, add_cors_headers, add_answer_headers],
         dependencies=DEPENDENCIES,
         before_request=authorize_request,
         # A write answers its own time-out first.
-        middleware=[RequestTimeout(chosen.request_timeout + 1, chosen.body_rate), BodyMemory(chosen)],
+        middleware=[
+            RequestTimeout(chosen.request_timeout + 1, chosen.body_rate),
+            BodyMemory(chosen),
+            DecodedParameters(),
+        ],
         exception_handlers=problem.HANDLERS,
         openapi_config=openapi_config([Tag(name=it.name, description=it.summary) for it in DIALECTS]),
         request_max_body_size=chosen.max_body,
         logging_config=None,
     )
+    app.asgi_handler = answer_head(keep_escapes(app.asgi_handler))
     check_routes(app)
+    collect_query_parameters(app)
     return app

@@ -119,6 +119,21 @@ def test_workers_share_one_database_and_tell_their_numbers_together(data_dir: Pa
         assert 'tracker_events_total{source="native"} 60.0' in web.get(f"{server.url}/metrics").text
 
 
+def test_heads_and_ids_with_escapes_are_answered_on_one_connection(data_dir: Path) -> None:
+    """Two requests on a connection are answered by one process, and a body after a HEAD would be read as an answer."""
+    with Running(TRACKER_DATA_DIR=str(data_dir)) as server, httpx.Client(base_url=server.url, timeout=None) as client:
+        started = client.post("/api/sessions/start", json={"sessionId": "a/b+c=", "appId": "shop"})
+        assert started.status_code == 200
+        for path in ("/tracker.js", "/docs", "/api/v1/sessions/a%2Fb%2Bc%3D", "/api/v1/sessions/a%2Fb+c=/recording"):
+            head, get = client.head(path), client.get(path)
+            assert (head.status_code, get.status_code, head.content) == (200, 200, b"")
+            assert head.headers.get("content-length") == get.headers.get("content-length")
+        assert get.json() == []
+        assert client.head("/api/v1/sessions/a%2Fb%2Bc%3D/live").status_code == 200
+        assert client.head("/api/v1/nothing").status_code == 404
+        assert "ERROR" not in server.end()
+
+
 def test_a_key_made_beside_the_running_server_deletes_a_session(data_dir: Path) -> None:
     with Running(TRACKER_DATA_DIR=str(data_dir)) as server:
         sent = batch(1)

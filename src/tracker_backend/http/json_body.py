@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from tracker_backend.errors import Forbidden, Malformed
+from tracker_backend.http.query_parameters import check_query_parameters
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import services_of
 from tracker_backend.ingest.wire import decode
@@ -19,6 +20,7 @@ def read_json_body(request: AnyRequest, body: bytes, decoder: msgspec.json.Decod
 
     It must be `application/json`: a form of another site can send other types without a preflight request.
     """
+    check_query_parameters(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Malformed(f"the body's type is {kind or 'missing'!r}: send it with Content-Type: application/json.")

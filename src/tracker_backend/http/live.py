@@ -34,9 +34,9 @@ EVENT_STREAM = {200: ResponseSpec(str, description="Server-sent events without a
 
 
 @websocket("/sessions/{session_id:str}/live", scope="read", takes_tickets=True)
-async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
+async def watch(socket: AnySocket, session_id: FromPath[str], ticket: Ticket = None) -> None:
     """Watch a session: what is stored first, then each batch as it is committed."""
-    reader = await accept(socket, session_id)
+    reader = await accept(socket, session_id, ticket)
     if reader is not None:
         ended = await stream_to(socket, *reader, _format_item)
         if ended is not None:
@@ -76,10 +76,10 @@ async def open_event_stream(
     return EventStream(services.hub, start, format_item, partial(services.access.authentication.recheck_reader, caller))
 
 
-async def accept(socket: AnySocket, session_id: str) -> tuple[Caller, Key] | None:
+async def accept(socket: AnySocket, session_id: str, ticket: str | None) -> tuple[Caller, Key] | None:
     """Accepts a WebSocket whose caller may read the session. Refuses others, and returns None."""
     try:
-        reader = await authorize_stream(socket, session_id, socket.query_params.get("ticket"))
+        reader = await authorize_stream(socket, session_id, ticket)
         await note_replay(services_of(socket), reader[0], reader[1][1], "live")
     except TrackerError as error:
         await refuse(socket, error)

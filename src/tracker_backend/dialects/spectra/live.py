@@ -55,9 +55,9 @@ def message_format(session: str) -> Format:
 
 
 @websocket("/api/sessions/{session_id:str}/live", scope="read", takes_tickets=True)
-async def watch(socket: AnySocket, session_id: FromPath[str]) -> None:
+async def watch(socket: AnySocket, session_id: FromPath[str], ticket: Ticket = None) -> None:
     """Watch a session, after a subscribe message: what is stored first, then each batch as it is committed."""
-    reader = await accept(socket, session_id)
+    reader = await accept(socket, session_id, ticket)
     if reader is None:
         return
     ended = await _wait_for_subscribe(socket, reader[1])

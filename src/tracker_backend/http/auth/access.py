@@ -12,6 +12,7 @@ from tracker_backend.http.auth.login_sessions import LoginSessions
 from tracker_backend.http.caller import Account, Caller
 from tracker_backend.http.client_address import ClientAddresses
 from tracker_backend.http.limits.request_limits import RequestLimits
+from tracker_backend.http.query_parameters import check_query_parameters
 from tracker_backend.http.request import Connection
 from tracker_backend.http.route_options import option
 from tracker_backend.settings import Settings
@@ -54,15 +55,18 @@ class Access:
             await self.count_refusal(connection)
             raise
         await self._count(connection, caller)
+        check_query_parameters(connection)
         return caller
 
     async def authorize_person(self, connection: Connection) -> Person:
         """The person whose browser calls; Unauthorized when nobody is logged in."""
         try:
-            return await self.authentication.authenticate_person(connection)
+            person = await self.authentication.authenticate_person(connection)
         except (Unauthorized, Forbidden):
             await self.count_refusal(connection)
             raise
+        check_query_parameters(connection)
+        return person
 
     async def authorize_account(self, connection: Connection) -> Account:
         """A person, also one who is a member of no project, or a caller who may read."""
@@ -76,12 +80,15 @@ class Access:
             if person is None or person.roles:
                 await self.count_refusal(connection)
                 raise
+            check_query_parameters(connection)
             return Account(person, 0)
         await self._count(connection, caller)
+        check_query_parameters(connection)
         return Account(caller.person, caller.project_id)
 
     async def authorize_ticket(self, connection: Connection, text: str) -> tuple[Caller, UUID]:
         """Uses up a ticket. Returns who asked for it, if they may still read, and the session that it is for."""
+        check_query_parameters(connection)  # before the ticket is used up
         try:
             caller, session_id = await self.authentication.authenticate_ticket(connection, text)
         except (Unauthorized, Forbidden):
