@@ -8,7 +8,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from tests.http.api import API, event, events_of, get, local, new_session, now, track
+from tests.http.api import API, PAGE, Json, batch, event, events_of, get, local, new_session, now, track
 from tests.projects import make_project
 from tracker_backend.accounts import keys
 from tracker_backend.http.services import Services
@@ -184,3 +184,36 @@ async def test_a_batch_that_is_sent_again_is_stored_once_though_it_was_masked(
     session = await track(standing_client, *sent)
     await track(standing_client, *sent, session_id=session)
     assert await values(standing_client, session) == [MASK, MASK]
+
+
+AGENT = "ShopBot/1.0 (+mailto:ops@shop.example)"
+
+
+async def test_an_e_mail_in_a_user_agent_is_masked_in_every_dialect(
+    own_client: httpx.AsyncClient, standing_services: Services
+) -> None:
+    own_client.headers["user-agent"] = AGENT
+    rrweb = [{"type": 5, "data": {"tag": "x", "payload": {}}, "timestamp": int(now().timestamp() * 1000)}]
+    bodies: list[tuple[str, Json]] = [
+        ("/api/v1/track", batch()),
+        ("/api/v1/sessions", {"page_url": PAGE, "user_agent": AGENT}),
+        ("/api/sessions/start", {"sessionId": new_session(), "appId": "shop", "metadata": {"userAgent": AGENT}}),
+        ("/api/ingest", {"sessionId": new_session(), "events": rrweb}),
+        (
+            "/api/snapshots/ingest",
+            {"session_id": new_session(), "snapshots": rrweb, "device_info": {"userAgent": AGENT}},
+        ),
+        ("/events", {"sessionId": new_session(), "projectId": await _project_of(own_client), "events": rrweb}),
+    ]
+    for path, body in bodies:
+        answer = await own_client.post(path, json=body)
+        assert answer.status_code in (200, 201, 204), answer.text
+    found = (await get(own_client, "/sessions"))["data"]
+    assert {line["user_agent"] for line in found} == {f"ShopBot/1.0 (+mailto:{MASK})"}
+    assert len(found) == 6
+    rows = await standing_services.pool.fetch("select s::text from tracker.sessions s")
+    assert not any("ops@shop" in row[0] for row in rows)
+
+
+async def _project_of(client: httpx.AsyncClient) -> str:
+    return str((await get(client, "/project"))["project_id"])

@@ -181,3 +181,49 @@ def test_of_a_page_just_the_texts_that_hold_secrets_are_changed(texts: list[str]
     assert [child["textContent"] for child in link["childNodes"]] == masked
     assert [each["value"] for each in events[1]["data"]["texts"]] == masked
     assert link["attributes"]["href"] == rules.text(href)
+
+
+SECRET_ATTRIBUTES = (
+    "data-token",
+    "data-password",
+    "data-csrf-token",
+    "data-api-key",
+    "api-key",
+    "dataToken",
+    "x:secret",
+)
+OPEN_ATTRIBUTES = {"data-token-count": "7", "accesskey": "s", "data-id": "t0k", "data-password-toggle": "t0k"}
+
+
+@pytest.mark.parametrize("name", SECRET_ATTRIBUTES)
+def test_attributes_that_are_named_like_secrets_are_masked_in_snapshots_and_changes(name: str) -> None:
+    secret = element(2, "div", **{name: "t0k"})
+    change = rrweb(3, source=0, texts=[], removes=[], adds=[], attributes=[{"id": 2, "attributes": {name: "t0k"}}])
+    added = rrweb(
+        3, source=0, texts=[], removes=[], attributes=[], adds=[{"parentId": 1, "nextId": None, "node": secret}]
+    )
+    for event in (page(secret), change, added):
+        text = msgspec.json.encode(read(event)[0])
+        assert b"t0k" not in text
+        assert MASK.encode() in text
+
+
+def test_other_attributes_and_those_that_switch_styles_stay_as_they_came() -> None:
+    sent = page(
+        element(2, "div", **OPEN_ATTRIBUTES),
+        element(3, "div", **{"data-password": "true", "data-token": ""}),
+        element(4, "meta", name="description", content="t0k"),
+    )
+    assert read(sent)[0] == [sent]
+
+
+@pytest.mark.parametrize("label", ["name", "property", "id"])
+@pytest.mark.parametrize("secret", ["csrf-token", "_csrf_token", "csrfToken", "api-key"])
+def test_the_content_of_a_meta_element_that_is_named_like_a_secret_is_masked(label: str, secret: str) -> None:
+    (event,), _ = read(page(element(2, "meta", **{label: secret, "content": "t0k"})))
+    assert event["data"]["node"]["childNodes"][0]["attributes"] == {label: secret, "content": MASK}
+
+
+def test_a_project_may_keep_such_an_attribute() -> None:
+    sent = page(element(2, "div", **{"data-token": "t0k"}))
+    assert read(sent, allow=("data-token",))[0] == [sent]

@@ -10,6 +10,7 @@ from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
 from tracker_backend.ingest.batch_identity import digest_of, former_identity_of, identity_of
 from tracker_backend.masking.events import mask_events
+from tracker_backend.masking.patterns import scrub_values
 from tracker_backend.masking.rules import Rules, rules_of
 from tracker_backend.masking.secret_fields import bounded
 from tracker_backend.recordings.reading import read_recording
@@ -124,9 +125,10 @@ def fill_pages(batch: Batch, _settings: Settings) -> Batch:
 
 
 def describe_agent(batch: Batch, _settings: Settings) -> Batch:
-    """Fills in browser, system and device from the user agent, and labels bots."""
+    """Fills in browser, system and device from the user agent, and labels bots. Robots name an e-mail in it."""
     session = batch.session
     agent = parse_agent(session.user_agent or "")
+    session.user_agent = session.user_agent and scrub_values(session.user_agent)
     session.browser = session.browser or agent.browser
     session.os = session.os or agent.os
     session.device_type = session.device_type or agent.device_type

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.masking import input_events
+from tracker_backend.masking.html_attributes import mask_attributes, may_name_secret
 from tracker_backend.masking.html_fields import CHOSEN_TYPES, is_secret_input
 from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, encode
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
@@ -178,10 +179,13 @@ def _look_through(
         if looks or is_secret_value(attributes.get("value", "")):
             secret.add(change["id"])
             late.add(change["id"])
+    is_changed = False
     if prefilter.has_secrets(text):
-        return _walk_page(rules, members, nodes, secret)
-    _find_forms(rules, members, nodes, secret)
-    return False
+        is_changed = _walk_page(rules, members, nodes, secret)
+    else:
+        _find_forms(rules, members, nodes, secret)
+    may_name = may_name_secret(text) or (prefilter.is_escaped and b"\\u00" in text)
+    return (may_name and mask_attributes(rules, members)) or is_changed
 
 
 def _is_secret(rules: Rules, attributes: dict[str, str], tag: str) -> bool:

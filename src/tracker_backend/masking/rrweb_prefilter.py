@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from tracker_backend.masking.html_attributes import may_name_secret
 from tracker_backend.masking.json_strings import secret_strings
 from tracker_backend.masking.rules import Rules
 
@@ -59,6 +60,7 @@ class RrwebPrefilter(Struct, frozen=True):
         return (
             _ELEMENT.search(text) is not None
             or (self.is_escaped and b"\\u00" in text)
+            or may_name_secret(text)
             or _has_value(text)
             or self.has_secrets(text)
         )
