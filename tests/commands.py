@@ -68,7 +68,7 @@ class Commands:
 
 
 def _serve(address: str) -> None:
-    importlib.import_module("tracker_backend.cli")  # what the forks need not do again
+    importlib.import_module("tracker_backend.cli").build_parser()  # what the forks need not load again
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)

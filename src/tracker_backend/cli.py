@@ -8,24 +8,62 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tracker_backend import __version__
 from tracker_backend import settings as environment
-from tracker_backend.commands import analysts, keys, projects, users, visitors
-from tracker_backend.commands.arguments import add_project_option, command, project_of
+from tracker_backend.commands.arguments import command, later
 from tracker_backend.errors import TrackerError
-from tracker_backend.importing.run import import_files
-from tracker_backend.maintenance.tasks import TASKS
-from tracker_backend.serve import serve
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database, migrate
 from tracker_backend.storage.embedded import EmbeddedError
 from tracker_backend.storage.lifecycle import command_database
 
+
+class CommandLine(NamedTuple):
+    """A command as `--help` lists it. Its module in `commands` is loaded when it is called."""
+
+    name: str
+    module: str | None
+    purpose: str
+    example: str
+
+
+COMMANDS = (
+    CommandLine("serve", "serving", "run the server", "tracker-backend serve --port 8080 --workers 2"),
+    CommandLine(
+        "migrate",
+        None,
+        "apply new migrations to the database, and the intervals of the settings",
+        "tracker-backend migrate",
+    ),
+    CommandLine("dsn", None, "print the DSN of the database, with its password", 'psql "$(tracker-backend dsn)"'),
+    CommandLine("maintain", "maintenance", "run maintenance tasks now", "tracker-backend maintain retention"),
+    CommandLine(
+        "import",
+        "imports",
+        "store recordings from files: rrweb events as JSON or NDJSON, and exports of sessions, gzipped or not",
+        "tracker-backend import recording.json session.ndjson.gz",
+    ),
+    CommandLine("project", "projects", "create, configure and delete projects", "tracker-backend project create shop"),
+    CommandLine("key", "keys", "create, list, rotate and revoke keys", "tracker-backend key create --kind read"),
+    CommandLine(
+        "analyst",
+        "analysts",
+        "let PostgreSQL logins read a project with SQL: Grafana, Metabase, pandas, psql",
+        "tracker-backend analyst create grafana --project 2",
+    ),
+    CommandLine(
+        "user",
+        "users",
+        "invite, list and remove people",
+        "tracker-backend user invite ann@shop.example --role editor",
+    ),
+    CommandLine("visitor", "visitors", "export, erase and check visitors", "tracker-backend visitor erase customer-17"),
+)
 _EPILOG = """\
 Settings are environment variables, for example TRACKER_DATA_DIR, DATABASE_URL, PORT, TRACKER_AUTH;
 docs/reference/settings.md lists all of them. Without DATABASE_URL the server runs an embedded PostgreSQL."""
@@ -33,12 +71,14 @@ docs/reference/settings.md lists all of them. Without DATABASE_URL the server ru
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command. An error is one line on stderr and exit status 1."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    called = next((word for word in given if not word.startswith("-")), "")
+    options = build_parser(called).parse_args(given)
     try:
         os.environ.update(_overrides(options))  # the app and its workers read the environment too
         settings = environment.load()
         if options.command == "serve":
-            serve(settings, as_json=options.json)
+            options.start(settings, as_json=options.json)
         else:
             _print(asyncio.run(_with_database(settings, options)), as_json=options.json)
     except (TrackerError, EmbeddedError) as error:
@@ -92,28 +132,8 @@ async def _migrate(settings: Settings, dsn: str) -> Any:
     return {"tier": installation.tier, "applied": len(applied), "status": "up to date"}
 
 
-async def _maintain(_settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    tasks = [task for task in TASKS if options.task in (None, task.name)]
-    return [
-        {"task": task.name, "done": await task.run_once(database.maintained), "purpose": task.purpose} for task in tasks
-    ]
-
-
-async def _import(settings: Settings, options: argparse.Namespace, database: Database) -> Any:
-    return await import_files(
-        settings,
-        database,
-        await project_of(options, database),
-        options.files,
-        session=options.session,
-        shift=options.shift,
-        erased=options.erased,
-        progress=not options.json and sys.stderr.isatty(),
-    )
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def build_parser(called: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands; with `called`, of that command's options only, which loads only its module."""
     parser = argparse.ArgumentParser(
         prog="tracker-backend",
         description="Record what visitors do on your sites, and read it back.",
@@ -122,54 +142,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tracker-backend {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    serving = command(commands, "serve", None, "run the server", "tracker-backend serve --port 8080 --workers 2")
-    serving.add_argument("--host", help="address to listen on; default: the setting TRACKER_HOST")
-    serving.add_argument("--port", type=int, help="port to listen on, 0 takes a free one; default: the setting PORT")
-    serving.add_argument(
-        "--workers", type=int, help="processes that share the database; default: the setting TRACKER_WORKERS"
-    )
-
-    command(
-        commands,
-        "migrate",
-        None,
-        "apply new migrations to the database, and the intervals of the settings",
-        "tracker-backend migrate",
-    )
-    command(commands, "dsn", None, "print the DSN of the database, with its password", 'psql "$(tracker-backend dsn)"')
-
-    maintain = command(
-        commands, "maintain", _maintain, "run maintenance tasks now", "tracker-backend maintain retention"
-    )
-    maintain.add_argument("task", nargs="?", choices=[task.name for task in TASKS], help="the task; default: all tasks")
-
-    importing = command(
-        commands,
-        "import",
-        _import,
-        "store recordings from files: rrweb events as JSON or NDJSON, and exports of sessions, gzipped or not",
-        "tracker-backend import recording.json session.ndjson.gz",
-    )
-    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="files to store")
-    add_project_option(importing)
-    importing.add_argument(
-        "--session",
-        help="id of the session, at most 200 characters; default: the id in the file, else one made from its content",
-    )
-    importing.add_argument(
-        "--shift",
-        action="store_true",
-        help="move all times by whole days, so that the newest event is in the last 24 hours",
-    )
-    importing.add_argument(
-        "--erased",
-        action="store_true",
-        help="store sessions and visitors that were erased; browsers may then send data of them again, too",
-    )
-
-    for noun in (projects, keys, analysts, users, visitors):
-        noun.add(commands)
+    for each in COMMANDS:
+        module = f"tracker_backend.commands.{each.module}"
+        added = command(commands, each.name, later(module) if each.module else None, each.purpose, each.example)
+        if each.module and called in (None, each.name):
+            import_module(module).add(added)
     return parser
 
 

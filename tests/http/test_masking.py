@@ -193,7 +193,7 @@ async def test_an_e_mail_in_a_user_agent_is_masked_in_every_dialect(
     own_client: httpx.AsyncClient, standing_services: Services
 ) -> None:
     own_client.headers["user-agent"] = AGENT
-    rrweb = [{"type": 5, "data": {"tag": "x", "payload": {}}, "timestamp": int(now().timestamp() * 1000)}]
+    rrweb: list[Json] = [{"type": 5, "data": {"tag": "x", "payload": {}}, "timestamp": int(now().timestamp() * 1000)}]
     bodies: list[tuple[str, Json]] = [
         ("/api/v1/track", batch()),
         ("/api/v1/sessions", {"page_url": PAGE, "user_agent": AGENT}),

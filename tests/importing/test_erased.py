@@ -2,9 +2,10 @@
 
 import json
 import os
+import pty
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,6 +19,12 @@ from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.privacy import erasures
 from tracker_backend.storage.database import Database
+
+
+class Command(Protocol):
+    """Runs a command of the command line."""
+
+    def __call__(self, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]: ...
 
 
 async def erase(database: Database, user: str) -> UUID:
@@ -68,20 +75,33 @@ async def test_a_session_without_a_user_is_known_by_its_id(
     assert line.stored == 264
 
 
-def test_a_visitor_is_exported_erased_and_checked_by_commands(dsn: str, tmp_path: Path, commands: Commands) -> None:
+@pytest.fixture
+def command(dsn: str, tmp_path: Path, commands: Commands) -> Command:
+    """Runs a command in a folder of its own; `typed` is what stands in its terminal."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TRACKER_", "DATABASE_"))}
     environ = {**clean, "DATABASE_URL": dsn, "TRACKER_DATA_DIR": str(tmp_path / "data")}
 
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [commands.program, *arguments, "--json"],
-            env=environ,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run_command(*arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+        ours, theirs = pty.openpty()
+        try:
+            os.write(ours, (typed or "").encode())
+            return subprocess.run(
+                [commands.program, *arguments, "--json"],
+                env=environ,
+                cwd=tmp_path,
+                stdin=subprocess.DEVNULL if typed is None else theirs,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        finally:
+            os.close(ours)
+            os.close(theirs)
 
+    return run_command
+
+
+def test_a_visitor_is_exported_erased_and_checked_by_commands(tmp_path: Path, command: Command) -> None:
     def answer(*arguments: str) -> Any:
         done = command(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
@@ -105,3 +125,19 @@ def test_a_visitor_is_exported_erased_and_checked_by_commands(dsn: str, tmp_path
     assert (by_session["subject"], by_session["removed"]["sessions"]) == ("session", 1)
     refused = command("visitor", "check", receipt["erasure_id"], "bob")
     assert "was not of this user" in refused.stderr
+
+
+@pytest.mark.parametrize("given", [("customer-71",), ("--session", "visit 2")])
+def test_an_id_of_which_nothing_is_stored_is_asked_about_before_it_is_erased(
+    command: Command, given: tuple[str, ...]
+) -> None:
+    """It may be misspelled: the receipt would say that a visitor is erased who is not."""
+    for typed in (None, "\n", "n\n"):
+        refused = command("visitor", "erase", *given, typed=typed)
+        assert refused.returncode == 1
+        assert f"{given[-1]!r}" in refused.stderr
+        assert "nothing was erased" in refused.stderr
+        assert "--yes" in refused.stderr
+    for done in (command("visitor", "erase", *given, typed="y\n"), command("visitor", "erase", *given, "--yes")):
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["removed"].get("sessions", 0) == 0

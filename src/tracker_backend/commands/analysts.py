@@ -10,16 +10,9 @@ from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 
 
-def add(commands: Any) -> None:
-    """Add `analyst` to the command line."""
-    analyst = command(
-        commands,
-        "analyst",
-        run,
-        "let PostgreSQL logins read a project with SQL: Grafana, Metabase, pandas, psql",
-        "tracker-backend analyst create grafana --project 2",
-    )
-    actions = add_actions(analyst)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `analyst`."""
+    actions = add_actions(parser)
     for name, purpose in (
         ("create", "create a login that reads a project; its DSN with the password is shown once"),
         ("grant", "let a login read another project"),

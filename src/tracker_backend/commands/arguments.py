@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 from tracker_backend.accounts import keys, projects
@@ -23,6 +24,15 @@ def command(commands: Any, name: str, run: Command | None, purpose: str, example
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
     return parser
+
+
+def later(module: str) -> Command:
+    """`run` of a module that is loaded when the command runs: to load all of them takes seconds."""
+
+    async def run(settings: Settings, options: argparse.Namespace, database: Database) -> Any:
+        return await import_module(module).run(settings, options, database)
+
+    return run
 
 
 def add_actions(parser: argparse.ArgumentParser) -> Any:

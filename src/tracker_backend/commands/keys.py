@@ -32,12 +32,9 @@ class RotatedKey(Struct, frozen=True):
     replaced_until: datetime | None
 
 
-def add(commands: Any) -> None:
-    """Add `key` to the command line."""
-    key = command(
-        commands, "key", run, "create, list, rotate and revoke keys", "tracker-backend key create --kind read"
-    )
-    actions = add_actions(key)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `key`."""
+    actions = add_actions(parser)
     create = command(
         actions, "create", run, "create a key and show it once", "tracker-backend key create --kind admin --days 30"
     )

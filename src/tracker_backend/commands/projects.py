@@ -1,38 +1,25 @@
-"""The command `project`: create, change, archive and delete projects. Each action is written to the audit log."""
+"""The command `project`: create, change and archive projects. Each action is written to the audit log."""
 
 import argparse
 from typing import Any, get_args
 
 import msgspec
-from msgspec import Struct
 
 from tracker_backend.accounts import keys, projects
 from tracker_backend.accounts.audit import COMMAND_LINE
-from tracker_backend.accounts.project_deletion import delete_project
 from tracker_backend.accounts.project_settings import Masking, ProjectSettings
 from tracker_backend.accounts.projects import ProjectChange, ProjectRequest
-from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
+from tracker_backend.commands.arguments import add_actions, add_project_option, command, later, project_of
 from tracker_backend.errors import Invalid
-from tracker_backend.maintenance.deleted_projects import delete_projects
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.pool import Pool
 from tracker_backend.validation_errors import explain
 
 
-class DeletedProject(Struct, frozen=True):
-    """A project that was deleted, with the number of its sessions."""
-
-    project_id: int
-    sessions: int
-
-
-def add(commands: Any) -> None:
-    """Add `project` to the command line."""
-    project = command(
-        commands, "project", run, "create, configure and delete projects", "tracker-backend project create shop"
-    )
-    actions = add_actions(project)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `project`."""
+    actions = add_actions(parser)
     command(actions, "list", run, "list all projects", "tracker-backend project list --json")
     create = command(
         actions, "create", run, "create a project with its public write key", "tracker-backend project create shop"
@@ -85,7 +72,7 @@ def add(commands: Any) -> None:
     delete = command(
         actions,
         "delete",
-        run,
+        later("tracker_backend.commands.project_removal"),
         "delete a project with all its data; returns when the data is deleted",
         "tracker-backend project delete --project 2 --confirm shop",
     )
@@ -102,8 +89,6 @@ async def run(settings: Settings, options: argparse.Namespace, database: Databas
     if options.action == "create":
         return await create(pool, options.name, options.platform, options.timezone)
     project_id = await project_of(options, database)
-    if options.action == "delete":
-        return await delete(database, project_id, options.confirm)
     if options.action in ("archive", "restore"):
         return await archive(pool, project_id, archived=options.action == "archive")
     if options.action == "show":
@@ -137,13 +122,6 @@ async def archive(pool: Pool, project_id: int, *, archived: bool) -> projects.Pr
     async with pool.acquire() as connection, connection.transaction():
         await projects.archive_project(connection, COMMAND_LINE, project_id, archived=archived)
     return await projects.get_project(pool, project_id)
-
-
-async def delete(database: Database, project_id: int, confirm: str) -> DeletedProject:
-    """Delete a project. Its rows and archived files are removed before this returns."""
-    async with database.pool.acquire() as connection, connection.transaction():
-        await delete_project(connection, COMMAND_LINE, project_id, confirm)
-    return DeletedProject(project_id, await delete_projects(database.maintained))
 
 
 def read_values(texts: list[str]) -> dict[str, Any]:

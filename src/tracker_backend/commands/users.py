@@ -46,16 +46,9 @@ class DeletedAccount(Struct, frozen=True):
     """The projects that the person was a member of."""
 
 
-def add(commands: Any) -> None:
-    """Add `user` to the command line."""
-    user = command(
-        commands,
-        "user",
-        run,
-        "invite, list and remove people",
-        "tracker-backend user invite ann@shop.example --role editor",
-    )
-    actions = add_actions(user)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `user`."""
+    actions = add_actions(parser)
     command(actions, "list", run, "list all accounts with their role in each project", "tracker-backend user list")
     invite = command(
         actions,

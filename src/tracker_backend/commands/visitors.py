@@ -3,27 +3,26 @@
 import argparse
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from tracker_backend.accounts import audit
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
-from tracker_backend.errors import SettingsError
+from tracker_backend.errors import NotFound, SettingsError
 from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.settings import Settings
 from tracker_backend.storage.database import Database
 from tracker_backend.storage.keyed_hash import Subject
+from tracker_backend.storage.session_bounds import get_bounds
 from tracker_backend.text_cleaning import clean_text
 
 
-def add(commands: Any) -> None:
-    """Add `visitor` to the command line."""
-    visitor = command(
-        commands, "visitor", run, "export, erase and check visitors", "tracker-backend visitor erase customer-17"
-    )
-    actions = add_actions(visitor)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `visitor`."""
+    actions = add_actions(parser)
     export = command(
         actions,
         "export",
@@ -50,6 +49,11 @@ def add(commands: Any) -> None:
         action.add_argument("id", help="the visitor's user id, as the sessions contain it")
         add_project_option(action)
     export.add_argument("file", type=Path, metavar="FILE", help="file to write")
+    erase.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask where nothing is stored of ID; data of it that comes later is dropped",
+    )
     for action in (erase, check):
         action.add_argument("--session", action="store_true", help="ID is the id of a session, not a user id")
 
@@ -66,11 +70,39 @@ async def run(_settings: Settings, options: argparse.Namespace, database: Databa
         subject, wanted = "session", str(session_key(project_id, wanted)[0])
     if options.action == "check":
         return await erasure_check.check_erasure(context, project_id, options.erasure, subject, wanted)
+    if not options.yes and not await _is_stored(database, project_id, subject, wanted):
+        await _ask(options.id, subject, project_id)
     erasure_id = await erasures.request_erasure(
         context, project_id, subject, wanted, audit.COMMAND_LINE, "visitor erased"
     )
     await erasures.run_erasure(context, erasure_id)
     return await receipts.get_receipt(context.pool, project_id, erasure_id)
+
+
+async def _is_stored(database: Database, project_id: int, subject: Subject, wanted: str) -> bool:
+    try:
+        if subject == "session":
+            await get_bounds(database.pool, project_id, UUID(wanted))
+        else:
+            await visitor_export.count_sessions(database.pool, project_id, wanted)
+    except NotFound:
+        return False
+    return True
+
+
+async def _ask(given: str, subject: Subject, project_id: int) -> None:
+    """Ask whether to erase an id that may be misspelled. Raises NotFound without a yes."""
+    what = f"{'session' if subject == 'session' else 'user id'} {given!r}"
+    unknown = f"project {project_id} has no {what}"
+    if sys.stdin.isatty():
+        print(f"{unknown}. Erase it, so that data of it that comes later is dropped? [y/N] ", end="", file=sys.stderr)
+        sys.stderr.flush()
+        if (await asyncio.to_thread(sys.stdin.readline)).strip().lower() in ("y", "yes"):
+            return
+    raise NotFound(
+        f"{unknown}, and nothing was erased: give the id as the sessions contain it, or --yes to have data of it that"
+        " comes later dropped."
+    )
 
 
 async def _export(database: Database, project_id: int, user_id: str, path: Path) -> dict[str, object]:
