@@ -112,6 +112,7 @@ ROUTES = [
     login_pages.login_page,
     login_pages.join_page,
     login_pages.page_asset,
+    pages.favicon,
     pages.home,
     pages.demo_home,
     pages.demo,

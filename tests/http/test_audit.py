@@ -90,7 +90,7 @@ async def test_what_is_done_with_keys_and_the_project_leaves_lines_without_a_key
         assert not any(secret[10:] in row[0] for row in dump)
 
 
-async def test_a_person_is_named_by_number(
+async def test_a_person_is_named_by_number_and_e_mail(
     standing_app: Litestar, standing_services: Services, own_client: httpx.AsyncClient, project: int
 ) -> None:
     session = await record(own_client)
@@ -99,6 +99,12 @@ async def test_a_person_is_named_by_number(
         check_problem(await viewer.call("GET", "/audit"), 403, "forbidden", "you are viewer")
     last = (await lines(own_client))[-1]
     assert (last["actor"], last["action"]) == (f"user {viewer.user_id}", "replay read")
+    assert (last["actor_email"], last["target_email"]) == (viewer.email, None)
+    assert (await own_client.patch(f"{API}/members/{viewer.user_id}", json={"role": "editor"})).status_code == 200
+    last = (await lines(own_client))[-1]
+    assert (last["target"], last["target_email"], last["actor_email"]) == (f"user {viewer.user_id}", viewer.email, None)
+    rows = await standing_services.pool.fetch("select a::text from tracker.audit a where project_id = $1", project)
+    assert not any(viewer.email in row[0] for row in rows), "it goes with the account"
 
 
 async def test_the_log_is_read_in_pages_newest_first(own_client: httpx.AsyncClient) -> None:

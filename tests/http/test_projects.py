@@ -11,7 +11,7 @@ from litestar import Litestar
 from tests.http.api import API, Json, batch, check_problem, get, local, new_session, row_counts, track
 from tests.http.browsers import member
 from tests.projects import make_project
-from tracker_backend.accounts import keys
+from tracker_backend.accounts import keys, projects
 from tracker_backend.accounts.projects import ProjectChange, change_project
 from tracker_backend.errors import Invalid
 from tracker_backend.http import ttl_cache
@@ -76,7 +76,7 @@ class TestWhose:
         monkeypatch.setattr(ttl_cache, "SECONDS", 3600.0)
         async with await member(standing_app, standing_services, project, "owner") as owner:
             assert (await owner.call("GET", "/projects")).status_code == 200  # who they are is remembered
-            made = (await owner.call("POST", "/projects", {"name": "new"})).json()["project_id"]
+            made = (await owner.call("POST", "/projects", {"name": f"new {new_session()}"})).json()["project_id"]
             assert (await owner.call("GET", "/project", params={"project_id": made})).status_code == 200
             listed = (await owner.call("GET", "/projects")).json()["data"]
             assert [it["project_id"] for it in listed] == [project, made]
@@ -155,6 +155,43 @@ class TestWhose:
             assert (await owner.call("PATCH", "/project", change)).status_code == 200
 
 
+class TestNames:
+    """No two projects of a server have one name: people, and `confirm`, tell them by it."""
+
+    async def test_a_taken_name_is_refused(
+        self, standing_app: Litestar, standing_services: Services, own_client: httpx.AsyncClient
+    ) -> None:
+        other = f"other {new_session()}"
+        await make_project(standing_services.pool, other)
+        for name in (other, other.upper(), f" {other} "):
+            check_problem(await patch(own_client, name=name), 422, "invalid", repr(name), "another project")
+        assert (await patch(own_client, platform="ios", name="test")).status_code == 200, "its own stays"
+        own = f"own {new_session()}"
+        assert (await patch(own_client, name=own)).status_code == 200
+        assert (await patch(own_client, name=own.upper())).status_code == 200, "of itself it may be another case"
+
+    async def test_the_name_of_a_deleted_project_is_free(
+        self, own_client: httpx.AsyncClient, standing_services: Services
+    ) -> None:
+        gone = f"gone {new_session()}"
+        number = await make_project(standing_services.pool, gone)
+        await standing_services.pool.execute(
+            "update tracker.projects set deleted_at = now() where project_id = $1", number
+        )
+        assert (await patch(own_client, name=gone)).status_code == 200
+
+    async def test_of_projects_made_at_once_with_one_name_one_is_made(self, services: Services) -> None:
+        async def make() -> bool:
+            try:
+                async with services.pool.acquire() as connection, connection.transaction():
+                    await projects.create_project(connection, "command line", projects.ProjectRequest("shop"))
+            except Invalid:
+                return False
+            return True
+
+        assert sorted(await asyncio.gather(*(make() for _ in range(5)))) == [False] * 4 + [True]
+
+
 class TestSettings:
     """What people set of a project."""
 
@@ -173,13 +210,18 @@ class TestSettings:
         named = await patch(own_client, name="Laden", timezone="Europe/Berlin")
         assert (named.json()["name"], named.json()["platform"]) == ("Laden", "web")
         assert (await patch(own_client, name="Laden")).status_code == 200
-        fields = [line["details"]["fields"] for line in await lines(own_client, "project changed")]
-        assert fields == [
-            ["name", "timezone"],
-            ["settings.retention_days", "settings.masking"],
-            ["settings.sampling_rate", "settings.masking"],
-            ["settings.retention_days", "settings.masking"],
+        changes = [line["details"]["changes"] for line in await lines(own_client, "project changed")]
+        assert changes[0] == {
+            "name": {"from": "test", "to": "Laden"},
+            "timezone": {"from": "UTC", "to": "Europe/Berlin"},
+        }
+        assert [set(each) for each in changes[1:]] == [
+            {"settings.retention_days", "settings.masking"},
+            {"settings.sampling_rate", "settings.masking"},
+            {"settings.retention_days", "settings.masking"},
         ]
+        assert changes[3]["settings.retention_days"] == {"from": None, "to": 14}
+        assert changes[2]["settings.masking"] == {"from": first["masking"], "to": second["masking"]}
 
     async def test_changes_at_once_are_all_kept(self, own_client: httpx.AsyncClient) -> None:
         wanted = {"sampling_rate": 0.5, "retention_days": 20, "record": True, "limit_key": 7, "limit_project": 9}

@@ -9,7 +9,10 @@ import brotli
 import httpx
 import pytest
 
-from tests.http.api import API, Json, batch, event, now, track
+from tests.http.api import API, Json, batch, event, new_session, now, track
+from tracker_backend.app import V1_ROUTES
+from tracker_backend.dialects.registry import dialect_routes
+from tracker_backend.http.route_options import plain_path
 from tracker_backend.http.services import Services
 
 pytestmark = pytest.mark.tiers("plain")
@@ -255,3 +258,30 @@ async def test_no_other_file_is_served(standing_client: httpx.AsyncClient, path:
     answer = await standing_client.send(asked)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_browser_finds_an_icon_and_is_told_of_a_missing_page_as_a_page(client: httpx.AsyncClient) -> None:
+    icon = await client.get("/favicon.ico")
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+    assert icon.headers["cache-control"].startswith("public")
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/<script>alert(1)</script>", "/tracker/none.js", "/nothing/at/all", "/api/v2"):
+        page = await client.get(path, headers=browser)
+        assert page.status_code == 404
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["x-frame-options"] == "DENY"
+        assert "<script>" not in page.text
+        assert "there is no" in page.text
+        program = await client.get(path, headers={"accept": "application/json, */*"})
+        assert program.headers["content-type"] == "application/problem+json"
+    read = await client.get(f"{API}/sessions/{new_session()}", headers=browser)
+    assert read.headers["content-type"] == "application/problem+json", "the API answers programs, whatever they accept"
+
+
+async def test_routes_are_documented_in_the_order_in_which_they_are_listed(client: httpx.AsyncClient) -> None:
+    documented = list((await client.get("/docs/openapi.json")).json()["paths"])
+    listed = [plain_path(path) for handler in (*V1_ROUTES, *dialect_routes()) for path in sorted(handler.paths)]
+    prefixed = [f"{API}{path}" for path in listed[: len(V1_ROUTES)]] + listed[len(V1_ROUTES) :]
+    assert [path for path in documented if path in prefixed] == [
+        path for path in dict.fromkeys(prefixed) if path in documented
+    ]

@@ -57,6 +57,7 @@ UNSCOPED = {
     "accounts/sql/projects.sql": {
         "insert": "it is not there yet",
         "has_owner": "whether anybody is there yet",
+        "is_taken": "no two projects of the server have one name",
         "list_projects_of": "a person's own",
     },
     "queries/sql/sessions.sql": {"activity": "two sums of the whole server, for /health"},

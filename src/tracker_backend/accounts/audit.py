@@ -52,6 +52,10 @@ class AuditLine(Struct, frozen=True):
     action: str
     target: str | None
     details: Raw
+    actor_email: str | None
+    """Of an actor `user 7` whose account exists. It is looked up, not stored: it goes with the account."""
+    target_email: str | None
+    """The same of the target."""
 
 
 async def write(

@@ -95,9 +95,10 @@ async def list_projects_of(pool: Pool, user_id: int) -> list[ProjectLine]:
 async def create_project(connection: Connection, actor: str, wanted: ProjectRequest, owner: int | None = None) -> int:
     """Create a project with its public key, and write the audit log. `owner` is the id of the user who will own it.
 
-    Call it in a transaction. Raises Invalid for an unknown time zone.
+    Call it in a transaction. Raises Invalid for an unknown time zone and for the name of another project.
     """
     await _check_timezone(connection, wanted.timezone)
+    await _check_name(connection, wanted.name)
     project_id: int = await connection.fetchval(_sql.insert, wanted.name, wanted.platform, wanted.timezone)
     if owner is not None:
         await connection.execute(_sql.insert_owner, project_id, owner)
@@ -131,7 +132,9 @@ async def change_project(
     values = {name: row[name] if value is UNSET else value for name, value in given.items()}
     if values["timezone"] != row["timezone"]:
         await _check_timezone(connection, values["timezone"])
-    changed = [name for name, value in values.items() if value != row[name]]
+    if values["name"] != row["name"]:
+        await _check_name(connection, values["name"], project_id)
+    changes: dict[str, Any] = {name: _change(row[name], value) for name, value in values.items() if value != row[name]}
     stored = bytes(row["settings"])
     if change.settings is not UNSET:
         patched = change_settings(stored, change.settings, settings.late_days, settings.retention_days)
@@ -145,12 +148,16 @@ async def change_project(
             raise Forbidden(
                 f"an editor may not have more stored, and `settings.masking.{names[0]}` would: ask an owner for it."
             )
-        changed += [f"settings.{name}" for name in different]
+        changes |= {f"settings.{it}": _change(getattr(before, it), getattr(after, it)) for it in different}
         stored = patched
-    if changed:
+    if changes:
         await connection.execute(_sql.change, project_id, *values.values(), stored)
-        await _write_audit(connection, actor, "project changed", project_id, fields=changed)
-    return changed
+        await _write_audit(connection, actor, "project changed", project_id, changes=changes)
+    return list(changes)
+
+
+def _change(before: object, after: object) -> dict[str, object]:
+    return {"from": before, "to": after}
 
 
 def _check_limits(wanted: ProjectSettings, changed: list[str], settings: Settings) -> None:
@@ -191,6 +198,16 @@ async def _lock(connection: Connection, project_id: int) -> asyncpg.Record:
 async def _check_timezone(connection: Connection, name: str) -> None:
     if not await is_time_zone(connection, name):
         raise Invalid(f"`timezone` is {name!r}: give an IANA time zone, such as Europe/Berlin or UTC.")
+
+
+async def _check_name(connection: Connection, name: str, own: int | None = None) -> None:
+    """Raise Invalid for the name of another project: people, and `confirm` of a deletion, tell projects by their names.
+
+    The lock is that of all names, until the transaction ends: no other process can take the name meanwhile.
+    """
+    await connection.execute(_sql.lock_names)
+    if await connection.fetchval(_sql.is_taken, name, own):
+        raise Invalid(f"`name` is {name!r}, which another project of this server has: give another name.")
 
 
 async def _write_audit(

@@ -34,26 +34,35 @@ async def add_cors_headers(message: Message, scope: Scope) -> None:
 
 
 def with_preflight(handlers: list[BaseRouteHandler]) -> list[BaseRouteHandler]:
-    """The handlers, after one that answers the preflight requests of those that declare `cors`."""
-    paths = sorted({path for handler in handlers if handler.opt.get("cors") for path in handler.paths})
+    """The handlers, and before each path of those that declare `cors` one that answers its preflight requests.
 
-    @route(paths, http_method="OPTIONS", status_code=204, include_in_schema=False)
-    async def preflight(request: AnyRequest) -> Response[None]:
-        asked = request.headers
-        origin = asked.get("origin")
-        wanted = asked.get("access-control-request-headers")
-        headers = {
-            **_headers_for(None if origin is None else origin.encode("latin-1")),
-            "Access-Control-Allow-Methods": "POST",
-            "Access-Control-Allow-Headers": f"{wanted}, {_ALWAYS_ALLOWED}" if wanted else _ALWAYS_ALLOWED,
-            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-            "Vary": "Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
-        }
-        if asked.get("access-control-request-private-network") == "true":
-            headers["Access-Control-Allow-Private-Network"] = "true"  # a public site, a server in the visitor's network
-        return Response(None, status_code=204, headers=headers)
+    One a path: a handler's paths are a set, whose order would become that of the routes in `/docs`.
+    """
+    found: dict[str, BaseRouteHandler] = {}
+    listed: list[BaseRouteHandler] = []
+    for handler in handlers:
+        for path in sorted(handler.paths) if handler.opt.get("cors") else []:
+            if path not in found:
+                found[path] = route(path, http_method="OPTIONS", status_code=204, include_in_schema=False)(_preflight)
+                listed.append(found[path])
+        listed.append(handler)
+    return listed
 
-    return [preflight, *handlers]
+
+async def _preflight(request: AnyRequest) -> Response[None]:
+    asked = request.headers
+    origin = asked.get("origin")
+    wanted = asked.get("access-control-request-headers")
+    headers = {
+        **_headers_for(None if origin is None else origin.encode("latin-1")),
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": f"{wanted}, {_ALWAYS_ALLOWED}" if wanted else _ALWAYS_ALLOWED,
+        "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
+        "Vary": "Origin, Access-Control-Request-Headers, Access-Control-Request-Private-Network",
+    }
+    if asked.get("access-control-request-private-network") == "true":
+        headers["Access-Control-Allow-Private-Network"] = "true"  # a public site, a server in the visitor's network
+    return Response(None, status_code=204, headers=headers)
 
 
 def _headers_for(origin: bytes | None) -> dict[str, str]:

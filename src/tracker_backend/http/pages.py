@@ -17,6 +17,8 @@ from tracker_backend.http.services import Services, services_of
 _HINT = ": run `make build` in a checkout, it makes the browser's files"
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
+_ICON = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#d22"/></svg>'
+
 
 @get("/tracker.js", scope="none", include_in_schema=False)
 async def tracker_script(request: AnyRequest) -> Response[bytes]:
@@ -28,6 +30,12 @@ async def tracker_script(request: AnyRequest) -> Response[bytes]:
 async def tracker_part(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A part that the script loads on demand; its name carries a hash of its content."""
     return answer(request, find_asset(TRACKER_JS, name, ""), IMMUTABLE, _ANY_SITE)
+
+
+@get("/favicon.ico", scope="none", include_in_schema=False)
+async def favicon(request: AnyRequest) -> Response[bytes]:
+    """The icon for which browsers ask everywhere: a dot, as of a recorder."""
+    return answer(request, make_asset(_ICON, "image/svg+xml"), "public, max-age=86400")
 
 
 @get("/", scope="none", include_in_schema=False)

@@ -1,6 +1,7 @@
 """Every error as RFC 9457 `application/problem+json`: type, title, status, and a detail that helps."""
 
 import logging
+from html import escape
 from typing import Any
 
 import asyncpg
@@ -36,13 +37,15 @@ _AWAY = (
 _log = logging.getLogger(__name__)
 
 
-def problem(request: AnyRequest, error: TrackerError) -> Response[dict[str, object]]:
+def problem(request: AnyRequest, error: TrackerError) -> Response[Any]:
     """The answer for one of our errors."""
     REFUSED.labels(error.kind).inc()
+    if isinstance(error, NotFound) and _is_page(request):
+        return Response(_page(error), status_code=error.status, media_type="text/html")
     return _response(request, error.status, error.kind, error.title(), error.detail, error.headers)
 
 
-def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str, object]]:
+def http_problem(request: AnyRequest, error: HTTPException) -> Response[Any]:
     """The answer for an error of the framework: no such route, wrong method, a parameter that does not fit."""
     detail = error.detail
     if isinstance(error, ValidationException):
@@ -59,7 +62,7 @@ def http_problem(request: AnyRequest, error: HTTPException) -> Response[dict[str
     return _response(request, error.status_code, kind.kind, kind.title(), detail, error.headers)
 
 
-def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, object]]:
+def unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
     """A database that is away is 503, a value that no row can hold (U+0000) 422; anything else is a defect of ours:
     500, with the trace in the log only.
     """
@@ -70,6 +73,20 @@ def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, obje
         return problem(request, Invalid(f"the database cannot look for this: {error}."))
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return problem(request, TrackerError("this is an error in the server: its log has the details."))
+
+
+def _is_page(request: AnyRequest) -> bool:
+    """Whether a person looks at the answer: a browser opens an address that is none of the API's."""
+    accepts_pages = "text/html" in request.headers.get("accept", "")
+    return accepts_pages and request.method == "GET" and option(request, "scope") in (None, "none")
+
+
+def _page(error: TrackerError) -> str:
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{error.status} - tracker-backend</title>'
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem}</style>"
+        f'<h1>{escape(error.title())}</h1><p>{escape(error.detail)}</p><p><a href="/docs">The API</a></p></html>'
+    )
 
 
 def _response(

@@ -32,3 +32,12 @@ select exists (select from tracker.members where role = 'owner');
 
 -- insert_owner: the creator of a project owns it
 insert into tracker.members (project_id, user_id, role) values ($1, $2, 'owner');
+
+-- lock_names: lock the names of all projects until the transaction ends
+select pg_advisory_xact_lock(hashtextextended('tracker.projects.name', 0));
+
+-- is_taken: whether another project than $2 has this name, in whichever case
+select exists (
+    select from tracker.projects
+    where lower(trim(name)) = lower(trim($1)) and deleted_at is null and project_id is distinct from $2::int
+);
