@@ -89,6 +89,7 @@ V1_ROUTES: list[BaseRouteHandler] = [
     projects.archive_project,
     projects.restore_project,
     projects.remove_project,
+    export.export_project,
     keys.list_keys,
     keys.create_key,
     keys.rotate_key,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -114,3 +115,37 @@ async def test_an_export_has_a_clock_offset_to_place_its_recording_by(standing_c
     exported = (await export(standing_client, session)).json()
     assert exported["events"] == [ahead]
     assert abs(exported["session"]["clock_offset_ms"] + 600_000) < 60_000
+
+
+async def test_a_project_is_exported_session_by_session_in_the_order_of_their_beginnings(
+    own_client: httpx.AsyncClient, standing_services: Services, project: int
+) -> None:
+    made = [new_session() for _ in range(3)]
+    for hours, session in zip((5, 3, 1), made, strict=True):
+        await track(own_client, event(timestamp=(now() - timedelta(hours=hours)).isoformat()), session_id=session)
+    answer = await own_client.get(f"{API}/project/export")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    assert answer.headers["content-disposition"] == f'attachment; filename="project-{project}.ndjson"'
+    single = [(await export(own_client, session, format="ndjson")).text for session in made]
+    assert answer.text == "".join(single)
+    middle = (now() - timedelta(hours=4)).isoformat()
+    assert (await own_client.get(f"{API}/project/export", params={"from": middle})).text == "".join(single[1:])
+    assert (await own_client.get(f"{API}/project/export", params={"to": middle})).text == single[0]
+    check_problem(await own_client.get(f"{API}/project/export", params={"from": "soon"}), 422, "invalid", "`from`")
+    line = next(line for line in (await get(own_client, "/audit"))["data"] if line["action"] == "project exported")
+    assert line["details"] == {"since": None, "before": line["details"]["before"]}
+    for kind in ("read", "write"):
+        key = await keys.create_key(standing_services.pool, project, kind)
+        refused = await own_client.get(f"{API}/project/export", headers={"x-api-key": key})
+        check_problem(refused, 403, "forbidden")
+
+
+async def test_a_project_of_more_sessions_than_a_page_is_exported_whole(
+    own_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker_backend.queries.export._SESSIONS", 2)
+    moment = now().isoformat()  # all begin at once
+    made = sorted([await track(own_client, event(timestamp=moment)) for _ in range(5)])
+    lines = (await own_client.get(f"{API}/project/export")).text.splitlines()
+    assert [found["session"]["session_id"] for line in lines if "session" in (found := json.loads(line))] == made

@@ -5,6 +5,8 @@ import base64
 import gzip
 import io
 import json
+import os
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,9 +21,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from tests.commands import Commands
 from tests.conformance.visits import DAY, batch, microseconds, now
 from tests.conftest import Server
 from tests.importing.conftest import BASE, Run, recording
+from tests.projects import make_project
 from tracker_backend.accounts.project_settings import Masking
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event
@@ -150,6 +154,37 @@ async def test_a_session_comes_back_as_it_was(
     (line,) = await run(path)
     assert (line.stored, line.repeated) == (0, 264)
     assert without_ids(await text_of(database, session)) == without_ids(before)
+
+
+@pytest.mark.parametrize("name", ["shop.ndjson", "shop.ndjson.gz"])
+async def test_a_project_comes_back_as_it_was(
+    database: Database, pipeline: Pipeline, run: Run, dsn: str, tmp_path: Path, commands: Commands, name: str
+) -> None:
+    """Its sessions, by the command that writes them all to a file."""
+    made = [uuid4() for _ in range(3)]
+    for session, ahead in zip(made, (0, 4000, -4000), strict=True):
+        await fill(pipeline, session, ahead=ahead, fields=msgspec.structs.replace(FIELDS))
+    await pipeline.submit(batch(project=await make_project(database.pool, "other")))
+    before = {session: without_ids(await text_of(database, session)) for session in made}
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [commands.program, "project", "export", name, "--json"],
+        env={"DATABASE_URL": dsn, "TRACKER_DATA_DIR": str(tmp_path / "data"), "PATH": os.environ["PATH"]},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    path = tmp_path / name
+    assert json.loads(done.stdout) == {"file": name, "bytes": path.stat().st_size}
+    assert path.stat().st_mode & 0o777 == 0o600
+    for session in made:
+        assert await erase_session(database.pool, database.node, 1, session)
+    lines = await run(path)
+    assert {line.session_id for line in lines} == set(made), "and none of another project"
+    assert {session: without_ids(await text_of(database, session)) for session in made} == before
+    assert [(line.stored, line.repeated) for line in await run(path)] == [(0, 264)] * 3
 
 
 async def test_a_session_may_be_imported_under_another_name_and_moved(

@@ -27,6 +27,7 @@ Action = Literal[
     "project archived",
     "project restored",
     "project deleted",
+    "project exported",
     "key made",
     "key rotated",
     "key revoked",

@@ -1,6 +1,7 @@
 """The command `project`: create, change and archive projects. Each action is written to the audit log."""
 
 import argparse
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -55,6 +56,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     change.add_argument(
         "values", nargs="+", metavar="NAME=VALUE", help="settings and their new values, such as retention_days=14"
     )
+    export = command(
+        actions,
+        "export",
+        later("tracker_backend.commands.project_export"),
+        "write all sessions of a project to a file, which only you can read; `import` reads it",
+        "tracker-backend project export shop.ndjson.gz",
+    )
+    export.add_argument("file", type=Path, metavar="FILE", help="file to write; gzipped if its name ends in .gz")
     archive = command(
         actions,
         "archive",
@@ -77,7 +86,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "tracker-backend project delete --project 2 --confirm shop",
     )
     delete.add_argument("--confirm", required=True, metavar="NAME", help="the name of the project, as confirmation")
-    add_project_option(show, rename, change, archive, restore)
+    add_project_option(show, rename, change, export, archive, restore)
     add_project_option(delete, required=True)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from uuid import UUID
 
 from tracker_backend.accounts import audit
 from tracker_backend.commands.arguments import add_actions, add_project_option, command, project_of
-from tracker_backend.errors import NotFound, SettingsError
+from tracker_backend.commands.export_files import write_file
+from tracker_backend.errors import NotFound
 from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.privacy import erasure_check, erasures, receipts, visitor_export
 from tracker_backend.settings import Settings
@@ -109,11 +109,5 @@ async def _export(database: Database, project_id: int, user_id: str, path: Path)
     pool = database.maintained.pool
     count = await visitor_export.count_sessions(pool, project_id, user_id)
     await audit.write(pool, audit.COMMAND_LINE, "visitor exported", project_id=project_id, sessions=count)
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(number, "wb") as out:
-            async for text in visitor_export.export_visitor(pool, project_id, user_id):
-                await asyncio.to_thread(out.write, text)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}.") from error
+    await write_file(path, visitor_export.export_visitor(pool, project_id, user_id))
     return {"file": str(path), "sessions": count}

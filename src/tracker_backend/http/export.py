@@ -1,4 +1,4 @@
-"""Everything of a session, as a file."""
+"""Everything of a session, or of all sessions of a project, as a file."""
 
 from typing import Annotated
 
@@ -12,8 +12,10 @@ from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
+from tracker_backend.http.sessions import From, To
 from tracker_backend.ingest.session_ids import session_key
 from tracker_backend.queries import export, sessions
+from tracker_backend.queries.filters import time_parameter
 
 _TYPES: dict[export.Format, str] = {"json": "application/json", "ndjson": "application/x-ndjson"}
 
@@ -47,3 +49,25 @@ async def export_session(
     name = f"session-{session.session_id}.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return stream(request, content, media_type=_TYPES[format], headers=headers)
+
+
+@get("/project/export", scope="admin", summary="Export a project", tags=["privacy"])
+async def export_project(
+    request: AnyRequest,
+    services: NamedDependency[Services],
+    caller: NamedDependency[Caller],
+    from_: From = None,
+    to: To = None,
+) -> Stream:
+    """Export everything of all sessions that began from `from` on and before `to`, as NDJSON, streamed.
+
+    `tracker-backend import` stores it again. The order is that in which the sessions began, so a later export can go on
+    where one ended. Settings, keys and people are not in it. Needs an admin key, or an owner.
+    """
+    first, last = time_parameter(from_, "from"), time_parameter(to, "to")
+    await audit.write(
+        services.pool, caller.actor, "project exported", project_id=caller.project_id, since=first, before=last
+    )
+    content = export.export_project(services.pool, caller.project_id, first, last)
+    headers = {"Content-Disposition": f'attachment; filename="project-{caller.project_id}.ndjson"'}
+    return stream(request, content, media_type=_TYPES["ndjson"], headers=headers)

@@ -1,16 +1,18 @@
-"""Exports a session with all its rows in a format that `tracker-backend import` reads.
+"""Exports sessions with all their rows in a format that `tracker-backend import` reads.
 
 The text is streamed: memory holds one batch of the recording, one page of events, or one image.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
+from tracker_backend.errors import NotFound
 from tracker_backend.queries import screenshots, sessions
 from tracker_backend.queries.events import Event
 from tracker_backend.recordings import replay
@@ -21,6 +23,7 @@ from tracker_backend.storage.sql import columns_of, load
 
 Format = Literal["json", "ndjson"]
 _PAGE = 100  # of events, each of which may hold 64 KB and more
+_SESSIONS = 500
 _BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 _sql = load(__file__, "export", event=columns_of(Event))
 _encode = msgspec.json.Encoder().encode
@@ -52,6 +55,34 @@ async def export_session(pool: Pool, project_id: int, session: sessions.Session,
         yield b'{"track_event":' + text + b"}\n"
     async for text in _screenshots(*key):
         yield b'{"screenshot":' + text + b"}\n"
+
+
+async def export_project(
+    pool: Pool, project_id: int, time_from: datetime | None = None, time_to: datetime | None = None
+) -> AsyncIterator[bytes]:
+    """All sessions of a project that began in this time, as NDJSON, oldest first."""
+
+    def page_after(started_at: datetime, session_id: UUID) -> Awaitable[list[Record]]:
+        return pool.fetch(_sql.sessions, project_id, started_at, session_id, time_from, time_to, _SESSIONS)
+
+    async for text in export_sessions(pool, project_id, page_after):
+        yield text
+
+
+async def export_sessions(
+    pool: Pool, project_id: int, page_after: Callable[[datetime, UUID], Awaitable[list[Record]]]
+) -> AsyncIterator[bytes]:
+    """Sessions as NDJSON, of pages of rows (start, session id), each after the last row of the one before."""
+    position = (_BEGIN, UUID(int=0))
+    while rows := await page_after(*position):
+        for started_at, session_id in rows:
+            position = (started_at, session_id)
+            try:
+                session = await sessions.get_session(pool, project_id, session_id)
+                async for text in export_session(pool, project_id, session, "ndjson"):
+                    yield text
+            except NotFound:
+                continue  # deleted meanwhile
 
 
 def _lines(part: replay.Part) -> bytes:
