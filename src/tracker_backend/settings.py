@@ -9,6 +9,7 @@ The docstrings below are the tables of docs/reference/settings.md (`make referen
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
@@ -16,6 +17,9 @@ from typing import Annotated, Literal, get_args, get_origin
 import msgspec
 
 from tracker_backend.errors import SettingsError
+
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?")
+"""As a Content-Security-Policy has it."""
 
 MIB = 1024 * 1024
 BARE = {
@@ -59,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks (`10.0.0.0/8`) whose `X-Forwarded-For` and `X-Forwarded-Proto`, or `Forwarded` where these
     are absent, are believed.
+    """
+    replay_hosts: tuple[str, ...] = ()
+    """Origins, such as `https://cdn.shop.example`, from which pages that show replays load images, styles, fonts and
+    media. By default none: whoever watches a visit would tell those hosts so, and anybody may have sent the addresses.
     """
     request_timeout: Positive = 10
     """Seconds that a write waits for its commit, and a read for each statement. After that the answer is 503."""
@@ -231,6 +239,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ipaddress.ip_network(entry, strict=False)
             except ValueError as error:
                 raise SettingsError(f"TRACKER_TRUSTED_PROXIES: {error}: give addresses or networks.") from error
+        for entry in self.replay_hosts:
+            if not _ORIGIN.fullmatch(entry):
+                raise SettingsError(
+                    f"TRACKER_REPLAY_HOSTS holds {entry!r}: give origins, such as https://cdn.shop.example or"
+                    " https://*.shop.example."
+                )
         if self.public_url is not None and not self.public_url.startswith(("https://", "http://")):
             raise SettingsError(
                 f"TRACKER_PUBLIC_URL is {self.public_url!r}: give the address with its scheme, https://tracker.example."
@@ -282,7 +296,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         text = _value(environ, name)
         if not text:
             continue
-        is_list = field.name == "trusted_proxies"
+        is_list = get_origin(field.type) is tuple
         raw: object = [part.strip() for part in text.split(",")] if is_list else text
         try:
             values[field.name] = msgspec.convert(

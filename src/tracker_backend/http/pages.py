@@ -1,5 +1,6 @@
 """What browsers load from here: the tracker's script with its lazy parts, and the demo shop."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from litestar import Response, get
@@ -17,6 +18,7 @@ from tracker_backend.http.services import Services, services_of
 _HINT = ": run `make build` in a checkout, it makes the browser's files"
 _ANY_SITE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
+_WATCH_PAGE = "watch.html"
 _ICON = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="#d22"/></svg>'
 
 
@@ -67,4 +69,19 @@ async def _demo(request: AnyRequest, name: str) -> Response[bytes]:
         key = await keys.public_key(pool, await keys.default_project(pool))
         page = asset.content.replace(b"{{write_key}}", key.encode())
         asset = make_asset(page, asset.media_type)
-    return answer(request, asset, REVALIDATE)
+    headers = _watch_headers(services_of(request).settings.replay_hosts) if name == _WATCH_PAGE else None
+    return answer(request, asset, REVALIDATE, headers)
+
+
+def _watch_headers(hosts: Sequence[str]) -> dict[str, str]:
+    """The policy of a page that shows replays: what a recording names is loaded from this server and `hosts` only.
+
+    In a header, because rrweb's frame inherits it, and a `meta` element would come after the first requests.
+    """
+    own = " ".join(("'self' data: blob:", *hosts))
+    return {
+        "Content-Security-Policy": f"default-src 'none'; script-src 'self'; connect-src 'self'; img-src {own}; "
+        f"style-src 'unsafe-inline' {own}; font-src {own}; media-src {own}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+    }
