@@ -64,7 +64,8 @@ def _ids_like_words(path: str, method: str) -> set[int]:
     if not path.startswith(_SESSIONS):
         return set()
     words = path.split("/")
-    if words[3] == "start" and (method != "POST" or len(words) > 4):
+    is_start = len(words) == 4 and method in ("POST", "OPTIONS")
+    if words[3] == "start" and not is_start:
         return {3}
     return {4} if method == "GET" and len(words) == 5 and words[4] in _ONLY_POST else set()
 

@@ -89,6 +89,7 @@ def test_every_word_below_the_dialects_sessions_is_tried() -> None:
 def test_paths_without_escapes_stay_as_they_are() -> None:
     for path in ("/", "/docs", "/api/sessions", "/api/v1/sessions/start/events", "/demo/"):
         assert routing_path(path, path.encode(), "GET") is None
-    assert routing_path("/api/sessions/start", b"/api/sessions/start", "POST") is None
+    for method in ("POST", "OPTIONS"):
+        assert routing_path("/api/sessions/start", b"/api/sessions/start", method) is None
     assert routing_path("/cut/a/b", b"/below/cut/a%2Fb", "GET") is None, "a host has rewritten the path"
     assert routing_path("/api/sessions/start", b"", "GET") == "/api/sessions/%73tart", "a host gives no raw path"
