@@ -1,6 +1,8 @@
-"""The part of google-re2 that ingest/hints.py uses; the package has no types."""
+"""The part of google-re2 that masking uses; the package has no types."""
 
+from collections.abc import Callable, Iterator
 from enum import Enum
+from typing import AnyStr, Generic, overload
 
 class Options:
     class Encoding(Enum):
@@ -9,13 +11,24 @@ class Options:
     encoding: Encoding
     case_sensitive: bool
     never_capture: bool
+    dot_nl: bool
     max_mem: int
 
-class Match:
-    def end(self) -> int: ...
+class Match(Generic[AnyStr]):
+    def __getitem__(self, group: int) -> AnyStr: ...
+    def start(self, group: int = 0) -> int: ...
+    def end(self, group: int = 0) -> int: ...
+    def span(self, group: int = 0) -> tuple[int, int]: ...
 
-class Regexp:
-    def search(self, text: bytes, pos: int = 0) -> Match | None: ...
+class Regexp(Generic[AnyStr]):
+    def search(self, text: AnyStr, pos: int = 0, endpos: int | None = None) -> Match[AnyStr] | None: ...
+    def match(self, text: AnyStr, pos: int = 0, endpos: int | None = None) -> Match[AnyStr] | None: ...
+    def fullmatch(self, text: AnyStr) -> Match[AnyStr] | None: ...
+    def finditer(self, text: AnyStr) -> Iterator[Match[AnyStr]]: ...
+    def sub(self, repl: AnyStr | Callable[[Match[AnyStr]], AnyStr], text: AnyStr) -> AnyStr: ...
 
-def compile(pattern: bytes, options: Options) -> Regexp: ...  # noqa: A001 — its own name
+@overload
+def compile(pattern: bytes, options: Options | None = None) -> Regexp[bytes]: ...  # noqa: A001 — its own name
+@overload
+def compile(pattern: str, options: Options | None = None) -> Regexp[str]: ...  # noqa: A001
 def escape(pattern: bytes) -> bytes: ...

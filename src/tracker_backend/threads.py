@@ -6,11 +6,11 @@ from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_LARGE = 64 * 1024  # bytes; the work on 15 MB can take a second
+_LARGE = 32 * 1024  # bytes; masking takes up to 16 ms for so many
 
 
 async def run_in_thread_if_large(size: int, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """Calls a function that works on `size` bytes: in a thread if they are more than 64 KiB, else directly."""
+    """Calls a function that works on `size` bytes: in a thread if they are more than 32 KiB, else directly."""
     if size > _LARGE:
         return await asyncio.to_thread(function, *arguments, **named)
     return function(*arguments, **named)

@@ -6,7 +6,8 @@ own), and what must come back.
 
 from tests.hostile.bodies import BODIES
 from tests.hostile.headers import HEADERS
+from tests.hostile.masking import MASKING
 from tests.hostile.pictures import PICTURES
 from tests.hostile.recordings import RECORDINGS
 
-HOSTILE = [*HEADERS, *BODIES, *PICTURES, *RECORDINGS]
+HOSTILE = [*HEADERS, *BODIES, *PICTURES, *RECORDINGS, *MASKING]

@@ -24,24 +24,26 @@ const CHOSEN = /^(submit|button|reset|image|checkbox|radio|file)$/;
 /** Attributes whose fields nothing can open. */
 const STRICT = /^(password|hidden)$|(^| )(cc \S+|one time code|(current|new) password)( |$)/;
 /**
- * Words in a field's attributes and labels, and in a URL parameter's name, that make it secret: `FIELD_WORDS` of the
- * server's `masking/words.py`. A test of the server compares both. They are matched after `normal`.
+ * Names of secrets, after `normal`: those that make a field secret wherever they stand in its attributes and labels, and
+ * last words of a URL parameter's name that make it secret, too. They are rows of the server's `masking/words.py`. A test
+ * of the server compares both, and values and paths with `masking/values.py`.
  */
 const SECRET_WORDS =
-  /pass(w|code|phrase)|\bpass\b|pwd|kennwort|contrase|senha|mot.?de.?passe|secret|token|card|cvc|cvv|\bcsc\b|iban|\bssn|social.?security|pin(code|number|[^a-z]|$)|e.?mail|phone|mobile|\btel\b|otp(code|[^a-z]|$)/;
-const WORDED = ['type', 'autocomplete', 'inputmode', 'name', 'id', 'placeholder', 'aria-label'];
-/** Last words in a URL parameter's name that make it secret, too: `PARAMETER_NAMES` of the same table. */
+  /[a-z]*pass(?:words?|wort|wd|code|phrase)|\bpass\b|[a-z]*pwd|\bpw\b|kennwort|contrase[^ ]{1,2}a|senha|mot.?de.?passe|wachtwoord|secret|token|card|cv[cv]2?|\bcsc\b|(?:i|ı)ban|\bssn|social.?security(?:.?number)?|pin(?:code|number|[^a-z]|$)|otp(?:code|[^a-z]|$)|e.?mail(?:.?address)?|(?:tele)?phone(?: ?(?:number|no))?|mobile|\btel\b/;
 const SECRET_PARAMETER =
-  /(^| )(code|key|auth(orization)?|(j|php)?sess(ion)?( ?id)?|sid|sig(nature)?|nonce|ticket|login|user ?name|mail|jwt|cookies?|credentials?|assertion|saml(request|response)|cc ?(number|num|exp|csc)?)$/;
-const PARAMETER = /(^|[?&#;])([^=&?#;\s"'<>/]{1,100})=[^&#\s"'<>\\]+/g;
+  /(?:^| )(?:[a-z]*secrets?(?:.?(?:answer|key))?|[a-z]*tokens?(?: ?id)?|[cx]srf|jwt|auth|author(?:i|ı)zation|(?:set.)?cookies?|credentials?|(?:oauth|code) ?verifier|(?:api|access|private|secret|client|encryption|signing).?key|(?:credit|debit|bank|payment) ?card|(?:card|cc)[ _-]?(?:number|no|nr|num)|cc ?(?:exp|csc)?|pin(?: ?(?:code|number))?|otp(?: ?code)?|mobile ?(?:number|phone)|code|key|(?:j|php)?sess(?:ion)?(?: ?id)?|sid|sig(?:nature)?|nonce|ticket|login|user ?name|mail|assertion|saml(?:request|response))(?: ?\d+)?(?: ?(?:confirm(?:ation|ed)?|repeat(?:ed)?|again|retyped?|new|old|current))?(?: ?\d+)?$/;
+const WORDED = ['type', 'autocomplete', 'inputmode', 'name', 'id', 'placeholder', 'aria-label'];
+const PARAMETER = /(^|[?&#;])([^=&?#;\s"'<>/]{1,100})=([^=&#\s"'<>\\][^&#\s"'<>\\]*)/g;
+const USER = /:\/\/[^/\s"'<>?#]{1,200}@/g;
+const PATH = /\/[\w.~-]{0,30}(?:reset|verif(?:y|ication)|magic|confirm|activat(?:e|ion)|invit(?:e|ation)|recover(?:y)?|unlock|unsubscribe|one-time|token|otp|set-?password|password|forgot)[\w.~-]{0,30}\/[^\s"'<>?#&=\\]+/gi;
 const MAIL_VALUE = /[^\s@]+@[^\s@]+\.[^\s@]/;
-/** Not a picture for two pixels: `logo@2x.png`. */
-const MAIL_TEXT = /[\w.+-]+@(?!\dx\.)[\w-]+(\.[\w-]+)*\.[a-z]{2,}/gi;
+/** Endings of files, none of which is a top-level domain: `logo@2x.5d5d9eef.png` is no address. */
+const FILES = /\.(avif|bmp|cjs|css|eot|gif|gz|htm|html|ico|jpeg|jpg|js|json|jsx|map|mjs|mp3|mp4|php|png|svg|ts|tsx|ttf|txt|vue|wasm|webm|webp|woff|woff2|xml)$/i;
+/** Twelve digits or more that may be a card's. */
 const DIGITS = /\d(?:[ -]?\d){12,18}/g;
-/** Groups of digits as they are printed on cards, the longest first. */
-const CARDS = [/(\d{4}[ -]){4}\d{3}/g, /(\d{4}[ -]){3}\d{1,4}/g, /\d{4}[ -]\d{6}[ -]\d{4,5}/g, /\d{8}[ -]?\d{5,11}/g];
-/** First digits of Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay and Maestro. */
-const ISSUED = /^(4|5[0-8]|2[2-7]|3[04-9]|6[02-7])/;
+/** Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay and Maestro. */
+const ISSUED =
+  /^(?:4(?:\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12,15}|35(?:2[89]|[3-8]\d)\d{12,15}|62\d{14,17}|(?:50|5[678]|6[37])\d{14})$/;
 /** Six digits may be the first half of a card or phone number that is still being typed. */
 const SIX_DIGITS = /(\d[ ()./-]*){6}/;
 /** Shorter secrets (a CVC) would match unrelated text by chance. */
@@ -65,6 +67,62 @@ export function isCard(digits: string): boolean {
   return bare.length > 12 && bare.length < 20 && sum % 10 === 0;
 }
 
+type Secret = (text: string, before: string, after: string) => number;
+
+/** True for a match that is no part of a longer word, such as a hash. */
+const isBounded: Secret = (text, before, after) => (/[a-z\d]$/i.test(before) && !/%..$/.test(before)) || /^\w/.test(after) ? 0 : text.length;
+
+/** Values that are secrets wherever they stand: a pattern, and how many characters of a match are the secret. */
+const VALUES: [RegExp, Secret][] = [
+  [/[\w.+-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.)+[a-z]{2,24}/gi, (text) => (FILES.test(text) ? 0 : text.length)],
+  [
+    /(\d{4})[ .-]\d{4}[ .-]\d{4}[ .-]\d{1,4}(?:[ .-]\d{1,3})?|(\d{4})[ .-]\d{6}[ .-]\d{4,5}|(\d{8})[ .-]\d{8}|\d{14,}/g,
+    (text, before, after) => {
+      if (!isBounded(text, before, after) || (!/\D/.test(text) && (/\d\.$/.test(before) || /^\.\d/.test(after)))) return 0;
+      return [text, text.replace(/.\d+$/, '')].find((digits) => !/[ -].*\.|\..*[ -]| .*-|-.* /.test(digits) && ISSUED.test(digits.replace(/\D/g, '')) && isCard(digits))?.length ?? 0;
+    },
+  ],
+  [
+    /[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?/g,
+    (text, before, after) =>
+      [text, text.replace(/ \w+$/, '')].find((account) => {
+        const bare = account.replace(/ /g, '');
+        let rest = 0;
+        for (const letter of bare.slice(4) + bare.slice(0, 4)) rest = Number(`${rest}${parseInt(letter, 36)}`) % 97;
+        return rest === 1 && bare.length > 14 && isBounded(account, before, account === text ? after : '');
+      })?.length ?? 0,
+  ],
+  [/eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, isBounded],
+  [/(?:[rs]k_(?:live|test)|whsec)_\w{10,}|gh[opsur]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[a-z]-[\w-]{10,}|A[KS]IA[0-9A-Z]{16}|AIza[\w-]{35}|sk-(?:proj-|ant-)[\w-]{20,}|npm_\w{36}|SG\.[\w-]{16,}\.[\w-]{16,}/g, isBounded],
+  [/(?:Bearer|Basic)\s{1,8}[\w.~+/-]{6,}=*/gi, (text) => (text.length > 26 || /[^a-z\s]/i.test(text) ? text.length : 0)],
+  [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^]*?(?:-----END[^\n-]*-----|$)/g, (text) => text.length],
+];
+
+/** Replaces what a pattern finds. Of the groups of a card that is none, the next may begin one. */
+function replaceAll(text: string, pattern: RegExp, secret: Secret): string {
+  let result = '';
+  let copied = 0;
+  pattern.lastIndex = 0;
+  for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
+    const [all, ...groups] = found;
+    const end = found.index + all.length;
+    const length = secret(all, text.slice(Math.max(0, found.index - 3), found.index), text.slice(end, end + 2));
+    if (length) {
+      result += text.slice(copied, found.index) + MASK;
+      copied = pattern.lastIndex = found.index + length;
+    } else pattern.lastIndex = found.index + (groups.find(Boolean) ?? all).length;
+  }
+  return result + text.slice(copied);
+}
+
+/** True for a part of a path that nobody would read out. */
+function isRandom(part: string): boolean {
+  if (/^\d{6,}$/.test(part)) return true;
+  if (part.length < 8 || FILES.test(part)) return false;
+  if (!/\d/.test(part)) return part.length > 19 && (part.match(/[a-z][A-Z]/g) ?? []).length > 2;
+  return /[^\d-]/.test(part) && !/^[a-z]?[a-z]*([-_.][a-z]+)*[-_.]?\d{0,2}$/i.test(part);
+}
+
 const hasCard = (value: string): boolean => (value.match(DIGITS) ?? []).some(isCard);
 
 export const isSecretValue = (value: string): boolean => MAIL_VALUE.test(value) || hasCard(value);
@@ -74,11 +132,16 @@ export function mayBecomeSecret(value: string): boolean {
   return value.includes('@') || SIX_DIGITS.test(value);
 }
 
-/** Masks e-mail addresses and card numbers in text of the page. */
+/** Masks addresses, card numbers, keys and the like in text of the page. */
 export function scrubText(text: string): string {
-  text = text.replace(MAIL_TEXT, MASK);
-  for (const card of CARDS) text = text.replace(card, (digits) => (ISSUED.test(digits) && isCard(digits) ? MASK : digits));
-  return text;
+  text = text.replace(USER, `://${MASK}@`);
+  for (const [pattern, secret] of VALUES) text = replaceAll(text, pattern, secret);
+  return text.replace(PATH, (path) =>
+    path
+      .split('/')
+      .map((part, at) => (at > 1 && at < 5 && isRandom(part) ? MASK : part))
+      .join('/'),
+  );
 }
 
 /** True inside `[data-private]`, and inside an editor, whose text the visitor types. A `[data-unmask]` within opens its content again. */
@@ -90,11 +153,23 @@ export function isPrivate(element: Element): boolean {
   return host !== undefined && isPrivate(host);
 }
 
-const normal = (text: string | null | undefined): string => (text ?? '')
+const normal = (text: string | null | undefined): string => unescape(text ?? '')
+    .slice(0, 1000)
+    .normalize('NFKC')
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
-    .replace(/[-_.[\]$:]/g, ' ')
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim()
     .toLowerCase();
+
+/** Decodes an address within addresses. */
+function unescape(text: string): string {
+  try {
+    for (let i = 0; i < 3; i++) text = decodeURIComponent(text);
+  } catch {
+    // A percent sign that begins no escape.
+  }
+  return text;
+}
 
 const looksStrict = (field: Field): boolean => [field.type, normal(field.getAttribute('autocomplete'))].some((text) => STRICT.test(text));
 

@@ -289,3 +289,25 @@ describe('the tag masks what the server masks', () => {
     expect(isSecretValue(value)).toBe(isSecret);
   });
 });
+
+/** The server's tests read the same files: `tests/unit/test_masking_corpora.py`. */
+const MASKED = JSON.parse(readFileSync('../tests/masking/masked.json', 'utf8')) as {
+  parameters: string[];
+  texts: [string, string, { tag: boolean }?][];
+};
+const KEPT = JSON.parse(readFileSync('../tests/masking/kept.json', 'utf8')) as string[];
+
+describe('the corpora of the server', () => {
+  test.each(MASKED.parameters)('masks the parameter %s', (name) => {
+    expect(secrets.url(`/a?${name}=canary&page=2`)).toBe(`/a?${name}=${MASK}&page=2`);
+  });
+
+  test.each(MASKED.texts.filter(([, , where]) => where?.tag !== false))('masks in %s', (text, masked) => {
+    expect(secrets.scrub(text)).toBe(masked);
+  });
+
+  test('keep what is no secret', () => {
+    expect(KEPT.map((text) => secrets.scrub(text))).toEqual(KEPT);
+    expect(KEPT.map((text) => secrets.url(text))).toEqual(KEPT);
+  });
+});

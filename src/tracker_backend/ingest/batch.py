@@ -151,6 +151,8 @@ class Batch(Struct):
     counts: Counts = Counts()
     secret_fields: frozenset[str] = frozenset()
     """Fields in it that look secret: they are masked from now on."""
+    is_unsearched: bool = False
+    """A part was masked unsearched, because masking had spent its budget."""
     open_fields: dict[int, frozenset[str]] = {}
     """Events that hold a typed value, by their index: the names of its field."""
 

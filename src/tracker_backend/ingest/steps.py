@@ -9,8 +9,8 @@ from tracker_backend.event import NO_DATA, Event
 from tracker_backend.ingest.agent import parse_agent
 from tracker_backend.ingest.batch import Batch, Counts, SessionFields
 from tracker_backend.ingest.batch_identity import digest_of, former_identity_of, identity_of
+from tracker_backend.masking import budget
 from tracker_backend.masking.events import mask_events
-from tracker_backend.masking.patterns import scrub_values
 from tracker_backend.masking.rules import Rules, rules_of
 from tracker_backend.masking.secret_fields import bounded
 from tracker_backend.recordings.reading import read_recording
@@ -43,16 +43,18 @@ def mask_secrets(batch: Batch, _settings: Settings) -> Batch:
     It comes before `identify`, so that not even a digest is made of a secret.
     """
     rules = rules_of(batch.project.masking)
-    _mask_session(rules, batch.session)
-    if batch.client_stats is not None:
-        batch.client_stats = rules.json(batch.client_stats)
-    if batch.image is not None:
-        batch.image.page_url = rules.text(batch.image.page_url)
-    if batch.events:
-        masked = mask_events(rules, batch.events)
-        batch.open_fields = masked.open
-        if masked.secret:
-            batch.secret_fields = bounded(frozenset(masked.secret))
+    with budget.limited(batch.size) as is_spent:
+        _mask_session(rules, batch.session)
+        if batch.client_stats is not None:
+            batch.client_stats = rules.json(batch.client_stats)
+        if batch.image is not None:
+            batch.image.page_url = rules.text(batch.image.page_url)
+        if batch.events:
+            masked = mask_events(rules, batch.events)
+            batch.open_fields = masked.open
+            if masked.secret:
+                batch.secret_fields = bounded(frozenset(masked.secret))
+        batch.is_unsearched |= is_spent()
     return batch
 
 
@@ -62,13 +64,15 @@ def pack_recording(batch: Batch, settings: Settings) -> Batch:
     Invalid and TooLarge as `read_recording` raises them.
     """
     if batch.rrweb:
-        recording = read_recording(
-            batch.rrweb,
-            settings.max_recording,
-            batch.project.masking,
-            is_initial=batch.is_initial,
-            field=batch.rrweb_field,
-        )
+        with budget.limited(sum(map(len, batch.rrweb))) as is_spent:
+            recording = read_recording(
+                batch.rrweb,
+                settings.max_recording,
+                batch.project.masking,
+                is_initial=batch.is_initial,
+                field=batch.rrweb_field,
+            )
+            batch.is_unsearched |= is_spent()
         batch.recording, batch.rrweb = recording, []
         batch.size = len(recording.data) + sum(len(event.event_data) + _EVENT_BYTES for event in batch.events)
     if batch.recording is not None and batch.recording.secret_inputs:
@@ -128,7 +132,7 @@ def describe_agent(batch: Batch, _settings: Settings) -> Batch:
     """Fills in browser, system and device from the user agent, and labels bots. Robots name an e-mail in it."""
     session = batch.session
     agent = parse_agent(session.user_agent or "")
-    session.user_agent = session.user_agent and scrub_values(session.user_agent)
+    session.user_agent = session.user_agent and rules_of(batch.project.masking).name(session.user_agent)
     session.browser = session.browser or agent.browser
     session.os = session.os or agent.os
     session.device_type = session.device_type or agent.device_type

@@ -19,7 +19,7 @@ from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, enco
 from tracker_backend.masking.patterns import MASK, is_secret_value, may_become_secret
 from tracker_backend.masking.rules import Rules
 from tracker_backend.masking.secret_fields import overlaps
-from tracker_backend.masking.selectors import without_typed
+from tracker_backend.masking.selectors import MOST_TYPED, without_typed
 from tracker_backend.masking.targets import Target, has_value, target_of
 from tracker_backend.text_cleaning import check_numbers
 
@@ -172,10 +172,13 @@ def _mask_input(
     """Masks keys and, unless the field is allowed, what looks like a secret."""
     if data is not None:
         is_changed = input_events.drop_keys(data)
-        if not is_allowed:
-            is_changed |= rules.mask_object(data)
-        if is_changed:
-            event.event_data = Raw(encode(data))
+        try:
+            if not is_allowed:
+                is_changed |= rules.mask_object(data)
+            if is_changed:
+                event.event_data = Raw(encode(data))
+        except UNREADABLE:
+            event.event_data = Raw(CLOSED)
     elif len(event.event_data) > 0:
         event.event_data = _json(rules, event.event_data, bytes(event.event_data), index)
     if not is_allowed:
@@ -197,7 +200,7 @@ def _hide_value(event: Event, *, is_secret: bool = True) -> None:
     if event.input_value:
         event.input_value = MASK
     element = event.target_element
-    if element is not None and (is_secret or has_value(element) or any(each in element for each in typed)):
+    if element is not None and (is_secret or has_value(element) or _is_in(element, typed)):
         event.target_element = without_value(element)
     if event.target_selector is not None:
         event.target_selector = without_typed(event.target_selector, typed)
@@ -205,8 +208,13 @@ def _hide_value(event: Event, *, is_secret: bool = True) -> None:
         event.event_data = Raw(CLOSED)
     elif data is not None:
         is_changed = input_events.hide_in_selectors(data, typed)
-        if input_events.hide_values(data) or is_changed:
+        is_typing = event.event_type.lower() in input_events.TYPING or event.input_value is not None
+        if input_events.hide_values(data, numbers=is_typing) or is_changed:
             event.event_data = Raw(encode(data))
+
+
+def _is_in(element: str, typed: set[str]) -> bool:
+    return len(typed) > MOST_TYPED or any(each in element for each in typed)
 
 
 def _is_typing(kind: str, data: bytes) -> bool:

@@ -1,38 +1,28 @@
 """Attributes of a recorded page whose names say that they hold a secret: `data-token`, `data-password`, and `content`
-of `<meta name="csrf-token">`. The names are those of secret members of JSON (`words.MEMBER_NAMES`).
+of `<meta name="csrf-token">`. The names are those of secret members of JSON (`words.MEMBER`).
 """
 
 from typing import Any, cast
 
-import re2
-
 from tracker_backend.masking import words
 from tracker_backend.masking.patterns import MASK
+from tracker_backend.masking.prefilter import compile_bytes
 from tracker_backend.masking.rules import Rules
 
 _NO_SECRETS = frozenset({"accesskey"})
 _NO_VALUES = frozenset({"", "true", "false", MASK})
 """What a page's styles and scripts switch by; to mask it would change how the replay looks."""
 _META_NAMES = ("name", "property", "id", "http-equiv")
-_LITERALS = "|".join(sorted({word.literal for word in words.MEMBER_NAMES} - {"cc"})).encode()
-
-
-def _compile() -> "re2.Regexp":
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
-    options.case_sensitive = False
-    options.never_capture = True
-    names = rb'"[\w:.-]*(?:%b)[\w:.-]*"\s*:' % _LITERALS
-    meta = rb'"(?:name|property|id|http-equiv)"\s*:\s*"[\w:.-]*(?:%b)[\w:.-]*"' % _LITERALS
-    return re2.compile(rb"%b|%b" % (names, meta), options)
-
-
-_may_name_secret = _compile().search
+_LITERALS = "|".join((*words.literals(words.MEMBER), r"\bpw\b")).encode()
+_PATTERN = compile_bytes(
+    rb'"[\w:.-]*(?:%b)[\w:.-]*"\s*:|"(?:name|property|id|http-equiv)"\s*:\s*"[\w:.-]*(?:%b)[\w:.-]*"'
+    % (_LITERALS, _LITERALS)
+)
 
 
 def may_name_secret(text: bytes) -> bool:
     """Whether the JSON of an event may hold such an attribute; it is decoded then."""
-    return _may_name_secret(text) is not None
+    return _PATTERN.search(text) is not None
 
 
 def mask_attributes(rules: Rules, data: dict[str, Any]) -> bool:

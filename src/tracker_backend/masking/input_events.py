@@ -8,7 +8,7 @@ from tracker_backend.masking.form_fields import More
 from tracker_backend.masking.patterns import MASK
 from tracker_backend.masking.selectors import without_typed, without_values
 
-NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]+\Z")
+NAMED_KEY = re.compile(r"[A-Z][A-Za-z0-9]{1,30}\Z")
 """Enter, ArrowUp, F5: UI Events calls them named key attribute values."""
 CHAR = "char"
 """In place of a printing key."""
@@ -40,7 +40,7 @@ _KEYS = ("key", "char", "keyidentifier")
 _CODES = ("code", "keycode", "charcode", "which", "key_code", "char_code")
 _MANY_KEYS = ("keys", "characters")
 _NAMED_CODE = re.compile(
-    r"(?:Numpad)?Enter|Tab|Escape|Backspace|Delete|Insert|Home|End|PageUp|PageDown|Arrow\w+|F\d+|CapsLock"
+    r"(?:Numpad)?Enter|Tab|Escape|Backspace|Delete|Insert|Home|End|PageUp|PageDown|Arrow\w{2,5}|F\d{1,2}|CapsLock"
     r"|(?:Shift|Control|Alt|Meta)(?:Left|Right)"
 )
 _NAMED_CODES = frozenset({8, 9, 13, 16, 17, 18, 19, 20, 27, *range(33, 41), 45, 46, 91, 92, 93, *range(112, 124)})
@@ -74,11 +74,14 @@ def values(data: dict[str, Any]) -> list[str]:
     return [str(each[name]) for each, name in _members(data, _VALUES) if isinstance(each[name], str | int)]
 
 
-def hide_values(data: dict[str, Any]) -> bool:
-    """Masks what was typed and drops how long it was; whether anything was changed."""
+def hide_values(data: dict[str, Any], *, numbers: bool = True) -> bool:
+    """Masks what was typed and drops how long it was; whether anything was changed. Without `numbers`, numbers stay:
+    those of an event that is no typing are measured, such as a web vital.
+    """
     is_changed = False
     for each, name in list(_members(data, _VALUES)):
-        if each[name] not in (None, "", MASK) and not isinstance(each[name], bool | dict):
+        is_kept = isinstance(each[name], bool | dict) or (not numbers and isinstance(each[name], int | float))
+        if each[name] not in (None, "", MASK) and not is_kept:
             each[name] = MASK
             is_changed = True
     for each, name in list(_members(data, _LENGTHS)):

@@ -1,172 +1,220 @@
-"""What a secret looks like: e-mail addresses, card numbers, and names by the words of `masking.words`."""
+"""Finds secrets in texts: by the tables of `masking.values` and `masking.words`, in one pass a row.
 
-import re
-from collections.abc import Callable
+All patterns are RE2's, which does not backtrack. A text is searched as UTF-8: a position in bytes costs nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import re2
 
 from tracker_backend.masking import words
-from tracker_backend.masking.caching import cache_short_texts
+from tracker_backend.masking.budget import spend
+from tracker_backend.masking.prefilter import compile_bytes
+from tracker_backend.masking.values import CARD, FILES, PEM, VALUES, Found, Value, is_issued_card, luhn
 
 MASK = "********"
 """What replaces a secret: always eight characters, so that the secret's length is hidden, too."""
+_MASK = MASK.encode()
 
 SECRET_TYPES = frozenset({"password", "email", "tel", "hidden"})
-SECRET_AUTOCOMPLETE = re.compile(
-    r"(^|\s)(cc-\S+|one-time-code|current-password|new-password|email|tel(-\S+)?)(\s|$)", re.IGNORECASE
-)
-FIELD_PATTERN = re.compile(words.alternatives(words.FIELD_WORDS))
-"""Words in a field's name, id, placeholder or label, after `plain`."""
-STYLE_PATTERN = re.compile(
-    "|".join(words.STYLE_CARD if word.pattern == "card" else word.pattern for word in words.FIELD_WORDS)
-)
-"""The same in a class or a selector."""
+LONGEST_VALUE = 1000
+"""A typed value with more characters and with a card's number of digits is a secret, unsearched."""
+_MOST_DIGITS = 100
+_LEAST_CARD, _MOST_CARD = 13, 19
+_MATCH_STEPS = 4
+_AROUND = 8
+_PEM_END, _PEM_DASHES = b"-----END", b"-----"
+_CODE_LENGTH, _RANDOM_LENGTH, _LETTERS_LENGTH, _MOST_SEGMENTS = 6, 8, 20, 3
 
-_MEMBER = re.compile(rf"(?:.* )?(?:{words.alternatives(words.MEMBER_NAMES)})")
-_PARAMETER = re.compile(rf"(?:.* )?(?:{words.alternatives(words.PARAMETER_NAMES)})")
-
-_PARTS = re.compile(r"([a-z0-9])([A-Z])")
-_JOINTS = str.maketrans(dict.fromkeys("_-.[]$:", " "))
-
-_TOP = r"(?:[^\W\d_]{2,}|xn--[\w-]+)"
-_AT = r"(?:@|%(?:25){0,2}40|\\u0040|&#64;)"
-_MAIL = re.compile(
-    # From the beginning of a run, so that a long one is looked at once; not a picture for two pixels, `logo@2x.png`.
-    rf"(?<![\w.+~'^%-])[\w.+~'^%-]+{_AT}(?!\dx\.(?:png|jpe?g|gif|webp|avif|svg))(?:[\w-]+\.)+{_TOP}",
-    re.IGNORECASE,
-)
-_MAIL_VALUE = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
-_GAP = "(?:[ \\-+\u00a0\u2009\u202f]|%20|%2D|%C2%A0)"
-_DIGITS = re.compile(rf"\d(?:{_GAP}?\d){{12,}}", re.IGNORECASE)
-_GROUP = re.compile(rf"(?:(?<=\d)|^)({_GAP})(?=\d)", re.IGNORECASE)
-_LOOSE_DIGITS = re.compile(r"\d(?:\D{0,3}\d){12,}")
-SIX_DIGITS = re.compile(r"(?:\d[ ()./+-]*){6}")
+_MAIL_VALUE = re2.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
+_LOOSE_DIGITS = re2.compile(r"\p{Nd}(?:\P{Nd}{0,3}\p{Nd}){12,}")
+_SIX_DIGITS = re2.compile(r"(?:\p{Nd}[ ()./+-]*){6}")
 """It may be the first half of a card or a phone number that is still being typed."""
 
-# By their issuers: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro.
-_ISSUERS = re.compile(
-    r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    r"|3(?:0[0-5]|[689]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12,15}|35(?:2[89]|[3-8]\d)\d{12,15}|62\d{14,17}"
-    r"|(?:50|5[678]|6[37])\d{14}"
+_NAME_ESCAPE = r"%(?:25)*(?:[014-9a-f][0-9a-f]|2[0-247-9a-f]|3[0-9a-ce])"
+"""Not of `?`, `&`, `#` and `=`, which end a name within an address that is a parameter's value."""
+_PARAMETER = rf"(?:[?&#;]\s?|^|%(?:25)*(?:3F|26|23))((?:[^=&?#;%\s\"'<>/]|{_NAME_ESCAPE})+)(?:=|%(?:25)*3D)".encode()
+_NAME = compile_bytes(_PARAMETER)
+_NAME_PARTS = re2.compile(b"(?i)" + _PARAMETER)
+_LONGEST_PARAMETER = 1000
+"""Bytes; no name that is looked for is longer."""
+_VALUE_END = re2.compile(rb"(?i)[\s\"'<>&#\\]|%(?:25)*(?:26|23|22|20)")
+_USER = re2.compile(rb":(?:\\?/){2}([^/\s\"'<>?#]+)@")
+_LABELS = words.alternatives(words.LABEL)
+_LABEL = re2.compile(
+    (
+        rf"(?i)(?:^|[^\p{{L}}\p{{N}}])(?:--[\w-]{{0,30}}(?:{_LABELS})[= ]|"
+        rf"({_LABELS})(?:\\{{0,8}}[\"'])?\s{{0,8}}[:=]\s{{0,8}})(\\{{0,8}}[\"'])?"
+    ).encode()
 )
-_GROUPINGS = frozenset({(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 4, 4, 1), (4, 6, 5), (4, 6, 4), (8, 8)})
-
-_NAME = re.compile(
-    r"(?:[?&#;]\s?|^|%(?:25)*(?:3F|26|23))((?:[^=&?#;%\s\"'<>/]|%(?!(?:25)*(?:3F|26|23|3D)))+)(=|%(?:25)*3D)",
-    re.IGNORECASE,
+_SCHEME = re2.compile(rb"(?i)(?:Bearer|Basic|Token)\s{1,8}")
+_LINE = re2.compile(rb"[^\r\n\"'\\<>]*")
+_COOKIE = re2.compile(rb"[\w.$%-]*=")
+_WORD = re2.compile(rb"[^\s\"'\\,;&<>(){}\[\]]*")
+_PATH = re2.compile(
+    rf"(?i)(?:/|%2F)[\w.~-]{{0,30}}(?:{words.BEFORE_SECRETS})[\w.~-]{{0,30}}((?:/|%2F)[^\s\"'<>?#&=\\]+)".encode()
 )
-_VALUE_END = re.compile(r"[\s\"'<>&#\\]|%(?:25)*(?:26|23|22|20)|$", re.IGNORECASE)
-_USER = re.compile(r"(:(?:\\?/){2})[^/\s@\"'<>?#]+@", re.IGNORECASE)
-_LABELLED = re.compile(
-    r"((?:password|passwd|passwort|pwd|passphrase|passcode|secret|api[ _-]?key"
-    r"|(?:access|refresh|id|auth|csrf)[ _-]?token|authorization"
-    r"|(?:card|cc)[ _-]?number|cvc|cvv|iban|ssn)\\*[\"']?\s*[:=]\s*)"
-    r"(?:(\\*\")[^\"]*?(?=\\*\"|$)|(\\*')[^']*?(?=\\*'|$)"
-    r"|(?:(?:Bearer|Basic|Token)\s+)?[^\s\"'\\,;&<>(){}\[\]]+)",
-    re.IGNORECASE,
-)
-_BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/-]{6,}=*", re.IGNORECASE)
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?")
-
-
-def plain(name: str) -> str:
-    """A name as words in lower case: `cardNumber`, `card-number` and `card_number` are one."""
-    return _PARTS.sub(r"\1 \2", name).translate(_JOINTS).strip().lower()
-
-
-@cache_short_texts(4096)
-def is_secret_member(name: str) -> bool:
-    """Whether a JSON member of this name holds a secret. Narrower than the words of fields: `token_count` is none."""
-    return _MEMBER.fullmatch(plain(name)) is not None
-
-
-@cache_short_texts(4096)
-def is_secret_parameter(name: str) -> bool:
-    """Whether a URL parameter of this name holds a secret."""
-    named = plain(name)
-    return FIELD_PATTERN.search(named) is not None or _PARAMETER.fullmatch(named) is not None
-
-
-def is_card(digits: str) -> bool:
-    """13 to 19 digits with the check digit that all payment cards have (Luhn)."""
-    if not 13 <= len(digits) <= 19:
-        return False
-    double = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (double + sum(map(int, digits[-1::-2]))) % 10 == 0
-
-
-def is_issued_card(digits: str) -> bool:
-    """The same, of a known issuer: of random numbers of 16 digits one in ten has the check digit, 3 in 100 are this."""
-    return _ISSUERS.fullmatch(digits) is not None and is_card(digits)
+_SEGMENT = re2.compile(rb"(?i)(?:/|%2F)((?:[^/%]|%(?:[013-9a-f][0-9a-f]|2[0-9a-e]))+)")
+_IS_WORDS = re2.compile(r"[A-Za-z]?[a-z]*(?:[-_.][a-z]+)*[-_.]?\d{0,2}")
+_FOUR_DIGITS = re2.compile(r"\p{Nd}{4}")
+_ROWS = [(row, re2.compile((f"(?i){row.pattern}" if row.hints else row.pattern).encode())) for row in VALUES]
 
 
 def is_secret_value(value: str) -> bool:
     """A typed value that is an e-mail address or holds a card number, however it is written."""
     if "@" in value and _MAIL_VALUE.search(value):
         return True
-    return any(_has_card(re.sub(r"\D", "", run)) for run in _LOOSE_DIGITS.findall(value))
+    for run in _LOOSE_DIGITS.finditer(value[: LONGEST_VALUE + 1]):
+        digits = "".join(str(int(one)) for one in run[0] if one.isdecimal())
+        if len(digits) > _MOST_DIGITS or len(value) > LONGEST_VALUE or _has_card(digits):
+            return True
+    return False
 
 
 def may_become_secret(value: str) -> bool:
     """Whether an unfinished value could become a secret: it is masked until it is finished."""
-    return "@" in value or SIX_DIGITS.search(value) is not None
+    return "@" in value or _SIX_DIGITS.search(value) is not None
 
 
-def scrub_values(text: str) -> str:
-    """A text with its e-mail addresses and card numbers masked."""
-    if "@" in text or ("40" in text and ("%" in text or "\\" in text)) or "&#64;" in text:
-        text = _MAIL.sub(MASK, text)
-    return _DIGITS.sub(_scrub_digits, text)
+def scrub(text: str, is_secret: Callable[[str], bool]) -> str:
+    """A text, or an address, without the secrets in it; `is_secret` says whether a parameter of that name is one.
+
+    Raises `BudgetSpentError`.
+    """
+    data = scrub_name(text, is_secret, VALUES)
+    data = _scrub_labelled(data) if b":" in data or b"=" in data or b"--" in data else data
+    return (_scrub_paths(data) if b"/" in data or b"%2" in data else data).decode(errors="surrogatepass")
 
 
-def scrub_parameters(text: str, is_secret: Callable[[str], bool]) -> str:
-    """A text with the values of secret parameters masked, of all URLs in it, and `user:password@`."""
+def scrub_name(text: str, is_secret: Callable[[str], bool], rows: Sequence[Value] = VALUES[:2]) -> bytes:
+    """The same for a selector, an id or a class: only parameters, addresses and cards."""
+    data, small = text.encode(errors="surrogatepass"), text.lower()
     if "@" in text:
-        text = _USER.sub(rf"\1{MASK}@", text)
-    parts: list[str] = []
+        data = _scrub_users(data)
+    if "=" in text or "%" in text:
+        data = _scrub_parameters(data, is_secret)
+    has_digits: bool | None = None
+    for row, pattern in _ROWS[: len(rows)]:
+        if row.hints:
+            may_be = any(hint in small for hint in row.hints)
+        else:
+            may_be = has_digits = _FOUR_DIGITS.search(text) is not None if has_digits is None else has_digits
+        if may_be:
+            data = _scrub_row(row, pattern, data)
+    return data
+
+
+def _scrub_row(row: Value, pattern: "re2.Regexp[bytes]", data: bytes) -> bytes:
+    parts: list[bytes] = []
     copied = at = 0
-    while found := _NAME.search(text, at):
+    while found := pattern.search(data, at):
+        spend(_MATCH_STEPS)
+        start, end = found.span()
+        before, after = data[max(0, start - _AROUND) : start], data[end : end + _AROUND]
+        text = data[start:end].decode(errors="replace")
+        secret = row.secret(Found(text, before.decode(errors="ignore"), after.decode(errors="ignore")))
+        if secret:
+            end = start + len(text[:secret].encode())
+            if row.pattern == PEM:
+                last = data.find(_PEM_END, end)
+                last = data.find(_PEM_DASHES, last + len(_PEM_END)) if last >= 0 else last
+                end = len(data) if last < 0 else last + len(_PEM_DASHES)
+            parts += (data[copied:start], _MASK)
+            copied = at = end
+        else:  # of a card's groups, the next may begin one
+            at = max((found.end(group) for group in (1, 2, 3)), default=end) if row.pattern == CARD else end
+            at = at if at > start else end
+    return b"".join((*parts, data[copied:])) if parts else data
+
+
+def _scrub_users(data: bytes) -> bytes:
+    parts: list[bytes] = []
+    copied = 0
+    while found := _USER.search(data, copied):
+        spend(_MATCH_STEPS)
+        parts += (data[copied : found.start(1)], _MASK)
+        copied = found.end(1)
+    return b"".join((*parts, data[copied:])) if parts else data
+
+
+def _scrub_parameters(data: bytes, is_secret: Callable[[str], bool]) -> bytes:
+    parts: list[bytes] = []
+    copied = at = 0
+    while found := _NAME.search(data, at):
+        spend(_MATCH_STEPS)
+        start, at = found.span()
+        # Two equals signs end base64.
+        if at - start > _LONGEST_PARAMETER or data[at : at + 1] == b"=":
+            continue
+        named = _NAME_PARTS.match(data[start:at])
+        if named is not None and is_secret(named[1].decode(errors="replace")):
+            last = _VALUE_END.search(data, at)
+            end = len(data) if last is None else last.start()
+            if end > at:
+                parts += (data[copied:at], _MASK)
+                copied = at = end
+    return b"".join((*parts, data[copied:])) if parts else data
+
+
+def _scrub_labelled(data: bytes) -> bytes:
+    """Without what follows words such as `password:`."""
+    parts: list[bytes] = []
+    copied = at = 0
+    while found := _LABEL.search(data, at):
+        spend(_MATCH_STEPS)
         at = found.end()
-        if is_secret(found[1]):
-            end = _VALUE_END.search(text, at)
-            assert end is not None  # noqa: S101 — it matches the end of the text
-            if end.start() > at:
-                parts += (text[copied:at], MASK)
-                copied = at = end.start()
-    return "".join((*parts, text[copied:])) if parts else text
+        start, end = at, _labelled_end(data, found)
+        if end > start and data[start:end] != _MASK:
+            parts += (data[copied:start], _MASK)
+            copied = at = end
+    return b"".join((*parts, data[copied:])) if parts else data
 
 
-def scrub_labelled(text: str) -> str:
-    """A text without what follows words such as `password:`, and without bearers' tokens."""
-    if ":" in text or "=" in text:
-        text = _LABELLED.sub(_mask_labelled, text)
-    if "earer" in text or "EARER" in text:
-        text = _BEARER.sub(rf"\g<1>{MASK}", text)
-    return _JWT.sub(MASK, text) if "eyJ" in text else text
+def _labelled_end(data: bytes, found: "re2.Match[bytes]") -> int:
+    at = found.end()
+    if found[2]:
+        end = data.find(found[2], at)
+        return len(data) if end < 0 else end
+    if b"ookie" in (found[1] or b"") and b":" in found[0]:
+        first = _COOKIE.match(data, at, at + _LONGEST_PARAMETER)
+        line = None if first is None else _LINE.match(data, first.end())
+        return at if line is None else line.end()
+    scheme = _SCHEME.match(data, at)
+    word = _WORD.match(data, at if scheme is None else scheme.end())
+    return at if word is None else word.end()
 
 
-def _mask_labelled(found: re.Match[str]) -> str:
-    return f"{found[1]}{found[2] or found[3] or ''}{MASK}"
+def _scrub_paths(data: bytes) -> bytes:
+    """Without the parts of paths that look random behind one that says what they are: `/reset/5f1c…`."""
+    parts: list[bytes] = []
+    copied = at = 0
+    while found := _PATH.search(data, at):
+        spend(_MATCH_STEPS)
+        at = found.end()
+        for segment in islice(_SEGMENT.finditer(found[1]), _MOST_SEGMENTS):
+            if _is_random(segment[1].decode(errors="replace")):
+                start, end = (found.start(1) + each for each in segment.span(1))
+                parts += (data[copied:start], _MASK)
+                copied = end
+    return b"".join((*parts, data[copied:])) if parts else data
+
+
+def _is_random(part: str) -> bool:
+    if part.isdecimal():
+        return len(part) >= _CODE_LENGTH
+    if len(part) < _RANDOM_LENGTH or part.rpartition(".")[2].lower() in FILES or MASK in part:
+        return False
+    if not any(map(str.isdecimal, part)):
+        return len(part) >= _LETTERS_LENGTH and sum(map(_is_step, part, part[1:])) > 2
+    return part.replace("-", "").isdecimal() is False and _IS_WORDS.fullmatch(part) is None
+
+
+def _is_step(one: str, other: str) -> bool:
+    return one.islower() and other.isupper()
 
 
 def _has_card(digits: str) -> bool:
-    return is_card(digits) or any(
+    return (_LEAST_CARD <= len(digits) <= _MOST_CARD and luhn(digits)) or any(
         is_issued_card(digits[at : at + length]) for length in (15, 16) for at in range(len(digits) - length + 1)
     )
-
-
-def _scrub_digits(found: re.Match[str]) -> str:
-    """A run of digits and gaps: groups next to each other are tried as a card, the longest first."""
-    pieces = _GROUP.split(found[0])
-    groups, gaps = pieces[::2], [*pieces[1::2], ""]
-    parts: list[str] = []
-    at = 0
-    while at < len(groups):
-        size = next((size for size in (5, 4, 3, 2, 1) if _is_grouped(groups[at : at + size], size)), 0)
-        parts += (MASK, gaps[at + size - 1]) if size else (groups[at], gaps[at])
-        at += size or 1
-    return "".join(parts)
-
-
-def _is_grouped(groups: list[str], size: int) -> bool:
-    if len(groups) < size or (size > 1 and tuple(map(len, groups)) not in _GROUPINGS):
-        return False
-    return is_issued_card("".join(groups))

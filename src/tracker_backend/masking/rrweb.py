@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from tracker_backend.masking import input_events
+from tracker_backend.masking.budget import BudgetSpentError
 from tracker_backend.masking.html_attributes import mask_attributes, may_name_secret
 from tracker_backend.masking.html_fields import CHOSEN_TYPES, is_secret_input
 from tracker_backend.masking.json_values import CLOSED, UNREADABLE, decode, encode
@@ -69,10 +70,13 @@ def mask_rrweb_events(rules: Rules, texts: Sequence[bytes], kinds: Sequence[obje
     in_editors: set[int] = set()
     for index, event in events.items():
         nodes[index] = []
-        if _look_through(rules, prefilter, texts[index], event, nodes[index], secret, late):
-            touched.add(index)
-        if has_editors and event.get("type") in _PAGE and mask_editors(_data(event), in_editors):
-            touched.add(index)
+        try:
+            if _look_through(rules, prefilter, texts[index], event, nodes[index], secret, late):
+                touched.add(index)
+            if has_editors and event.get("type") in _PAGE and mask_editors(_data(event), in_editors):
+                touched.add(index)
+        except BudgetSpentError:
+            event.clear()
     changed: dict[int, bytes] = {}
     for index, event in events.items():
         try:

@@ -13,6 +13,8 @@ _COMBINATOR = re.compile(r"[\s>+~,]")
 _CHOICE = re.compile(r"\b(?:button|option|radio|checkbox|submit|reset)\b", re.IGNORECASE)
 """The page chose the value of these."""
 _LOOKED_AT = 80
+MOST_TYPED = 50
+"""Of more typed values every text is taken to hold one: looking for each would take too long."""
 _LEAST = 4
 """Shorter typed values stand in other texts by chance."""
 
@@ -33,7 +35,9 @@ def without_typed(selector: str, typed: Collection[str]) -> str:
 
     def mask(found: re.Match[str]) -> str:
         value = found[3].strip("\"'")
-        is_typed = any(value == each or (len(each) >= _LEAST and each in value) for each in typed)
+        is_typed = len(typed) > MOST_TYPED or any(
+            value == each or (len(each) >= _LEAST and each in value) for each in typed
+        )
         return f'{found[1]}"{MASK}"' if is_typed else found[0]
 
     return _ATTRIBUTE.sub(mask, selector) if typed and "[" in selector else selector

@@ -5,7 +5,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from tracker_backend.event import Event
-from tracker_backend.masking.caching import CACHED
+from tracker_backend.masking.caching import CACHED, ENTRIES
 from tracker_backend.masking.html_fields import CHOSEN_TYPES, attributes, is_editor, without_typed_values
 from tracker_backend.masking.rules import Rules
 from tracker_backend.masking.selectors import without_values
@@ -31,7 +31,7 @@ def target_of(rules: Rules, event: Event) -> Target:
     """The target of an event. Few elements get most clicks, so targets are cached."""
     names = (event.target_element, event.target_selector, event.target_tag, event.target_id, event.target_class)
     is_long = sum(len(name) for name in names if name) > CACHED
-    return _target(rules, *names) if is_long else _known_target(rules, *names)
+    return _target(rules, *names) if is_long else _short_target(rules, *names)
 
 
 def has_value(element: str) -> bool:
@@ -57,4 +57,4 @@ def _target(
     return Target(masked, one, two, three, four, is_field, is_clean)
 
 
-_known_target = lru_cache(maxsize=8192)(_target)
+_short_target = lru_cache(maxsize=ENTRIES)(_target)
