@@ -57,6 +57,8 @@ class Visits:
             dsn = await self._servers.of(tier).database()
             pictures = self._pictures / tier
             pictures.mkdir()
+            # Pages are compared with what was recorded, and so with what was typed.
+            run_command(dsn, "project", "set", "masking.inputs=secrets")
             with Running(DATABASE_URL=dsn, TRACKER_LIMIT_KEY="0", TRACKER_LIMIT_SPECTRA="0") as server:
                 self._reports[tier] = drive(server.url, make_key(dsn, "write"), make_key(dsn, "read"), pictures)
         return self._reports[tier]
@@ -64,14 +66,18 @@ class Visits:
 
 def make_key(dsn: str, kind: str) -> str:
     """A new key of the default project."""
-    run = subprocess.run(
-        [sys.executable, "-m", "tracker_backend", "key", "create", "--kind", kind, "--json"],
+    return json.loads(run_command(dsn, "key", "create", "--kind", kind, "--json"))["key"]
+
+
+def run_command(dsn: str, *arguments: str) -> str:
+    """What a command of the server prints."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracker_backend", *arguments],
         env={**os.environ, "DATABASE_URL": dsn},
         capture_output=True,
         text=True,
         check=True,
-    )
-    return json.loads(run.stdout)["key"]
+    ).stdout
 
 
 def drive(server_url: str, write_key: str, read_key: str, pictures: Path) -> dict[str, Visit]:

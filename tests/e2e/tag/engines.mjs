@@ -44,7 +44,7 @@ const tracker = createServer((incoming, outgoing) => {
   });
 });
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Shop</title>TAG<h1>Shop</h1><button id="go">Go</button>
-<form id="form"><input name="city"><input name="pw" type="password"><input name="mail"><button id="send">Send</button></form>
+<form id="form"><input name="city" data-unmask><input name="pw" type="password"><input name="mail"><button id="send">Send</button></form>
 <div id="rich" contenteditable>x</div><p data-private>private-words</p><div id="host"></div><div style="height: 3000px"></div><script>
 form.onsubmit = () => false; go.onclick = () => document.body.append('clicked');
 host.attachShadow({ mode: 'open' }).innerHTML = '<button id="in">In</button>';
