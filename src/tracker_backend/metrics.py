@@ -37,6 +37,12 @@ QUEUE_BYTES = Gauge(
 STEP_SECONDS = Counter(
     "tracker_ingest_step_seconds", "Processor and waiting time of each step of ingest, in seconds.", ["step"]
 )
+ODD_VALUES = Counter(
+    "tracker_odd_values",
+    "Values of known fields that could not be read or converted, by field. They are kept in the event's `event_data` or"
+    " the session's `metadata`, if there is one.",
+    ["field"],
+)
 DROPPED = Counter(
     "tracker_batches_dropped",
     "Batches that were not stored, by the reason in `X-Tracker-Dropped`: `gpc`, `dnt`, `sampled` or `erased`.",

@@ -1,13 +1,15 @@
-"""Replaces characters in JSON texts that PostgreSQL cannot store, before the texts are decoded.
+"""Replaces in JSON texts, before they are decoded, what PostgreSQL cannot store and no decoder reads.
 
 JSON may contain U+0000 and lone surrogates, and browsers send them, but PostgreSQL's text and jsonb cannot store them.
-Each is replaced by U+FFFD, in values, names and nested data, so that no later step has to handle them.
+Each is replaced by U+FFFD, in values, names and nested data, so that no later step has to handle them. NaN and infinite
+numbers, which some libraries write, become texts.
 """
 
 import re
 from collections.abc import Iterator
 
 import msgspec
+import re2
 
 from tracker_backend.errors import Invalid
 from tracker_backend.json_depth import MAX_DATA_DEPTH, is_deeper
@@ -17,11 +19,24 @@ _REPLACEMENT = rb"\ufffd"
 _BACKSLASH = 0x5C
 
 
+# What some libraries write as a number; it may also stand inside a text.
+_NO_NUMBER = rb"-?(?:NaN|Infinity)"
+_UNUSUAL = re2.compile(rb"[:,\[\s]" + _NO_NUMBER)
+# Up to the first one that stands outside of texts, from a place outside of them. Without groups, RE2 reads it in one
+# pass without a list of alternatives.
+_TO_UNUSUAL = re2.compile(rb'(?s)(?:"(?:[^"\\]|\\.)*"|[^"])*?' + _NO_NUMBER)
+_LETTERS = b"-NaInfity"
+_MOST_UNUSUAL = 10_000  # each takes 2 µs
+
+
 def clean_json(text: bytes, *, keep_null: bool = False) -> bytes:
-    """Return the text with U+0000, lone surrogates and invalid UTF-8 replaced by U+FFFD; usually the same object.
+    """Return the text with U+0000, lone surrogates and invalid UTF-8 replaced by U+FFFD, NaN and infinite numbers in
+    quotes; usually the same object.
 
     `keep_null` is for what is not stored in columns of text: in recordings, binary data in strings holds U+0000.
     """
+    if _UNUSUAL.search(text) is not None:
+        text = _with_quoted_numbers(text)
     if not text.isascii():
         try:
             text.decode()
@@ -35,6 +50,19 @@ def clean_json(text: bytes, *, keep_null: bool = False) -> bytes:
         parts += (text[copied:start], _REPLACEMENT)
         copied = start + len(_REPLACEMENT)
     return b"".join((*parts, text[copied:])) if parts else text
+
+
+def _with_quoted_numbers(text: bytes) -> bytes:
+    """The text with what is no number for JSON in quotes."""
+    parts: list[bytes] = []
+    copied = 0
+    while (found := _TO_UNUSUAL.match(text, copied)) is not None:
+        before = found[0].rstrip(_LETTERS)
+        parts.append(b'%b"%b"' % (before, found[0][len(before) :]))
+        if len(parts) > _MOST_UNUSUAL:
+            raise Invalid(f"the body holds more than {_MOST_UNUSUAL} values that are NaN or infinite: send null.")
+        copied = found.end()
+    return b"".join((*parts, text[copied:]))
 
 
 def _bad_escapes(text: bytes, *, keep_null: bool) -> Iterator[int]:

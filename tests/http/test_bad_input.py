@@ -135,7 +135,6 @@ BAD: dict[str, Bad] = {
     "JSON cut off": Bad(lambda: _json(batch())[:-1], 400, "malformed", ("not JSON",)),
     "JSON followed by more": Bad(lambda: _json(batch()) + b"{}", 400, "malformed", ("not JSON",)),
     "a bare list": Bad(lambda: b"[]", 422, "invalid", ("object",)),
-    "NaN": Bad(lambda: _raw_event('"event_data": NaN'), 400, "malformed", ("not JSON",)),
     "a NUL byte in a text": Bad(lambda: _raw_event('"event_data": "\0"'), 400, "malformed", ("not JSON",)),
     "UTF-16": Bad(lambda: json.dumps(batch()).encode("utf-16"), 400, "malformed", ("not JSON",)),
     "a list nested 100,000 deep": Bad(lambda: _nested().encode(), 422, "invalid", ("object",)),
@@ -194,21 +193,10 @@ BAD: dict[str, Bad] = {
     "a time in month 13": _bad_time("2026-13-01T00:00:00Z"),
     "a time that is null": _bad_field("timestamp", None, "null"),
     "a time that is a boolean": _bad_field("timestamp", True, "bool"),
-    "a time beyond all calendars": _bad_time(1e308),
-    "a time of 400 digits": _bad_time(10**400),
-    "sent_at that is none": Bad(lambda: _json(batch(sent_at="soon")), 422, "invalid", ("`sent_at` is 'soon'",)),
-    "sent_at beyond all calendars": Bad(lambda: _json(batch(sent_at=-1e300)), 422, "invalid", ("`sent_at`",)),
-    "an x that is a text": _bad_field("viewport_x", "left", "str"),
-    "an x that no integer holds": _bad_field("viewport_x", 2**31, "2147483647"),
-    "an x of minus 10^308": _bad_field("screen_x", -1e308, "2147483647"),
-    "a button that no smallint holds": _bad_field("mouse_button", 32768, "32767"),
-    "a click count that no integer holds": _bad_field("click_count", 10**20, "2147483647"),
     "an event type that is empty": _bad_field("event_type", "", ">= 1"),
-    "an event type that is a number": _bad_field("event_type", 5, "str"),
     "no event type": Bad(
         lambda: _json(batch({"timestamp": 1, "page_url": PAGE})), 422, "invalid", ("event_type", "$.events[0]")
     ),
-    "input_masked that is a text": _bad_field("input_masked", "yes", "bool"),
     "a number of a million digits in event_data": Bad(
         lambda: _raw_event('"event_data": 1e999999'), 422, "invalid", ("beyond what a double",)
     ),
@@ -229,11 +217,7 @@ BAD: dict[str, Bad] = {
     "a start without page_url": Bad(lambda: b"{}", 422, "invalid", ("page_url",), "/sessions"),
     "a start that is no object": Bad(lambda: b'"hello"', 422, "invalid", ("object",), "/sessions"),
     "a start that is not JSON": Bad(lambda: b"{", 400, "malformed", ("not JSON",), "/sessions"),
-    "a start with a screen of minus one": _bad_start(422, "invalid", "$.screen_width", ">= 0", screen_width=-1),
-    "a start with a screen of 3 million": _bad_start(422, "invalid", "$.screen_height", screen_height=3_000_000),
-    "a start with a user id of 256 characters": _bad_start(422, "invalid", "$.user_id", "<= 255", user_id="u" * 256),
     "a start with a session id that is no UUID": _bad_start(422, "invalid", "UUID", session_id="one"),
-    "a start with metadata that is a list": _bad_start(422, "invalid", "$.metadata", "object", metadata=[1]),
     "a start with a number of a million digits": Bad(
         lambda: b'{"page_url": "https://a.example/", "metadata": {"n": 1e999999}}',
         422,
@@ -263,9 +247,6 @@ BAD: dict[str, Bad] = {
     ),
     "a screenshot without a time": _bad_shot(
         lambda: _shot(_image(), timestamp="noon"), 422, "invalid", "`timestamp` is 'noon'"
-    ),
-    "a screenshot at a time beyond all calendars": _bad_shot(
-        lambda: _shot(_image(), timestamp=1e308), 422, "invalid", "`timestamp`"
     ),
     "a screenshot without a page": _bad_shot(lambda: _shot(_image(), page_url=""), 422, "invalid", "$.page_url"),
     "a screenshot of no session": _bad_shot(lambda: _shot(_image(), session_id="one"), 422, "invalid", "UUID"),

@@ -228,6 +228,33 @@ async def test_data_from_the_future_is_refused(tmp_path: Path, run: Run) -> None
         await run(write(tmp_path, recording(3, BASE + 3 * 86_400_000)))
 
 
+async def test_odd_values_cost_no_event_and_are_kept(tmp_path: Path, run: Run, database: Database) -> None:
+    moment = datetime.fromtimestamp(BASE / 1000, UTC).isoformat()
+    session = {
+        "session_id": SESSION,
+        **dict.fromkeys(("started_at", "first_at", "last_at", "last_activity_at"), moment),
+    }
+    odd = {"user_id": 5, "screen_width": "wide", "ttl_hours": None, "metadata": {"plan": "pro"}}
+    event = {"timestamp": BASE, "event_type": 7, "page_url": "https://a.example/", "viewport_x": "12"}
+    document = {
+        "session": {**session, **odd},
+        "track_events": [{**event, "target_class": {"a": 1}, "event_data": {"b": 2}}],
+    }
+    (line,) = await run(write(tmp_path, document))
+    found = await sessions.get_session(database.pool, 1, line.session_id)
+    assert (found.user_id, found.screen_width) == ("5", None)
+    assert json.loads(bytes(found.metadata)) == {"plan": "pro", "screen_width": "wide"}
+    (stored,) = (await events.list_events(database.pool, 1, line.session_id)).data
+    assert (stored.event_type, stored.viewport_x, stored.target_class) == ("7", 12, None)
+    assert json.loads(bytes(stored.event_data or b"")) == {"b": 2, "target_class": {"a": 1}}
+
+
+async def test_numbers_name_a_session_and_its_user(tmp_path: Path, run: Run, database: Database) -> None:
+    (line,) = await run(write(tmp_path, {"sessionId": 7, "userId": 5, "events": EVENTS}))
+    found = await sessions.get_session(database.pool, 1, line.session_id)
+    assert (found.client_session_id, found.user_id) == ("7", "5")
+
+
 @pytest.mark.parametrize(
     ("content", "place", "reason"),
     [
@@ -240,7 +267,7 @@ async def test_data_from_the_future_is_refused(tmp_path: Path, run: Run) -> None
         (lines(EVENTS) + b'{"type": 3, "timestamp": "soon"}\n', "line 31, byte", "'soon'"),
         (lines(EVENTS) + b'{"type": 3, "timestamp": nan}\n', "line 31, byte", "not a valid rrweb event"),
         (b'[\n{"type": 3, "timestamp": 1767225600000},\n{"type": 3,', "line 3, byte", "ends"),
-        (b'{"sessionId": 7, "events": [{"timestamp": 1767225600000}]}', "byte 15", "session id"),
+        (b'{"sessionId": [], "events": [{"timestamp": 1767225600000}]}', "byte 15", "session id"),
         pytest.param(b'{"sessionId": "", "events": [{"timestamp": %d}]}' % BASE, "line 1", "1 to 200", id="empty-id"),
         (b'[{"timestamp": 1e300}]', "line 1, byte 2", "s after 1970"),
         (b'{"a": 1} x', "line 1", "missing"),

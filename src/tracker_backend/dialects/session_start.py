@@ -13,7 +13,7 @@ from tracker_backend.dialects.loose_values import pixels_or_none, text_or_none
 from tracker_backend.event import Time
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import MOST_TTL, Label, decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import MOST_TTL, Label, decode, decode_tolerantly, json_object, unknown_fields
 
 SPECTRA_TTL = 72
 """Hours that a session of `spectra` is kept after its last activity, unless its start says otherwise."""
@@ -37,13 +37,13 @@ class StartRequest(Struct, rename="camel"):
 
 _start = msgspec.json.Decoder(StartRequest)
 _values = msgspec.json.Decoder(dict[str, Any])
-_time = msgspec.json.Decoder(Time)
+_time = msgspec.json.Decoder(Time | None)
 
 
 def decode_start(body: bytes) -> StartRequest:
     """A session start; fields that neither dialect knows go to `metadata`. Malformed or Invalid."""
-    request = decode(_start, body)
-    request.metadata = {**unknown_fields(StartRequest, body), **(request.metadata or {})}
+    request, odd = decode_tolerantly(_start, body)
+    request.metadata = {**unknown_fields(StartRequest, body), **odd, **(request.metadata or {})}
     return request
 
 
@@ -75,7 +75,10 @@ def start_time(request: StartRequest) -> Time | None:
     if request.start_time is not None or request.app_id is not None:
         return request.start_time
     timestamp = (request.metadata or {}).get("timestamp")
-    return None if timestamp is None or timestamp == Raw(b"null") else decode(_time, timestamp, "$.metadata.timestamp")
+    try:
+        return None if timestamp is None else _time.decode(timestamp)
+    except msgspec.ValidationError:  # it is kept in the metadata
+        return None
 
 
 def _ttl(request: StartRequest, in_metadata: Any) -> int | None:

@@ -17,7 +17,7 @@ from tracker_backend.errors import Invalid
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.drop_reasons import response_message
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, time_of
+from tracker_backend.http.ingest_request import client_clock, read_ingest_request
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.http.session_filters import DIALECT_FILTERS, SessionFilters
@@ -62,8 +62,8 @@ async def start_session(request: AnyRequest, body: RawBody) -> Started:
     fields = start_fields(sent)
     fields.client_session_id = text
     batch = received.batch(key, fields)
-    began = start_time(sent)
-    batch.times = [] if began is None else [time_of(began, "startTime" if sent.start_time else "metadata.timestamp")]
+    began = client_clock(start_time(sent), "start_time")
+    batch.times = [] if began is None else [began]
     outcome = await received.submit(batch)
     if sent.app_id is None:
         return Started(sent.session_id)

@@ -20,7 +20,7 @@ from tracker_backend.http.services import Services, services_of
 from tracker_backend.ingest.agent import AGENT_LENGTH
 from tracker_backend.ingest.batch import Batch, Drop, Outcome, SessionFields
 from tracker_backend.ingest.dropping import is_sampled
-from tracker_backend.metrics import DROPPED
+from tracker_backend.metrics import DROPPED, ODD_VALUES
 from tracker_backend.text_cleaning import clean_json, clean_text
 from tracker_backend.threads import run_in_thread_if_large
 from tracker_backend.times import parse_time
@@ -118,6 +118,17 @@ async def read_ingest_request(
         privacy_signal(headers, services.settings),
         truncated(services.access.addresses.of(request)) if is_kept else None,
     )
+
+
+def client_clock(value: Time | None, field: str) -> int | None:
+    """The client's clock at its attempt, in microseconds; None if it says nothing that can be read.
+
+    A batch is stored without it. `field` is counted.
+    """
+    parsed = None if value is None else parse_time(value)
+    if value is not None and parsed is None:
+        ODD_VALUES.labels(field).inc()
+    return parsed
 
 
 def time_of(value: Time, field: str) -> int:

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.http import examples
 from tracker_backend.http.drop_reasons import response_message
-from tracker_backend.http.ingest_request import read_ingest_request, time_of
+from tracker_backend.http.ingest_request import client_clock, read_ingest_request, time_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.screenshot import check_image
@@ -62,7 +62,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
     batch = received.batch(sent.session_id, session)
     batch.events = sent.events
     batch.name = sent.batch_id
-    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
+    batch.sent_at = client_clock(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     count = len(sent.events)
     return Tracked(response_message(outcome, _stored(count)), count)
@@ -112,7 +112,7 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     batch = received.batch(sent.session_id)
     batch.rrweb = await received.recorded(sent.events, lambda text: decode_recording(text).events)
     batch.name = sent.batch_id
-    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
+    batch.sent_at = client_clock(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     return Tracked(response_message(outcome, _stored(count)), count)
 

@@ -9,13 +9,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from tracker_backend.errors import Invalid
+from tracker_backend.errors import Invalid, TrackerError
 from tracker_backend.event import Event, Time
 from tracker_backend.importing.elements import Element, Kind
 from tracker_backend.importing.files import OnProgress, by_session, invalid_at, read_file
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.clock import MOST_OFFSET
-from tracker_backend.ingest.wire import MAX_METADATA, MOST_PIXELS, MOST_TTL
+from tracker_backend.ingest.wire import MAX_METADATA, MOST_PIXELS, MOST_TTL, S, decode_tolerantly, with_extra
 from tracker_backend.json_depth import has_room
 from tracker_backend.times import FARTHEST, from_datetime, parse_time
 
@@ -147,9 +147,11 @@ def read_time(path: Path, element: Element) -> int:
 
 
 def read_event(path: Path, element: Element) -> tuple[str, Event]:
-    """Decode an event of an export; returns its source and the event."""
-    exported = decode(path, element, _exported_event, "event of an export")
-    return exported.source, Event(*(getattr(exported, name) for name in Event.__struct_fields__))
+    """Decode an event of an export; returns its source and the event. Odd values are kept in its data."""
+    exported, odd = _decode_tolerantly(path, element, _exported_event, "event of an export")
+    event = Event(*(getattr(exported, name) for name in Event.__struct_fields__))
+    event.event_data = with_extra(event.event_data, odd)
+    return exported.source, event
 
 
 def read_screenshot(path: Path, element: Element) -> ExportedScreenshot:
@@ -167,21 +169,37 @@ def decode(path: Path, element: Element, decoder: msgspec.json.Decoder[T], kind:
         raise invalid_at(path, element.at, "this is nested too deeply") from error
 
 
+def _decode_tolerantly(
+    path: Path, element: Element, decoder: msgspec.json.Decoder[S], kind: str
+) -> tuple[S, dict[str, Raw]]:
+    try:
+        return decode_tolerantly(decoder, element.text)
+    except TrackerError as error:
+        raise invalid_at(path, element.at, f"this is not a valid {kind}: {error.detail.rstrip('.')}") from error
+
+
+def _text_of(path: Path, element: Element, kind: str) -> str:
+    """A text, or a number as it is written."""
+    text = element.text if element.text[:1] not in b"-0123456789" else b'"%b"' % element.text
+    return decode(path, msgspec.structs.replace(element, text=text), _text, kind)
+
+
 def _add_member(session: FileSession, element: Element) -> None:
     match element.name:
         case "session":
-            session.header = decode(session.path, element, _header, "session of an export")
+            session.header, _ = _decode_tolerantly(session.path, element, _header, "session of an export")
             members = decode(session.path, element, _members, "session of an export")
             metadata = members.pop("metadata", None)
             rest = Element(element.kind, element.at, msgspec.json.encode(members))
-            session.fields = decode(session.path, rest, _fields, "session of an export")
-            session.fields.metadata = None if metadata is None else bytes(metadata)
+            session.fields, odd = _decode_tolerantly(session.path, rest, _fields, "session of an export")
+            metadata = with_extra(metadata or Raw(), odd)
+            session.fields.metadata = bytes(metadata) or None
             _drop_sizes_out_of_range(session.fields)
         case "sessionId" | "session_id":
-            session.client_id = decode(session.path, element, _text, "session id")
-        case "userId" | "user_id" | "appId" | "app_id" if element.text.startswith(b'"'):
+            session.client_id = _text_of(session.path, element, "session id")
+        case "userId" | "user_id" | "appId" | "app_id" if element.text[:1] in b'"-0123456789':
             name = "user_id" if element.name.startswith("user") else "app_id"
-            setattr(session.fields, name, decode(session.path, element, _text, "name")[:255])
+            setattr(session.fields, name, _text_of(session.path, element, "name")[:255])
         case _:
             decode(session.path, element, _any, "JSON value")
             session.other_members[element.name] = Raw(element.text)

@@ -7,11 +7,12 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Raw, Struct, inspect
+from msgspec import Meta, Raw, Struct
 
 from tracker_backend import validation_errors
 from tracker_backend.errors import Invalid, Malformed
 from tracker_backend.event import EVENT_FIELDS, Event, Time
+from tracker_backend.ingest.odd_values import read_members, read_oddly
 from tracker_backend.text_cleaning import check_numbers
 
 MAX_EVENTS = 100
@@ -24,13 +25,6 @@ MOST_PIXELS = 1_000_000
 MOST_TTL = 87_600
 """Hours: a session is kept for at most ten years after its last activity."""
 Size = Annotated[int, Meta(ge=0, le=MOST_PIXELS)] | None
-
-_INTEGERS = [
-    info.name
-    for info in msgspec.structs.fields(Event)
-    if {type(each) for each in getattr(inspect.type_info(info.type), "types", ())}
-    == {inspect.IntType, inspect.NoneType}
-]
 
 
 class TrackRequest(Struct, gc=False):
@@ -113,6 +107,7 @@ class SessionRequest(Struct):
 
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 
 _track = msgspec.json.Decoder(TrackRequest)
 _loose_track = msgspec.json.Decoder(LooseTrackRequest)
@@ -120,7 +115,6 @@ _recording = msgspec.json.Decoder(RecordingRequest)
 _screenshot = msgspec.json.Decoder(ScreenshotRequest)
 _session = msgspec.json.Decoder(SessionRequest)
 _fields = msgspec.json.Decoder(dict[str, Raw])
-_number = msgspec.json.Decoder(float | None)
 _event = msgspec.json.Decoder(Event)
 
 
@@ -129,7 +123,7 @@ def decode_track(body: bytes) -> TrackRequest:
     try:
         return _track.decode(body)
     except msgspec.ValidationError:
-        # Unknown fields and fractional pixels are rare and fine; what else is wrong comes up again below.
+        # Unknown fields, fractional pixels and values of other types are rare and fine.
         return _decode_loose(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise _malformed(error) from error
@@ -137,18 +131,18 @@ def decode_track(body: bytes) -> TrackRequest:
 
 def decode_recording(body: bytes) -> RecordingRequest:
     """A batch of rrweb events, not yet looked at; Malformed or Invalid."""
-    return decode(_recording, body)
+    return decode_tolerantly(_recording, body)[0]
 
 
 def decode_screenshot(body: bytes) -> ScreenshotRequest:
     """A screenshot upload; Malformed or Invalid."""
-    return decode(_screenshot, body)
+    return decode_tolerantly(_screenshot, body)[0]
 
 
 def decode_session(body: bytes) -> SessionRequest:
-    """A session start; fields that `v1` does not know go to `metadata`. Malformed or Invalid."""
-    request = decode(_session, body)
-    request.metadata = {**unknown_fields(SessionRequest, body), **(request.metadata or {})}
+    """A session start; fields that `v1` does not know or cannot read go to `metadata`. Malformed or Invalid."""
+    request, odd = decode_tolerantly(_session, body)
+    request.metadata = {**unknown_fields(SessionRequest, body), **odd, **(request.metadata or {})}
     json_object(request.metadata, "metadata")
     return request
 
@@ -186,6 +180,19 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes | Raw, place: str = "$"
         raise _malformed(error) from error
 
 
+def decode_tolerantly(
+    decoder: msgspec.json.Decoder[S], text: bytes | Raw, place: str = "$"
+) -> tuple[S, dict[str, Raw]]:
+    """The same of an object whose fields may have odd values: see `read_oddly`."""
+    try:
+        try:
+            return decoder.decode(text), {}
+        except msgspec.ValidationError:
+            return read_oddly(decoder.type, text, place)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _malformed(error) from error
+
+
 def unknown_fields(kind: type[Struct], text: bytes | Raw) -> dict[str, Raw]:
     """The members of an object that `kind` does not have."""
     known = set(kind.__struct_encode_fields__)
@@ -210,18 +217,9 @@ def _malformed(error: Exception) -> Malformed:
 
 
 def _decode_loose(body: bytes) -> TrackRequest:
-    loose = decode(_loose_track, body)
+    loose, _ = decode_tolerantly(_loose_track, body)
     events = [_loose_event(index, fields) for index, fields in enumerate(loose.events)]
     return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at)
-
-
-def _whole(raw: Raw, name: str) -> Raw:
-    """A number as an integer."""
-    try:
-        number = _number.decode(raw)
-    except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(f"{error} - at `$.{name}`") from error
-    return raw if number is None else Raw(str(round(number)).encode())
 
 
 def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
@@ -232,15 +230,9 @@ def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
     extra = {name: raw for name, raw in fields.items() if name not in EVENT_FIELDS}
     known = {name: raw for name, raw in fields.items() if name in EVENT_FIELDS}
     try:
-        for name in _INTEGERS:
-            if name in known:
-                known[name] = _whole(known[name], name)
         event = _event.decode(msgspec.json.encode(known))
-    except (msgspec.ValidationError, OverflowError) as error:
-        place = f" - at `$.events[{index}]`"
-        text = str(error)
-        raise Invalid(
-            text.replace("at `$.", f"at `$.events[{index}].") if "at `$" in text else f"{text}{place}"
-        ) from error
+    except msgspec.ValidationError:
+        event, odd = read_members(Event, known, f"$.events[{index}]")
+        extra |= odd
     event.event_data = with_extra(event.event_data, extra)
     return event

@@ -57,17 +57,10 @@ BATCHES: dict[str, tuple[dict[str, Any], int, tuple[str, ...]]] = {
         ("$.customEvents[0].timestamp", "soon"),
     ),
     "custom without type": ({"customEvents": [{"timestamp": BASE}]}, 422, ("$.customEvents[0]", "eventType")),
-    "custom of a strange type": ({"customEvents": [{"timestamp": BASE, "type": 5}]}, 422, ("$.customEvents[0].type",)),
-    "custom event type no text": (
-        {"customEvents": [{"timestamp": BASE, "eventType": 5}]},
-        422,
-        ("$.customEvents[0].eventType",),
-    ),
     "too many custom": ({"customEvents": [PURCHASE] * 10_001}, 422, ("10001", "10000")),
     "error no object": ({"errors": ["boom"]}, 422, ("$.errors[0]",)),
     "error without time": ({"errors": [{"message": "boom"}]}, 422, ("$.errors[0]", "timestamp")),
     "another session": ({"sessionId": "other", "events": visit()}, 422, ("other", "path")),
-    "a strange time of sending": ({"metadata": {"timestamp": "soon"}}, 422, ("metadata.timestamp", "soon")),
 }
 
 
@@ -97,12 +90,7 @@ async def test_a_body_that_is_no_object(
         ({"sessionId": None}, "sessionId"),
         ({"sessionId": ""}, "sessionId"),
         ({"sessionId": "x" * 201}, "200"),
-        ({"sessionId": 7}, "sessionId"),
-        ({"startTime": "soon"}, "startTime"),
-        ({"userId": "u" * 256}, "userId"),
-        ({"metadata": []}, "metadata"),
         ({"metadata": {"a": "x" * 70_000}}, "65536"),
-        ({"metadata": {"a": 0, "timestamp": "soon"}, "appId": None, "startTime": None}, "metadata.timestamp"),
     ],
 )
 async def test_a_start_that_is_refused(standing_client: httpx.AsyncClient, more: Any, tells: str) -> None:
@@ -129,10 +117,7 @@ async def test_what_only_a_known_session_can_do(standing_client: httpx.AsyncClie
 @pytest.mark.parametrize(
     ("call", "body", "tells"),
     [
-        ("heartbeat", {"timestamp": "soon"}, "timestamp"),
-        ("heartbeat", {"stats": 7}, "stats"),
         ("heartbeat", {"stats": {"a": "x" * 70_000}}, "stats"),
-        ("end", {"endTime": "soon"}, "endTime"),
         ("end", {"sessionId": "other"}, "other"),
     ],
 )

@@ -12,7 +12,7 @@ from tracker_backend.dialects.incuera import examples
 from tracker_backend.dialects.incuera.wire import BatchRequest, decode_batch
 from tracker_backend.dialects.sessions import start_session
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, time_of
+from tracker_backend.http.ingest_request import client_clock, read_ingest_request
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.ingest.batch import SessionFields
 from tracker_backend.ingest.session_ids import session_key
@@ -46,7 +46,7 @@ async def ingest(request: AnyRequest, body: RawBody) -> Ingested:
     key, text = session_key(received.caller.project_id, sent.session_id)
     batch = received.batch(key, SessionFields(client_session_id=text, metadata=rest))
     batch.rrweb = await received.recorded(sent.events, lambda text: decode_batch(text)[0].events)
-    batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
+    batch.sent_at = client_clock(sent.timestamp, "sent_at")
     await received.submit(batch)
     return Ingested(len(sent.events))
 

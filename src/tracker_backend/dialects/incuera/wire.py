@@ -5,7 +5,7 @@ from msgspec import Raw, Struct
 
 from tracker_backend.dialects.session_start import SessionText
 from tracker_backend.event import Time
-from tracker_backend.ingest.wire import decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import decode_tolerantly, json_object, unknown_fields
 
 
 class BatchRequest(Struct, rename="camel"):
@@ -21,4 +21,5 @@ _ingest = msgspec.json.Decoder(BatchRequest)
 
 def decode_batch(body: bytes) -> tuple[BatchRequest, bytes | None]:
     """A batch of rrweb events, not yet looked at, and its unknown fields as JSON text; Malformed or Invalid."""
-    return decode(_ingest, body), json_object(unknown_fields(BatchRequest, body), "metadata")
+    request, odd = decode_tolerantly(_ingest, body)
+    return request, json_object({**unknown_fields(BatchRequest, body), **odd}, "metadata")

@@ -21,7 +21,7 @@ from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of
+from tracker_backend.http.ingest_request import IngestRequest, client_clock, read_ingest_request
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
 from tracker_backend.ingest.session_ids import session_key
@@ -55,7 +55,7 @@ async def store_events(request: AnyRequest, body: RawBody) -> None:
     batch = received.batch(session_id, fields)
     batch.rrweb = await received.recorded(sent.events, lambda text: decode_events(text)[0].events)
     batch.name = sent.batch_id
-    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sentAt")
+    batch.sent_at = client_clock(sent.sent_at, "sent_at")
     await received.submit(batch)
 
 

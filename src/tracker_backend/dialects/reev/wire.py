@@ -8,7 +8,7 @@ from msgspec import Meta, Raw, Struct
 from tracker_backend.dialects.loose_values import text_or_none
 from tracker_backend.event import Time
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import decode, decode_tolerantly, json_object, unknown_fields
 from tracker_backend.recordings.replay import Part
 from tracker_backend.recordings.rrweb_events import decode_list, shift_event
 
@@ -36,13 +36,13 @@ _any = msgspec.json.Decoder()
 
 def read_project(body: bytes) -> str:
     """What a body names its project; Malformed or Invalid."""
-    return decode(_named, body).project_id
+    return decode_tolerantly(_named, body)[0].project_id
 
 
 def decode_events(body: bytes) -> tuple[EventsRequest, SessionFields]:
     """A batch of rrweb events, not yet looked at, and what it says of its session; Malformed or Invalid."""
-    request = decode(_request, body)
-    kept = unknown_fields(EventsRequest, body)
+    request, odd = decode_tolerantly(_request, body)
+    kept = {**unknown_fields(EventsRequest, body), **odd}
     page = text_or_none(decode(_any, kept[_PAGE])) if _PAGE in kept else None
     return request, SessionFields(page_url=page, metadata=json_object(kept, "metadata"))
 

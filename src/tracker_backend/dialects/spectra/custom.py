@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from tracker_backend.errors import Invalid
 from tracker_backend.event import EVENT_FIELDS, Event, Time
 from tracker_backend.ingest.steps import EVENT_TYPE_LENGTH
-from tracker_backend.ingest.wire import decode
+from tracker_backend.ingest.wire import decode_tolerantly
 from tracker_backend.queries import events
 from tracker_backend.times import from_datetime, parse_time
 
@@ -32,6 +32,10 @@ class _Custom(Struct, rename="camel"):
     data: Raw = Raw(b"{}")
 
 
+class _Typed(Struct):
+    type: str | None = None
+
+
 class _Error(Struct):
     timestamp: Time
 
@@ -46,7 +50,7 @@ class _Sent(Struct, rename="camel"):
 _custom = msgspec.json.Decoder(_Custom)
 _error = msgspec.json.Decoder(_Error)
 _fields = msgspec.json.Decoder(dict[str, Raw])
-_text = msgspec.json.Decoder(str)
+_typed = msgspec.json.Decoder(_Typed)
 _sent = msgspec.json.Decoder(_Sent)
 _time = msgspec.json.Decoder(Time)
 _encode = msgspec.json.Encoder().encode
@@ -54,15 +58,15 @@ _encode = msgspec.json.Encoder().encode
 
 def decode_custom(raw: Raw, place: str) -> Event:
     """A custom event; its type is `eventType`, else `type`. Invalid names the place."""
-    sent = decode(_custom, raw, place)
+    sent, odd = decode_tolerantly(_custom, raw, place)
     _check_time(sent.timestamp, place)
-    kind = sent.event_type or (decode(_text, sent.type, f"{place}.type") if sent.type != _NULL else "")
+    kind = sent.event_type or decode_tolerantly(_typed, _encode({"type": sent.type}), place)[0].type
     if not kind:
-        raise Invalid(f"`{place}` has neither `eventType` nor `type`: send one.")
+        raise Invalid(f"`{place}` has neither `eventType` nor `type` that is a text: send one.")
     also = {
         f"${name}" if name in _RESERVED else name: value
         for name, value in _fields.decode(raw).items()
-        if name not in _Custom.__struct_encode_fields__
+        if name not in _Custom.__struct_encode_fields__ or name in odd
     }
     members = _fields.decode(sent.data) if bytes(sent.data).lstrip().startswith(b"{") else None
     if members is None or not members.keys().isdisjoint(_RESERVED | also.keys()):
@@ -81,7 +85,7 @@ def decode_custom(raw: Raw, place: str) -> Event:
 
 def decode_error(raw: Raw, place: str) -> Event:
     """An error: all its fields are its data. Invalid names the place."""
-    sent = decode(_error, raw, place)
+    sent, _ = decode_tolerantly(_error, raw, place)
     _check_time(sent.timestamp, place)
     members = _fields.decode(raw)
     del members["timestamp"]

@@ -31,7 +31,7 @@ from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import read_ingest_request, time_of
+from tracker_backend.http.ingest_request import client_clock, read_ingest_request
 from tracker_backend.http.limits.request_limits import RouteLimit
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
@@ -99,8 +99,7 @@ async def store_batch(request: AnyRequest, session_id: FromPath[str], body: RawB
     batch.source = SOURCE
     batch.rrweb = rrweb
     batch.events = custom
-    if sent.metadata is not None and sent.metadata.timestamp is not None:
-        batch.sent_at = time_of(sent.metadata.timestamp, "metadata.timestamp")
+    batch.sent_at = None if sent.metadata is None else client_clock(sent.metadata.timestamp, "sent_at")
     await received.submit(batch)
     counted = Counted(len(rrweb), len(sent.custom_events or ()), len(sent.errors or ()))
     return BatchStored(counted)
@@ -127,7 +126,7 @@ async def heartbeat(request: AnyRequest, session_id: FromPath[str], body: RawBod
     fields.metadata = rest
     batch = received.batch(key, fields)
     batch.client_stats = json_object(sent.stats, "stats")
-    batch.sent_at = None if sent.timestamp is None else time_of(sent.timestamp, "timestamp")
+    batch.sent_at = client_clock(sent.timestamp, "sent_at")
     await received.submit(batch)
     return Done()
 
@@ -159,7 +158,8 @@ async def end(request: AnyRequest, session_id: FromPath[str], body: RawBody) -> 
     batch.client_stats = json_object(sent.stats, "stats")
     # By the client's clock: `build_rows` adds the session's clock offset.
     now = received.received_at - offset
-    batch.ended_at = now if sent.end_time is None else time_of(sent.end_time, "endTime")
+    ended = client_clock(sent.end_time, "end_time")
+    batch.ended_at = now if ended is None else ended
     await received.submit(batch)
     return Done()
 

@@ -13,7 +13,7 @@ from tracker_backend.dialects.spectra.custom import custom_time, decode_custom, 
 from tracker_backend.dialects.spectra.inflate import inflate_text
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event, Time
-from tracker_backend.ingest.wire import Label, decode, json_object, unknown_fields
+from tracker_backend.ingest.wire import Label, S, decode_tolerantly, json_object, unknown_fields
 from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.text_cleaning import clean_json
 
@@ -74,17 +74,17 @@ _end = msgspec.json.Decoder(EndRequest)
 
 def decode_batch(body: bytes) -> tuple[BatchRequest, bytes | None]:
     """A batch, whose events are not yet looked at, and its unknown fields as JSON text; Malformed or Invalid."""
-    return decode(_batch, body), _rest(BatchRequest, body)
+    return _decode(_batch, body)
 
 
 def decode_heartbeat(body: bytes) -> tuple[HeartbeatRequest, bytes | None]:
     """A heartbeat, and its unknown fields as JSON text; an empty body is one. Malformed or Invalid."""
-    return decode(_heartbeat, body or b"{}"), _rest(HeartbeatRequest, body)
+    return _decode(_heartbeat, body or b"{}")
 
 
 def decode_end(body: bytes) -> tuple[EndRequest, bytes | None]:
     """An end, and its unknown fields as JSON text; an empty body is one. Malformed or Invalid."""
-    return decode(_end, body or b"{}"), _rest(EndRequest, body)
+    return _decode(_end, body or b"{}")
 
 
 def unpack_events(sent: Packed, limit: int) -> list[Raw]:
@@ -110,5 +110,6 @@ def read_custom(request: BatchRequest) -> list[Event]:
     return sorted(read, key=custom_time)
 
 
-def _rest(kind: type[Struct], body: bytes) -> bytes | None:
-    return json_object(unknown_fields(kind, body), "metadata") if body else None
+def _decode(decoder: msgspec.json.Decoder[S], body: bytes) -> tuple[S, bytes | None]:
+    request, odd = decode_tolerantly(decoder, body)
+    return request, json_object({**unknown_fields(decoder.type, body), **odd}, "metadata")

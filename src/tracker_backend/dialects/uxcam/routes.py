@@ -34,7 +34,7 @@ from tracker_backend.http.audit import note_replay
 from tracker_backend.http.caller import Account, Caller
 from tracker_backend.http.encoding import stream
 from tracker_backend.http.examples import operation
-from tracker_backend.http.ingest_request import IngestRequest, read_ingest_request, time_of
+from tracker_backend.http.ingest_request import IngestRequest, client_clock, read_ingest_request
 from tracker_backend.http.projects import projects_of
 from tracker_backend.http.request import AnyRequest
 from tracker_backend.http.services import Services
@@ -217,7 +217,7 @@ def _batch(received: IngestRequest, sent: SnapshotsRequest | EventsRequest, fiel
     key, fields.client_session_id = session_key(received.caller.project_id, sent.session_id)
     batch = received.batch(key, fields)
     batch.name = sent.batch_id
-    batch.sent_at = None if sent.sent_at is None else time_of(sent.sent_at, "sent_at")
+    batch.sent_at = client_clock(sent.sent_at, "sent_at")
     return batch
 
 

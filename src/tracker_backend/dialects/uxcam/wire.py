@@ -14,7 +14,7 @@ from tracker_backend.dialects.uxcam.device import device_fields
 from tracker_backend.errors import Invalid
 from tracker_backend.event import Event, Time
 from tracker_backend.ingest.batch import SessionFields
-from tracker_backend.ingest.wire import MAX_FIELDS, decode, json_object, unknown_fields, with_extra
+from tracker_backend.ingest.wire import MAX_FIELDS, decode, decode_tolerantly, json_object, unknown_fields, with_extra
 from tracker_backend.recordings.rrweb_events import decode_list
 from tracker_backend.times import parse_time
 
@@ -82,20 +82,20 @@ _encode = msgspec.json.Encoder().encode
 
 def read_sdk_key(body: bytes) -> str | None:
     """The key that stands in a body; Malformed or Invalid."""
-    return decode(_keyed, body).sdk_key
+    return decode_tolerantly(_keyed, body)[0].sdk_key
 
 
 def decode_snapshots(body: bytes) -> tuple[SnapshotsRequest, SessionFields]:
     """A batch of rrweb events, which are not yet looked at, and what it says of its session; Malformed or Invalid."""
-    request = decode(_snapshots, body)
-    return request, _session(request, body)
+    request, odd = decode_tolerantly(_snapshots, body)
+    return request, _session(request, body, odd)
 
 
 def decode_events(body: bytes) -> tuple[EventsRequest, list[Event], SessionFields]:
     """A batch of events, as they are sent and stored, and what it says of its session; Malformed or Invalid."""
-    request = decode(_events, body)
+    request, odd = decode_tolerantly(_events, body)
     events = [_read_event(index, fields) for index, fields in enumerate(request.events)]
-    return request, events, _session(request, body)
+    return request, events, _session(request, body, odd)
 
 
 def unpack_snapshots(text: bytes) -> list[Raw]:
@@ -106,9 +106,9 @@ def unpack_snapshots(text: bytes) -> list[Raw]:
     return events
 
 
-def _session(request: SnapshotsRequest | EventsRequest, body: bytes) -> SessionFields:
-    """Fields that are not known are the session's, like `device_info`."""
-    kept = unknown_fields(type(request), body)
+def _session(request: SnapshotsRequest | EventsRequest, body: bytes, odd: dict[str, Raw]) -> SessionFields:
+    """Fields that are not known, or have odd values, are the session's, like `device_info`."""
+    kept = {**unknown_fields(type(request), body), **odd}
     info = request.device_info or _NULL
     if info != _NULL:
         kept[DEVICE_INFO] = info
@@ -122,7 +122,9 @@ def _read_event(index: int, fields: dict[str, Raw]) -> Event:
     place = f"$.events[{index}]"
     if len(fields) > MAX_FIELDS:
         raise Invalid(f"`{place}` has {len(fields)} fields, more than {MAX_FIELDS}: nest them in `data`.")
-    sent = decode(_event, _encode({name: fields[name] for name in _Event.__struct_fields__ if name in fields}), place)
+    sent, _ = decode_tolerantly(
+        _event, _encode({name: fields[name] for name in _Event.__struct_fields__ if name in fields}), place
+    )
     if parse_time(sent.timestamp) is None:
         raise Invalid(
             f"`{place}.timestamp` is {sent.timestamp!r}: send an ISO 8601 text, epoch milliseconds or seconds."
