@@ -13,7 +13,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const { values } = parseArgs({ options: { outdir: { type: 'string', default: `${here}dist` } } });
 const dist = resolve(values.outdir);
 /** Limits in KB gzipped. The build fails above them, so that growth is a decision (docs/adr/0017). */
-const LIMITS = { tag: 6.4, all: 52.3 };
+const LIMITS = { tag: 6.5, all: 52.3 };
 
 const common = { absWorkingDir: here, bundle: true, minify: true, target: 'es2020', sourcemap: false, legalComments: 'none', metafile: true, logLevel: 'warning' };
 

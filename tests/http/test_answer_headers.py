@@ -36,6 +36,10 @@ async def test_what_is_about_visitors_is_kept_by_no_cache(
     query = matrix.QUERIES.get(route, {})
     answer = await own_client.request(method, matrix.filled(path, world), json=body, params=query)
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+    if matrix.NEEDS[route] == "write" and method == "POST":
+        # With `no-store` Chromium counts a tracker's request as under way until its page has read the answer.
+        assert "cache-control" not in answer.headers
+        return
     (kept,) = answer.headers.get_list("cache-control")
     if matrix.NEEDS[route] != "none" and route != f"GET {API}/config" and "{screenshot_id}" not in path:
         assert kept == "no-store"

@@ -167,6 +167,20 @@ async def test_another_content_under_the_same_name_is_refused_and_changes_nothin
     assert await row_counts(services.pool) == before
 
 
+@pytest.mark.parametrize("path", ["track", "track/recording"])
+async def test_the_beginning_of_a_stored_batch_is_a_repeat_and_the_whole_after_its_beginning_is_refused(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    events = RRWEB if path == "track/recording" else [event(), event()]
+    whole: Json = {"session_id": new_session(), "events": events, "batch_id": "one"}
+    part: Json = {**whole, "events": events[:1], "partial": True}
+    answers = [(await client.post(f"{API}/{path}", json=sent)).status_code for sent in (whole, part)]
+    assert answers == [201, 201]
+    other = {"session_id": new_session()}
+    answers = [(await client.post(f"{API}/{path}", json={**sent, **other})).status_code for sent in (part, whole)]
+    assert answers == [201, 409]
+
+
 async def test_of_concurrent_batches_of_one_name_one_content_is_stored_and_the_others_are_refused(
     client: httpx.AsyncClient, other: httpx.AsyncClient
 ) -> None:

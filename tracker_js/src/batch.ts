@@ -9,7 +9,7 @@ export interface Batch extends Item {
 
 /**
  * Returns an open, empty batch. It has its id from the beginning: what is saved while it grows is a prefix of what is
- * sent, except where it has to be masked again.
+ * sent, except where it has to be masked again. Until it is closed its body says that it is partial.
  */
 export function openBatch(path: string, sessionId: string): Batch {
   const batchId = uuid();
@@ -22,7 +22,7 @@ export function openBatch(path: string, sessionId: string): Batch {
     append(json) {
       text += (batch.events++ > 0 ? ',' : '') + json;
     },
-    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}","events":[${text}]}`,
+    body: (sentAt) => `{"session_id":"${sessionId}","batch_id":"${batchId}","sent_at":"${sentAt}",${batch.open ? '"partial":true,' : ''}"events":[${text}]}`,
   };
   return batch;
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openBatch } from '../src/batch';
 import type { Delivery, DeliveryOptions } from '../src/delivery-types';
 import { createEventBatches } from '../src/event-batches';
 import { json } from '../src/json';
@@ -246,4 +247,12 @@ test('cleared items are not retried', async () => {
   await vi.advanceTimersByTimeAsync(100_000);
   await outbox.settled();
   expect(sent).toHaveLength(1);
+});
+
+test('a batch that still grows says that it is partial, and a closed one does not', () => {
+  const batch = openBatch('/track', SESSION);
+  batch.append('{"n":0}');
+  expect(JSON.parse(batch.body('now'))).toMatchObject({ partial: true, events: [{ n: 0 }] });
+  batch.open = false;
+  expect(JSON.parse(batch.body('now'))).not.toHaveProperty('partial');
 });

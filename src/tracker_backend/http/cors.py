@@ -25,12 +25,16 @@ _PREFLIGHT_SECONDS = "86400"
 
 async def add_cors_headers(message: Message, scope: Scope) -> None:
     """Adds the headers to answers and errors of routes that declare `cors`; for `before_send` of the app."""
-    if message["type"] == "http.response.start":
-        handler = cast("dict[str, object]", scope).get("route_handler")  # absent where no route fits
-        if isinstance(handler, BaseRouteHandler) and handler.opt.get("cors"):
-            origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
-            added = [(name.lower().encode(), value.encode("latin-1")) for name, value in _headers_for(origin).items()]
-            message["headers"] = [*message["headers"], *added]
+    if message["type"] == "http.response.start" and is_for_trackers(scope):
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        added = [(name.lower().encode(), value.encode("latin-1")) for name, value in _headers_for(origin).items()]
+        message["headers"] = [*message["headers"], *added]
+
+
+def is_for_trackers(scope: Scope) -> bool:
+    """Whether the route of a request is one that trackers on other sites call."""
+    handler = cast("dict[str, object]", scope).get("route_handler")  # absent where no route fits
+    return isinstance(handler, BaseRouteHandler) and bool(handler.opt.get("cors"))
 
 
 def with_preflight(handlers: list[BaseRouteHandler]) -> list[BaseRouteHandler]:

@@ -61,7 +61,7 @@ async def track(request: AnyRequest, body: RawBody) -> Tracked:
         session.page_url = await sessions.get_first_page(received.services.pool, project_id, sent.session_id)
     batch = received.batch(sent.session_id, session)
     batch.events = sent.events
-    batch.name = sent.batch_id
+    batch.name, batch.is_partial = sent.batch_id, sent.partial
     batch.sent_at = client_clock(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     count = len(sent.events)
@@ -111,7 +111,7 @@ async def track_recording(request: AnyRequest, body: RawBody) -> Tracked:
     count = len(sent.events)
     batch = received.batch(sent.session_id)
     batch.rrweb = await received.recorded(sent.events, lambda text: decode_recording(text).events)
-    batch.name = sent.batch_id
+    batch.name, batch.is_partial = sent.batch_id, sent.partial
     batch.sent_at = client_clock(sent.sent_at, "sent_at")
     outcome = await received.submit(batch)
     return Tracked(response_message(outcome, _stored(count)), count)

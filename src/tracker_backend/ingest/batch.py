@@ -123,6 +123,8 @@ class Batch(Struct):
     """The client's own name for the batch."""
     name_is_digest: bool = False
     """The name is a digest of the content, so that no other content can have it: an import's."""
+    is_partial: bool = False
+    """It is the beginning of a batch that may be stored whole under its name."""
     sent_at: int | None = None
     image: Image | None = None
     rrweb: list[Raw] = []

@@ -96,7 +96,7 @@ class GroupCommit:
                 written.append(Written(new[id(placed)], Outcome(False, ref, created, started_at)))
             else:
                 digest, ref = repeated.get(_identity(placed.batch), (None, None))
-                conflicts = not is_repeat(digest, placed.batch.digest)
+                conflicts = not placed.batch.is_partial and not is_repeat(digest, placed.batch.digest)
                 written.append(Written(placed, Outcome(True, ref, created, started_at, conflicts=conflicts)))
         return written
 

@@ -38,6 +38,10 @@ class TrackRequest(Struct, gc=False):
     """The client's name for this batch. A retry under the same name is stored once."""
     sent_at: Time | None = None
     """The client's clock at this attempt, from which the server [corrects](events.md#clocks) times."""
+    partial: bool = False
+    """The events are the beginning of a batch that may have been sent whole: if one of its name is stored, this is a
+    repeat, whatever it holds.
+    """
 
 
 class LooseTrackRequest(Struct):
@@ -47,6 +51,7 @@ class LooseTrackRequest(Struct):
     events: Annotated[list[dict[str, Raw]], Meta(min_length=1, max_length=MAX_EVENTS)]
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     sent_at: Time | None = None
+    partial: bool = False
 
 
 class RecordingRequest(Struct):
@@ -56,6 +61,7 @@ class RecordingRequest(Struct):
     events: Annotated[list[Raw], Meta(min_length=1)]
     batch_id: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     sent_at: Time | None = None
+    partial: bool = False
 
 
 class ScreenshotRequest(Struct):
@@ -219,7 +225,7 @@ def _malformed(error: Exception) -> Malformed:
 def _decode_loose(body: bytes) -> TrackRequest:
     loose, _ = decode_tolerantly(_loose_track, body)
     events = [_loose_event(index, fields) for index, fields in enumerate(loose.events)]
-    return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at)
+    return TrackRequest(loose.session_id, events, loose.batch_id, loose.sent_at, loose.partial)
 
 
 def _loose_event(index: int, fields: dict[str, Raw]) -> Event:
