@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.conformance.visits import CART, batch, event, microseconds, now
+from tests.conformance.visits import batch, event, microseconds, now
 from tracker_backend.ingest.pipeline import Pipeline
 from tracker_backend.storage.database import Database
 
@@ -24,7 +24,7 @@ _WRONG = """
 def recorded(number: int) -> list[dict[str, Any]]:
     time = microseconds(now()) // 1000 + number
     return [
-        {"type": 4, "data": {"href": f"{CART}&{number // 3}"}, "timestamp": time},
+        {"type": 4, "data": {"href": f"https://shop.example/page/{number // 3}"}, "timestamp": time},
         {"type": 3, "data": {"source": 2, "type": 2, "id": 5, "x": 7 * number, "y": 9}, "timestamp": time + 1},
     ]
 
